@@ -1,0 +1,109 @@
+"""The calendar: periods, deadlines, stages. Each is judged in the region's own zone, at exact boundaries.
+
+A *period* is the Monday (or the election's weekday) a report is for. The quiet period (masa tenang) and the other
+stages are dates of the election file (KPU's calendar), inclusive on both ends, in local time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
+from zoneinfo import ZoneInfo
+
+from shared.election.config import Election, Level, ReportRule, Stage
+from shared.election.roster import Region, Roster, ancestors_and_self
+
+WEEK = timedelta(days=7)
+
+
+@dataclass(frozen=True, slots=True)
+class Deadline:
+    """When one period's report is due and when its absence is judged. Aware UTC."""
+
+    period: date
+    due_at: datetime
+    judge_at: datetime
+
+
+class Calendar:
+    """An election's calendar over its roster."""
+
+    def __init__(self, election: Election, roster: Roster) -> None:
+        self.election = election
+        self.roster = roster
+
+    def zone(self, code: str) -> ZoneInfo:
+        """The zone of a region: the election file's nearest override, else the roster's, else the default."""
+        overrides = self.election.zones
+        for ancestor in ancestors_and_self(code):
+            if ancestor in overrides:
+                return ZoneInfo(overrides[ancestor])
+        for ancestor in ancestors_and_self(code):
+            region = self.roster.get(ancestor)
+            if region is not None and region.zone is not None:
+                return ZoneInfo(region.zone)
+        return ZoneInfo(self.election.zone)
+
+    def local_midnight(self, code: str, day: date) -> datetime:
+        """The first instant of a local day, as UTC."""
+        return datetime.combine(day, time(), tzinfo=self.zone(code)).astimezone(UTC)
+
+    def rule_for(self, code: str, level: Level) -> ReportRule:
+        """The rule of reports for a level; the first rule lends its weekday to levels that owe nothing."""
+        return next((r for r in self.election.reports if r.level is level), self.election.reports[0])
+
+    def period_of(self, code: str, level: Level, instant: datetime) -> date:
+        """The period an instant belongs to: the latest period day on or before its local date."""
+        local_day = instant.astimezone(self.zone(code)).date()
+        return latest_weekday(local_day, self.rule_for(code, level).weekday.number)
+
+    def is_period(self, code: str, level: Level, day: date) -> bool:
+        return day.weekday() == self.rule_for(code, level).weekday.number
+
+    def is_too_early(self, code: str, level: Level, period: date, now: datetime) -> bool:
+        """Whether a period lies beyond the next one: such a report is refused."""
+        return period > self.period_of(code, level, now) + WEEK
+
+    def periods(self, rule: ReportRule) -> Iterator[date]:
+        """The periods that are judged under a rule, in order."""
+        first = max(rule.from_, self.election.obligations_from)
+        day = latest_weekday(first + timedelta(days=6), rule.weekday.number)
+        while day <= rule.until:
+            yield day
+            day += WEEK
+
+    def deadline(self, region: Region, rule: ReportRule, period: date) -> Deadline:
+        """Due at `due` after local midnight of the period day; judged `grace` later."""
+        due = datetime.combine(period, time(), tzinfo=self.zone(region.code))
+        whole_days, rest = divmod(rule.due, timedelta(days=1))
+        due_at = (due + timedelta(days=whole_days) + rest).astimezone(UTC)
+        return Deadline(period=period, due_at=due_at, judge_at=due_at + rule.grace)
+
+    def owed(self, region: Region, period: date) -> Deadline | None:
+        """The deadline of the report that a region owes for a period; None where it owes none."""
+        for rule in self.election.reports:
+            if rule.level is region.level and period in self.periods(rule):
+                return self.deadline(region, rule, period)
+        return None
+
+    def all_periods(self) -> list[date]:
+        """Every judged period of the election, in order."""
+        return sorted({p for rule in self.election.reports for p in self.periods(rule)})
+
+    def stage_bounds(self, code: str, stage: Stage) -> tuple[datetime, datetime]:
+        """A stage as UTC instants, [from, to): from local midnight to the midnight after its last day."""
+        return self.local_midnight(code, stage.from_), self.local_midnight(code, stage.to + timedelta(days=1))
+
+    def in_quiet_period(self, code: str, instant: datetime) -> bool:
+        """Whether an instant lies in the quiet period of a region, exact to the microsecond."""
+        for stage in self.election.quiet_periods():
+            begin, end = self.stage_bounds(code, stage)
+            if begin <= instant < end:
+                return True
+        return False
+
+
+def latest_weekday(day: date, weekday: int) -> date:
+    """The latest date on or before `day` that is the weekday (Monday is 0)."""
+    return day - timedelta(days=(day.weekday() - weekday) % 7)

@@ -1,0 +1,152 @@
+"""The election file as values. Dates, cadence, grace, zones and categories are data, never code.
+
+The file's schema with a minimal example is `docs/election-file.md`; `files.py` reads it.
+"""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+from enum import StrEnum
+from typing import Annotated, Any
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+
+from shared.election.durations import Duration, TimeOfDay
+from shared.strict import RegionCode, Slug
+
+QUIET_PERIOD = "quiet_period"
+
+# Grace must exceed these two, so that a report accepted before the deadline is in the log when it is judged.
+PUBLISH_DEADLINE = timedelta(seconds=10)
+ALLOWED_CLOCK_SKEW = timedelta(seconds=2)
+
+
+class Frozen(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Level(StrEnum):
+    PROVINCE = "province"
+    REGENCY = "regency"
+    DISTRICT = "district"
+    VILLAGE = "village"
+
+
+class Weekday(StrEnum):
+    MONDAY = "monday"
+    TUESDAY = "tuesday"
+    WEDNESDAY = "wednesday"
+    THURSDAY = "thursday"
+    FRIDAY = "friday"
+    SATURDAY = "saturday"
+    SUNDAY = "sunday"
+
+    @property
+    def number(self) -> int:
+        """As `date.weekday()`: Monday is 0."""
+        return list(Weekday).index(self)
+
+
+def _known_zone(name: str) -> str:
+    try:
+        ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        raise ValueError(f"{name!r} is no time zone; write for example Asia/Makassar") from None
+    return name
+
+
+ZoneName = Annotated[str, AfterValidator(_known_zone)]
+
+
+class Text(Frozen):
+    """A text for people, Indonesian first."""
+
+    id: str
+    en: str
+
+
+class Stage(Frozen):
+    """A stage of the election; both dates inclusive, local to each region."""
+
+    stage: Slug
+    from_: date = Field(alias="from")
+    to: date
+
+    @model_validator(mode="after")
+    def _in_order(self) -> Stage:
+        if self.to < self.from_:
+            raise ValueError(f"stage {self.stage}: `to` {self.to} lies before `from` {self.from_}")
+        return self
+
+
+class ReportRule(Frozen):
+    """Which regions owe a report, how often, until when. `due` counts from the period day's local midnight."""
+
+    level: Level
+    weekday: Weekday = Weekday.MONDAY
+    due: TimeOfDay = timedelta(hours=24)
+    grace: Duration = timedelta(hours=2)
+    from_: date = Field(alias="from")
+    until: date
+
+    @model_validator(mode="after")
+    def _sound(self) -> ReportRule:
+        if self.until < self.from_:
+            raise ValueError(f"`until` {self.until} lies before `from` {self.from_}")
+        if self.grace <= PUBLISH_DEADLINE + ALLOWED_CLOCK_SKEW:
+            raise ValueError(
+                "`grace` must exceed the publish deadline and the allowed clock skew (12s together), "
+                "for example grace: 2h"
+            )
+        return self
+
+
+class Category(Frozen):
+    """A kind of incident. `legal_basis` and `hand_over` are texts for people; nothing is decided by them."""
+
+    violation: bool
+    label: Text
+    legal_basis: Text | None = None
+    hand_over: Text | None = None
+
+
+class Election(Frozen):
+    """A whole election file, defaults filled in. `categories` holds the standard ones and the file's own."""
+
+    election: Slug
+    title: Text | None = None
+    zone: ZoneName
+    zones: dict[RegionCode, ZoneName] = {}
+    stages: Annotated[tuple[Stage, ...], Field(min_length=1)]
+    reports: Annotated[tuple[ReportRule, ...], Field(min_length=1)]
+    obligations_from: date
+    offline_allowance: Duration = timedelta(hours=72)
+    clock_tolerance: Duration = timedelta(minutes=10)
+    roster: str | None = None
+    categories: dict[Slug, Category]
+
+    @model_validator(mode="after")
+    def _one_quiet_period(self) -> Election:
+        names = [s.stage for s in self.stages]
+        if QUIET_PERIOD not in names:
+            raise ValueError(f"`stages` has no {QUIET_PERIOD}; add one with `from` and `to`")
+        return self
+
+    def is_violation(self, category: str) -> bool:
+        """Whether the election file calls this category a violation; an unknown one is none."""
+        known = self.categories.get(category)
+        return known is not None and known.violation
+
+    def quiet_periods(self) -> tuple[Stage, ...]:
+        return tuple(s for s in self.stages if s.stage == QUIET_PERIOD)
+
+
+def with_obligations_from(election: Election, first: date) -> Election:
+    """The same election, judging nothing before `first`."""
+    return election.model_copy(update={"obligations_from": first})
+
+
+def merged_categories(standard: dict[str, Any], own: dict[str, Any] | None) -> dict[str, Any]:
+    """The standard categories with the file's own added or put in their place."""
+    return {**standard, **(own or {})}

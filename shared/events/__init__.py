@@ -1,0 +1,1 @@
+"""Event contracts: one module a type, `codec.py` for the wire form. Pure: nothing here does I/O."""

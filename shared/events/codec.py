@@ -1,0 +1,60 @@
+"""Bytes to events and back. The one place that knows which types a topic may carry."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Annotated, Any
+
+import orjson
+from pydantic import Field, TypeAdapter, ValidationError
+
+from shared.events.alert import AlertEvent
+from shared.events.envelope import Envelope
+from shared.events.incident import IncidentEvent
+from shared.events.report import ReportEvent
+from shared.events.verdict import VerdictEvent
+from shared.topics import ALERTS, INCIDENTS, REPORTS
+
+CONTENT_TYPE = "application/cloudevents+json; charset=UTF-8"
+
+_AlertsTopic = Annotated[AlertEvent | VerdictEvent, Field(discriminator="type")]
+_READERS: dict[str, TypeAdapter[Any]] = {
+    REPORTS.name: TypeAdapter(ReportEvent),
+    INCIDENTS.name: TypeAdapter(IncidentEvent),
+    ALERTS.name: TypeAdapter(_AlertsTopic),
+}
+
+
+class BadEvent(ValueError):
+    """The bytes are no event of this topic: permanent, so a dead letter. The text is the reason."""
+
+
+def encode(event: Envelope) -> bytes:
+    """The event as structured CloudEvents JSON, fields that are absent left out."""
+    return event.model_dump_json(exclude_none=True).encode()
+
+
+def decode(topic: str, raw: bytes) -> Envelope:
+    """The event in a record of `topic`. Raises BadEvent (permanent) with the first reasons."""
+    reader = _READERS.get(topic)
+    if reader is None:
+        raise BadEvent(f"no event type is known for the topic {topic}")
+    try:
+        event: Envelope = reader.validate_json(raw)
+    except ValidationError as error:
+        raise BadEvent(_first_reasons(error)) from None
+    return event
+
+
+def _first_reasons(error: ValidationError) -> str:
+    found = error.errors(include_url=False, include_input=False, include_context=False)
+    return "; ".join(f"{'.'.join(map(str, e['loc'])) or 'value'}: {e['msg']}" for e in found[:3])
+
+
+def content_hash(content: dict[str, Any]) -> str:
+    """SHA-256 (hex) over a canonical form of JSON-like content: sorted keys, UTC times, absent fields left out."""
+    canonical = orjson.dumps(
+        {k: v for k, v in content.items() if v is not None},
+        option=orjson.OPT_SORT_KEYS | orjson.OPT_UTC_Z,
+    )
+    return hashlib.sha256(canonical).hexdigest()

@@ -1,0 +1,62 @@
+"""The envelope of every event: CloudEvents 1.0 in structured JSON mode, and the identity of an event.
+
+The identity is (source, id): an agency's id is its own, another agency's equal id is another event.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated, Literal, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+
+from shared.strict import Instant, RegionCode, Sha256
+
+AGENCIES = "/agencies/"
+NOTIFIER = "/notifier"
+
+
+class Frozen(BaseModel):
+    """Values are frozen and strict; an unknown field is an error, never ignored."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
+
+
+class Envelope(Frozen):
+    """What all events share. Subclasses fix `type` and `data`.
+
+    `subject` is the region's code (or `system`), `time` when it happened, `receivedat` when intake took it (both
+    with offset). `contenthash` is the SHA-256 of what the sender said, without what intake derived from the hour of
+    receipt: it tells a retry (same hash) from a conflict (other hash) under the same identity.
+    """
+
+    specversion: Literal["1.0"] = "1.0"
+    id: Annotated[str, StringConstraints(min_length=1, max_length=200)]
+    source: Annotated[str, StringConstraints(pattern=r"^(/agencies/[A-Za-z0-9._-]{1,64}|/notifier)$")]
+    subject: RegionCode | Literal["system"]
+    time: Instant
+    receivedat: Instant
+    contenthash: Sha256
+    datacontenttype: Literal["application/json"] = "application/json"
+
+    @property
+    def agency(self) -> str:
+        """The agency's slug; `notifier` for the notifier's own events."""
+        return self.source.removeprefix(AGENCIES).removeprefix("/")
+
+    @property
+    def identity(self) -> str:
+        """The deduplication key: unique per (source, id), since a source holds no further slash."""
+        return f"{self.source}/{self.id}"
+
+
+E = TypeVar("E", bound=Envelope)
+
+
+class Dated(Frozen):
+    """A helper for events that carry a history: who did what when, and why."""
+
+    at: datetime = Field(description="aware, UTC")
+    by: str
+    what: str
+    why: str = ""

@@ -1,0 +1,164 @@
+"""Step 4: the loop around the steps: commit exactly `last + 1`, or seek back, back off and try again.
+
+Crash-only: after N failed tries, or with lag and no progress, the process ends and its restart replays. A permanent
+failure (poisoned topic, another log) stops consuming, says so in `/readyz` and metrics, and waits for a person.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import random
+import time
+from collections.abc import Callable, Sequence
+
+from aiokafka import ConsumerRecord, TopicPartition
+from aiokafka.errors import CommitFailedError, IllegalStateError, KafkaError
+
+from shared import kafka
+from shared.exactly_once.guard import Guard, OtherLog
+from shared.exactly_once.steps import Poisoned, Steps
+from shared.logs import get_logger, trace_id, trace_id_of
+from shared.loops import leave_process
+from shared.metrics import Metrics
+from shared.topics import Topic
+
+log = get_logger(__name__)
+
+
+class Consumer:
+    """One consumer-group member of a service. `run` is a supervised loop; `status` is for `/readyz`."""
+
+    def __init__(
+        self,
+        addresses: str,
+        group: str,
+        topics: Sequence[Topic],
+        *,
+        steps: Steps,
+        guard: Guard,
+        reader: kafka.LogReader,
+        metrics: Metrics,
+        max_records: int,
+        timeout_s: float,
+        attempts: int,
+        stuck_after_s: float,
+        after_commit: Callable[[], None] = lambda: None,
+    ) -> None:
+        self._topics = topics
+        self._steps, self._guard, self._reader = steps, guard, reader
+        self._metrics = metrics
+        self._timeout_s, self._attempts, self._stuck_after_s = timeout_s, attempts, stuck_after_s
+        self._after_commit = after_commit
+        self._broker, self._subscriber = kafka.subscribe(addresses, group, topics, self._handle, max_records)
+        self._failures = 0
+        self._stopped: str | None = None
+        self._progress_at = time.monotonic()
+        self._committed: dict[TopicPartition, int] = {}
+
+    @property
+    def status(self) -> str | None:
+        """None while all is well; else why this replica is not consuming."""
+        if self._stopped:
+            return self._stopped
+        consumer = self._subscriber.consumer
+        if consumer is None:
+            return "not connected to Kafka yet"
+        return None
+
+    async def run(self) -> None:
+        """Connect and consume for ever; returns only when cancelled. Raises what connecting raised, to be
+        retried by its supervisor."""
+        try:
+            await self._verify_log()
+            await asyncio.wait_for(self._broker.start(), 60)
+            while True:
+                await self._watch()
+                await asyncio.sleep(2)
+        finally:
+            with contextlib.suppress(TimeoutError, KafkaError):
+                await asyncio.wait_for(self._broker.stop(), 15)
+
+    async def _verify_log(self) -> None:
+        try:
+            for topic in self._topics:
+                found = await self._reader.partitions(topic.name)
+                if not found:
+                    raise KafkaError(f"the topic {topic.name} does not exist; run `desk init`")
+                await self._guard.verify_all((topic.name, partition) for partition in found)
+        except OtherLog as error:
+            await self._stop_for_good("other_log", str(error))
+
+    async def _handle(self, raw: tuple[ConsumerRecord, ...]) -> None:
+        """One batch. Never raises: FastStream would swallow it while the position goes on."""
+        if self._stopped:
+            return
+        began = time.perf_counter()
+        records = [kafka.to_record(r) for r in raw]
+        trace_id.set(trace_id_of(_traceparent(raw[0])))
+        try:
+            async with asyncio.timeout(self._timeout_s):
+                await self._steps.process(records)
+            await self._commit(raw)
+        except (Poisoned, OtherLog) as error:
+            reason = "poisoned" if isinstance(error, Poisoned) else "other_log"
+            await self._stop_for_good(reason, str(error))
+        except Exception as error:  # noqa: BLE001 - the Kafka edge: anything else is passing, so rewind and retry
+            await self._rewind(raw, error)
+        else:
+            self._failures = 0
+            self._progress_at = time.monotonic()
+            self._metrics.batch_seconds.observe(time.perf_counter() - began)
+            self._after_commit()
+
+    async def _commit(self, raw: Sequence[ConsumerRecord]) -> None:
+        """Exactly `last + 1` of each partition, explicitly. A rebalance in between is normal: the new owner re-reads
+        and the cursors skip."""
+        offsets = {TopicPartition(r.topic, r.partition): r.offset + 1 for r in raw}
+        try:
+            await asyncio.wait_for(self._subscriber.consumer.commit(offsets), kafka.CALL_TIMEOUT_S)
+        except (CommitFailedError, IllegalStateError) as error:
+            log.info("commit_dropped", reason=str(error))
+
+    async def _rewind(self, raw: Sequence[ConsumerRecord], error: Exception) -> None:
+        self._failures += 1
+        self._metrics.batch_failures.inc()
+        log.warning("batch_failed", attempt=self._failures, error=f"{type(error).__name__}: {error}")
+        if self._failures >= self._attempts:
+            leave_process("a batch failed too often", error)
+        firsts: dict[TopicPartition, int] = {}
+        for record in raw:
+            firsts.setdefault(TopicPartition(record.topic, record.partition), record.offset)
+        for where, offset in firsts.items():
+            with contextlib.suppress(IllegalStateError):  # no longer ours after a rebalance
+                self._subscriber.consumer.seek(where, offset)
+        await asyncio.sleep(min(0.1 * 2**self._failures, 5.0) * random.uniform(0.5, 1))  # noqa: S311
+
+    async def _stop_for_good(self, reason: str, text: str) -> None:
+        self._stopped = text
+        self._metrics.consumer_stopped.labels(reason).set(1)
+        log.critical("consumer_stopped", reason=reason, problem=text)
+        if self._subscriber.consumer is not None:
+            self._subscriber.consumer.pause(*self._subscriber.consumer.assignment())
+
+    async def _watch(self) -> None:
+        """Lag, and the end of a consumer that is stuck without a signal (aiokafka #1154)."""
+        consumer = self._subscriber.consumer
+        assigned = consumer.assignment() if consumer is not None else set()
+        if not assigned or self._stopped:
+            self._progress_at = time.monotonic()
+            return
+        ends = await asyncio.wait_for(consumer.end_offsets(assigned), kafka.CALL_TIMEOUT_S)
+        lag = 0
+        for where, end in ends.items():
+            lag += max(0, end - await asyncio.wait_for(consumer.position(where), kafka.CALL_TIMEOUT_S))
+        self._metrics.lag_records.set(lag)
+        if lag == 0:
+            self._progress_at = time.monotonic()
+        elif time.monotonic() - self._progress_at > self._stuck_after_s:
+            leave_process(f"{lag} records wait and nothing was folded for {self._stuck_after_s:g} s", None)
+
+
+def _traceparent(raw: ConsumerRecord) -> str | None:
+    found = [value for key, value in raw.headers if key == "traceparent"]
+    return found[0].decode("ascii", "replace") if found else None

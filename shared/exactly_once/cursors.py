@@ -1,0 +1,68 @@
+"""Step 3, pure: cursors that live inside a document, and folding changes past them.
+
+A document's cursor for a partition is the offset of the last record folded into it. What is at or below it is
+skipped, so that any number of replays, zombies and rewinds folds each record once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from shared.exactly_once.records import Position
+
+Document = dict[str, Any]
+Apply = Callable[[Document], Document]
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One record's effect on one document. `apply` is pure: it returns a new document and leaves the old alone."""
+
+    collection: str
+    document_id: str
+    position: Position
+    apply: Apply
+
+
+class CannotFold(Exception):
+    """The event at `position` was journaled and cannot be folded: it is marked dead and put aside."""
+
+    def __init__(self, position: Position, cause: Exception) -> None:
+        super().__init__(f"{type(cause).__name__}: {cause}")
+        self.position = position
+
+
+def empty(document_id: str) -> Document:
+    """A document nobody has written yet: revision 0, no cursors."""
+    return {"_id": document_id, "rev": 0, "cursors": {}}
+
+
+def is_past(document: Document, position: Position) -> bool:
+    """Whether the record at `position` is folded into the document already."""
+    cursor: int = document["cursors"].get(position.log, -1)
+    return position.offset <= cursor
+
+
+def fold(document: Document, changes: Sequence[Change]) -> Document:
+    """The document with all changes it does not hold yet, in the order given; the same object if there are none.
+
+    Raises CannotFold if a change cannot be applied; the document is untouched then.
+    """
+    folded = document
+    for change in changes:
+        if is_past(folded, change.position):
+            continue
+        try:
+            applied = change.apply(folded)
+        except Exception as error:
+            raise CannotFold(change.position, error) from error
+        cursors = {**folded["cursors"], change.position.log: change.position.offset}
+        folded = {**applied, "cursors": cursors}
+    return folded if folded is document else {**folded, "rev": document["rev"] + 1}
+
+
+def changed_fields(old: Document, new: Document) -> Document:
+    """The top-level fields to write."""
+    return {k: v for k, v in new.items() if k != "_id" and (k not in old or old[k] != v)}

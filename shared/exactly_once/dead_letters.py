@@ -1,0 +1,44 @@
+"""Dead letters: the original key and bytes, with what is wrong and where it stood in the headers."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from shared.exactly_once.records import BadRecord, Position, Record
+from shared.topics import DEAD_LETTERS
+
+
+class Publisher(Protocol):
+    """Publishes one record, confirmed by all in-sync replicas."""
+
+    async def publish(
+        self, topic: str, key: bytes | None, value: bytes, headers: list[tuple[str, bytes]]
+    ) -> Position: ...
+
+
+def letter_id(group: str, position: Position) -> str:
+    """The id of a dead letter: a repeat after a crash has the same."""
+    return f"{group}/{position.topic}/{position.partition}/{position.offset}"
+
+
+def letter_headers(group: str, record: Record, reason: str) -> list[tuple[str, bytes]]:
+    position = record.position
+    return [
+        ("dead-letter-id", letter_id(group, position).encode()),
+        ("reason", reason.encode("utf-8", "replace")[:2000]),
+        ("group", group.encode()),
+        ("topic", position.topic.encode()),
+        ("partition", str(position.partition).encode()),
+        ("offset", str(position.offset).encode()),
+    ]
+
+
+class DeadLetters:
+    def __init__(self, publisher: Publisher, group: str) -> None:
+        self._publisher = publisher
+        self._group = group
+
+    async def put(self, bad: BadRecord) -> None:
+        """Put one record aside, confirmed. Raises what the publisher raises; then the batch is tried again."""
+        headers = letter_headers(self._group, bad.record, bad.reason)
+        await self._publisher.publish(DEAD_LETTERS.name, bad.record.key, bad.record.value, headers)

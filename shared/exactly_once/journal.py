@@ -1,0 +1,120 @@
+"""Step 2: the journal. One entry per identity, written by insert; the first sighting wins.
+
+An entry: `_id` the identity, `log` and `offset` of the first sighting, `hash` of its content, what it was (`type`,
+`region`, `period`, `received_at`), `others` (later sightings, at most 50, each with whether it conflicted), and
+`dead` with the reason if it could not be folded.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import date
+
+from pymongo import UpdateOne
+from pymongo.errors import BulkWriteError
+
+from shared.events.envelope import Envelope
+from shared.exactly_once.records import Position, Sighting, Standing, standing_of
+from shared.mongo import DUPLICATE_KEY, Collection, Document
+
+COLLECTION = "journal"
+_MOST_OTHERS = 50
+
+
+def _entry(sighting: Sighting) -> Document:
+    event = sighting.event
+    return {
+        "_id": event.identity,
+        "topic": sighting.position.topic,
+        "partition": sighting.position.partition,
+        "offset": sighting.position.offset,
+        "hash": event.contenthash,
+        "type": getattr(event, "type", ""),
+        "region": event.subject,
+        "period": _period(event),
+        "received_at": event.receivedat,
+    }
+
+
+def _period(event: Envelope) -> str | None:
+    period = getattr(getattr(event, "data", None), "period", None)
+    return period.isoformat() if isinstance(period, date) else None
+
+
+def position_of(entry: Document) -> Position:
+    return Position(entry["topic"], entry["partition"], entry["offset"])
+
+
+class Journal:
+    """Raises DatabaseError; then nothing is decided and the batch is tried again."""
+
+    def __init__(self, collection: Collection) -> None:
+        self._entries = collection
+
+    async def register(self, sightings: Sequence[Sighting]) -> list[Standing]:
+        """Each sighting's standing, in order. Later sightings of a known identity are noted in its entry."""
+        firsts: dict[str, Sighting] = {}
+        for sighting in sightings:
+            firsts.setdefault(sighting.event.identity, sighting)
+        known = await self._insert(list(firsts.values()))
+        standings = []
+        for sighting in sightings:
+            identity = sighting.event.identity
+            entry = known.get(identity) or _entry(firsts[identity])
+            standing = standing_of(position_of(entry), entry["hash"], sighting, identity not in known)
+            if "dead" in entry:
+                standing = await self._standing_of_dead(entry, sighting)
+            standings.append(standing)
+        await self._note_others(sightings, standings)
+        return standings
+
+    async def mark_dead(self, sighting: Sighting, reason: str) -> None:
+        """The event is journaled and cannot be folded; a retry under a new position may take the entry over."""
+        await self._entries.update_one(
+            {"_id": sighting.event.identity, "offset": sighting.position.offset}, {"$set": {"dead": reason}}
+        )
+
+    async def _insert(self, firsts: list[Sighting]) -> dict[str, Document]:
+        """Insert what is new; the entries that were there before, by identity."""
+        if not firsts:
+            return {}
+        try:
+            await self._entries.insert_many([_entry(s) for s in firsts], ordered=False)
+        except BulkWriteError as error:
+            failed = error.details["writeErrors"]
+            if any(f["code"] != DUPLICATE_KEY for f in failed):
+                raise
+            known = [firsts[f["index"]].event.identity for f in failed]
+            return {e["_id"]: e async for e in self._entries.find({"_id": {"$in": known}})}
+        return {}
+
+    async def _standing_of_dead(self, entry: Document, sighting: Sighting) -> Standing:
+        """Compare-and-set: the retry of a dead letter becomes the entry's sighting, for one retry only."""
+        if position_of(entry) == sighting.position:
+            return Standing.DEAD
+        taken = await self._entries.update_one(
+            {"_id": entry["_id"], "dead": {"$exists": True}, "offset": entry["offset"]},
+            {"$set": _entry(sighting), "$unset": {"dead": ""}},
+        )
+        return Standing.RETRY if taken.modified_count else Standing.DUPLICATE
+
+    async def _note_others(self, sightings: Sequence[Sighting], standings: Sequence[Standing]) -> None:
+        notes = [
+            UpdateOne(
+                {"_id": s.event.identity, f"others.{_MOST_OTHERS - 1}": {"$exists": False}},
+                {"$addToSet": {"others": _other(s.position, standing)}},
+            )
+            for s, standing in zip(sightings, standings, strict=True)
+            if standing in (Standing.DUPLICATE, Standing.CONFLICT)
+        ]
+        if notes:
+            await self._entries.bulk_write(notes, ordered=False)
+
+
+def _other(position: Position, standing: Standing) -> Document:
+    return {
+        "topic": position.topic,
+        "partition": position.partition,
+        "offset": position.offset,
+        "is_conflict": standing is Standing.CONFLICT,
+    }

@@ -1,0 +1,69 @@
+"""Builds a service's consumer out of the steps: the one place where their live parts meet."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from shared import kafka
+from shared.exactly_once import guard, journal
+from shared.exactly_once.consumer import Consumer
+from shared.exactly_once.dead_letters import DeadLetters
+from shared.exactly_once.documents import Documents
+from shared.exactly_once.guard import Guard
+from shared.exactly_once.journal import Journal
+from shared.exactly_once.steps import Changes, Parts, Steps
+from shared.metrics import Metrics
+from shared.mongo import Database
+from shared.settings import Settings
+from shared.topics import Topic
+
+
+@dataclass(frozen=True)
+class Consuming:
+    """What a consuming service runs and closes."""
+
+    consumer: Consumer
+    producer: kafka.Producer
+    reader: kafka.LogReader
+
+
+def build_consuming(
+    settings: Settings,
+    metrics: Metrics,
+    database: Database,
+    *,
+    group: str,
+    topics: Sequence[Topic],
+    collections: Sequence[str],
+    changes: Changes,
+    after_commit: Callable[[], None] = lambda: None,
+) -> Consuming:
+    """The consumer of `topics` as member of `group`, folding into `collections` (written in that order)."""
+    producer = kafka.Producer(settings.kafka, settings.publish_deadline_s, group)
+    reader = kafka.LogReader(settings.kafka, group, group)
+    keeper = Guard(database[guard.COLLECTION], reader)
+    parts = Parts(
+        journal=Journal(database[journal.COLLECTION]),
+        documents=Documents(database, collections),
+        dead_letters=DeadLetters(producer, group),
+        guard=keeper,
+        changes=changes,
+        metrics=metrics,
+        dead_letter_run=settings.dead_letter_run,
+    )
+    consumer = Consumer(
+        settings.kafka,
+        group,
+        topics,
+        steps=Steps(parts),
+        guard=keeper,
+        reader=reader,
+        metrics=metrics,
+        max_records=settings.batch_max_records,
+        timeout_s=settings.batch_timeout_s,
+        attempts=settings.batch_attempts,
+        stuck_after_s=settings.stuck_after_s,
+        after_commit=after_commit,
+    )
+    return Consuming(consumer, producer, reader)

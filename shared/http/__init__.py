@@ -1,0 +1,1 @@
+"""What the three services' HTTP sides share: problems, keys, health, cursors."""

@@ -1,0 +1,30 @@
+"""Keys at the door: each request's grant, and the role or right it needs."""
+
+from __future__ import annotations
+
+from fastapi import Request
+
+from shared.access.keys import Grant, Role
+from shared.access.store import AccessStore, AccessUnknown
+from shared.http.auth_header import bearer_key
+from shared.http.problems import Problem
+
+
+async def grant_of(request: Request, access: AccessStore) -> Grant:
+    """The rights of the request's key. Raises Problem 401, or 503 while an unseen key cannot be checked."""
+    key = bearer_key(request)
+    try:
+        grant = await access.grant_of(key) if key else None
+    except AccessUnknown:
+        raise Problem(503, "unavailable", "unavailable_access", retry_after_s=5) from None
+    if grant is None:
+        raise Problem(401, "unauthorized", "unauthorized_detail")
+    return grant
+
+
+async def person(request: Request, access: AccessStore, role: Role = Role.VIEWER) -> Grant:
+    """The grant of a person with at least `role`. Raises Problem 401, 403 or 503."""
+    grant = await grant_of(request, access)
+    if not grant.has_role(role):
+        raise Problem(403, "forbidden", "forbidden_role", role=role.value)
+    return grant

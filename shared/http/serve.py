@@ -1,0 +1,40 @@
+"""Starts a service's process: settings, logs, uvicorn. A bad setting or file is one clear line and exit status 2."""
+
+from __future__ import annotations
+
+import gc
+import sys
+from collections.abc import Callable
+
+import uvicorn
+from fastapi import FastAPI
+
+from shared import logs
+from shared.election.files import BadFile
+from shared.settings import BadSettings, Settings, read_settings
+
+CONFIGURATION_ERROR = 2
+SHUTDOWN_S = 20
+
+
+def serve(service: str, create_app: Callable[[Settings], FastAPI]) -> None:
+    """Run until a signal. Exits 2 with one line on stderr for bad settings or files."""
+    try:
+        settings = read_settings()
+        logs.configure(service, settings.log_level, settings.log_format)
+        app = create_app(settings)
+    except (BadSettings, BadFile, ValueError) as error:
+        sys.stderr.write(f"{service}: {error}\n")
+        raise SystemExit(CONFIGURATION_ERROR) from None
+    # What lives from here on is garbage; what was made before lives as long as the process.
+    gc.freeze()
+    uvicorn.run(
+        app,
+        host=settings.http_host,
+        port=settings.http_port,
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        timeout_graceful_shutdown=SHUTDOWN_S,
+        timeout_keep_alive=30,
+    )

@@ -1,0 +1,72 @@
+"""What each service's HTTP side has in common: health, metrics, trace ids, documents."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import AbstractAsyncContextManager
+from typing import Any
+
+import orjson
+from fastapi import FastAPI, Request, Response
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from shared.http import problems
+from shared.logs import TRACEPARENT, trace_id, trace_id_of
+from shared.metrics import Metrics
+
+Check = Callable[[], Awaitable[str | None]]
+Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
+
+
+class _Trace:
+    """Puts the request's trace id into the context, and into the answer."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http":
+            header = dict(scope["headers"]).get(TRACEPARENT.encode())
+            trace_id.set(trace_id_of(header.decode("latin-1") if header else None))
+        await self._app(scope, receive, send)
+
+
+def make_app(
+    title: str,
+    lifespan: Lifespan,
+    checks: Mapping[str, Check],
+    metrics: Metrics,
+    asyncapi: Callable[[], bytes],
+) -> FastAPI:
+    """An app with `/healthz`, `/readyz`, `/metrics`, `/docs` and `/asyncapi.json`.
+
+    A check returns None when well, else what is wrong; `/readyz` answers 503 with all that is wrong.
+    """
+    app = FastAPI(title=title, version="1", lifespan=lifespan)
+    app.add_middleware(_Trace)
+    problems.install(app)
+
+    @app.get("/healthz", tags=["health"])
+    async def healthz() -> dict[str, str]:
+        """The process turns."""
+        return {"status": "ok"}
+
+    @app.get("/readyz", tags=["health"])
+    async def readyz() -> Response:
+        """Its dependencies answer and its loops make progress."""
+        found = {name: await check() for name, check in checks.items()}
+        wrong = {name: problem for name, problem in found.items() if problem is not None}
+        body: dict[str, Any] = {"status": "ready" if not wrong else "not ready", "problems": wrong}
+        return Response(orjson.dumps(body), 200 if not wrong else 503, media_type="application/json")
+
+    @app.get("/metrics", include_in_schema=False)
+    async def exposition(_request: Request) -> Response:
+        body, media_type = metrics.render()
+        return Response(body, media_type=media_type)
+
+    @app.get("/asyncapi.json", tags=["documents"])
+    async def asyncapi_document() -> Response:
+        """The AsyncAPI document of this service's topics."""
+        return Response(asyncapi(), media_type="application/json")
+
+    return app

@@ -1,0 +1,77 @@
+"""Structured logs on stderr, with one correlation id from the HTTP call through Kafka to the delivery."""
+
+from __future__ import annotations
+
+import logging
+import re
+import secrets
+import sys
+from contextvars import ContextVar
+from typing import Any
+
+import structlog
+
+TRACEPARENT = "traceparent"
+_TRACEPARENT = re.compile(r"00-([0-9a-f]{32})-([0-9a-f]{16})-[0-9a-f]{2}")
+
+trace_id: ContextVar[str] = ContextVar("trace_id", default="")
+
+
+def new_trace_id() -> str:
+    return secrets.token_hex(16)
+
+
+def trace_id_of(traceparent: str | None) -> str:
+    """The trace id in a W3C `traceparent`; a new one where there is none or it is malformed."""
+    match = _TRACEPARENT.fullmatch(traceparent or "")
+    return match[1] if match else new_trace_id()
+
+
+def traceparent() -> str:
+    """A `traceparent` for what this call causes."""
+    return f"00-{trace_id.get() or new_trace_id()}-{secrets.token_hex(8)}-01"
+
+
+def _add_trace(_logger: Any, _method: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:
+    if trace_id.get():
+        event["trace_id"] = trace_id.get()
+    return event
+
+
+def configure(service: str, level: str, style: str) -> None:
+    """Once, by each process's start: JSON lines, or plain text for a terminal. Libraries' logs take the same way."""
+    shared_steps: list[structlog.typing.Processor] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.stdlib.add_log_level,
+        structlog.stdlib.add_logger_name,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        _add_trace,
+    ]
+    renderer: structlog.typing.Processor = (
+        structlog.processors.JSONRenderer() if style == "json" else structlog.dev.ConsoleRenderer(colors=False)
+    )
+    structlog.configure(
+        processors=[*shared_steps, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        cache_logger_on_first_use=False,
+    )
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=shared_steps,
+            processors=[
+                structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+                structlog.processors.format_exc_info,
+                renderer,
+            ],
+        )
+    )
+    logging.basicConfig(level=level, handlers=[handler], force=True)
+    for noisy in ("aiokafka", "pymongo", "uvicorn.access"):
+        logging.getLogger(noisy).setLevel(logging.WARNING if noisy != "aiokafka" else logging.ERROR)
+    structlog.contextvars.bind_contextvars(service=service)
+
+
+def get_logger(name: str) -> structlog.stdlib.BoundLogger:
+    logger: structlog.stdlib.BoundLogger = structlog.get_logger(name)
+    return logger

@@ -1,0 +1,85 @@
+"""MongoDB: the one place that names the driver.
+
+Motor is what was asked for; its makers ended its life in May 2026 and name PyMongo's `AsyncMongoClient` as
+successor (docs/decisions/0004). `DESK_MONGO_DRIVER=pymongo` selects it. Both share the methods we use; where they
+differ (`close`, and `aggregate` which PyMongo awaits) the functions below hide it.
+
+Every write is journaled and confirmed by a majority; every call has `timeoutMS`; datetimes are aware UTC.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime
+from typing import Any
+
+from pymongo.errors import PyMongoError
+from pymongo.read_concern import ReadConcern
+from pymongo.write_concern import WriteConcern
+
+Document = dict[str, Any]
+# Either driver's objects; typed loosely here so that nothing else in the project names a driver.
+Client = Any
+Database = Any
+Collection = Any
+
+ACCESS_DB = "desk_access"
+AGGREGATOR_DB = "desk_aggregator"
+NOTIFIER_DB = "desk_notifier"
+
+DUPLICATE_KEY = 11000
+
+DatabaseError = PyMongoError
+
+
+def connect(url: str, driver: str = "motor", timeout_ms: int = 10_000) -> Client:
+    """A client of the chosen driver. Nothing is dialled until the first call. Use it in one event loop only."""
+    options: dict[str, Any] = {
+        "timeoutMS": timeout_ms,
+        "serverSelectionTimeoutMS": min(timeout_ms, 5_000),
+        "tz_aware": True,
+        "w": "majority",
+        "journal": True,
+        "retryWrites": True,
+        "readConcernLevel": "majority",
+        "minPoolSize": 2,
+        "appname": "desk-pilkada",
+    }
+    if driver == "pymongo":
+        from pymongo import AsyncMongoClient
+
+        return AsyncMongoClient(url, **options)
+    from motor.motor_asyncio import AsyncIOMotorClient
+
+    return AsyncIOMotorClient(url, **options)
+
+
+def database(client: Client, name: str) -> Database:
+    """A database with our concerns stated, so that a connection string cannot weaken them."""
+    return client.get_database(
+        name, write_concern=WriteConcern("majority", j=True), read_concern=ReadConcern("majority")
+    )
+
+
+async def close(client: Client) -> None:
+    """Close either driver's client."""
+    result = client.close()
+    if inspect.isawaitable(result):
+        await result
+
+
+async def aggregate(collection: Collection, pipeline: list[Document]) -> AsyncIterator[Document]:
+    """The documents of a pipeline, on either driver."""
+    cursor = collection.aggregate(pipeline)
+    if inspect.isawaitable(cursor):
+        cursor = await cursor
+    async for document in cursor:
+        yield document
+
+
+async def server_time(client: Client) -> datetime:
+    """The database's clock, aware UTC: the one clock of verdicts and leases. Raises DatabaseError."""
+    reply = await client.admin.command("hello")
+    local_time: datetime = reply["localTime"]
+    return local_time.astimezone(UTC)

@@ -1,0 +1,125 @@
+"""All settings, in one table: environment variables `DESK_*`, for secrets also `DESK_*_FILE`.
+
+The README's table is made from these fields (`desk settings`); nothing else in the project reads the environment.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from datetime import date
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
+
+PREFIX = "DESK_"
+_DEPLOY = Path(__file__).resolve().parent.parent / "deploy"
+
+
+class BadSettings(ValueError):
+    """One line: which variable, what is wrong."""
+
+
+class Settings(BaseModel):
+    """Every service reads the same table and uses its part of it."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    kafka: Annotated[str, Field(description="Kafka's addresses, `host:port[,host:port]`")] = "127.0.0.1:9092"
+    mongo: Annotated[str, Field(description="MongoDB's connection string")] = (
+        "mongodb://127.0.0.1:27017/?replicaSet=rs0"
+    )
+    mongo_driver: Annotated[
+        Literal["motor", "pymongo"],
+        Field(description="`motor`, or its successor `pymongo` (AsyncMongoClient)"),
+    ] = "motor"
+    mongo_timeout_ms: Annotated[int, Field(ge=100, description="longest wait for one database call, ms")] = 10_000
+    http_host: Annotated[str, Field(description="address to listen on")] = "127.0.0.1"
+    http_port: Annotated[int, Field(ge=0, le=65535, description="port to listen on")] = 8080
+    election: Annotated[Path, Field(description="the election file")] = _DEPLOY / "elections" / "kaltim-2024.yaml"
+    roster: Annotated[Path | None, Field(description="the roster, if not the one the election file names")] = None
+    receivers: Annotated[Path | None, Field(description="the receivers file; without one, the console alone")] = None
+    obligations_from: Annotated[
+        date | None, Field(description="judge nothing before this date, whatever the election file says")
+    ] = None
+    clock: Annotated[
+        str | None,
+        Field(description="`<start>@<rate>`: a scenario clock for demos and tests; never in production"),
+    ] = None
+    data_dir: Annotated[Path, Field(description="where the scenario clock keeps its anchor")] = Path(".data")
+    admin_key: Annotated[
+        SecretStr | None, Field(description="the first admin key, written to `desk_access` by `desk init`")
+    ] = None
+    access_cache_s: Annotated[float, Field(gt=0, le=30, description="how long a key's rights are cached, s")] = 15.0
+    publish_deadline_s: Annotated[
+        float, Field(gt=0, le=10, description="longest wait for Kafka's confirmation of one event, s")
+    ] = 8.0
+    body_limit_bytes: Annotated[int, Field(ge=1024, description="largest body of a single event, bytes")] = 65_536
+    batch_max_records: Annotated[int, Field(ge=1, description="most records folded in one go")] = 2_000
+    batch_timeout_s: Annotated[float, Field(gt=0, description="longest time for folding one batch, s")] = 60.0
+    batch_attempts: Annotated[
+        int, Field(ge=1, description="tries at one batch before the process exits and restarts")
+    ] = 8
+    dead_letter_run: Annotated[
+        int,
+        Field(ge=1, description="bad records in a row that stop a consumer instead of draining the topic"),
+    ] = 100
+    undetermined_after_s: Annotated[
+        float, Field(gt=0, description="real time until an unprovable verdict is called undetermined, s")
+    ] = 900.0
+    stuck_after_s: Annotated[
+        float,
+        Field(gt=0, description="a consumer with lag and no progress for this long ends its process, s"),
+    ] = 60.0
+    webhook_timeout_s: Annotated[float, Field(gt=0, le=30, description="total time for one webhook, s")] = 10.0
+    delivery_lease_s: Annotated[
+        float,
+        Field(gt=0, description="how long one replica owns a delivery; exceeds the webhook's timeout, s"),
+    ] = 30.0
+    topic_replication: Annotated[int, Field(ge=1, le=9, description="replicas of each topic (`desk init`)")] = 1
+    topic_min_insync: Annotated[int, Field(ge=1, le=9, description="`min.insync.replicas` (`desk init`)")] = 1
+    log_level: Annotated[Literal["DEBUG", "INFO", "WARNING", "ERROR"], Field(description="log level")] = "INFO"
+    log_format: Annotated[Literal["json", "text"], Field(description="`json`, or `text` for a terminal")] = "json"
+
+
+SECRETS = frozenset({"admin_key", "mongo"})
+
+
+def read_settings(environ: Mapping[str, str] | None = None) -> Settings:
+    """The settings of an environment (the process's own by default). Raises BadSettings with one clear line."""
+    environ = os.environ if environ is None else environ
+    values = {}
+    for name in Settings.model_fields:
+        variable = f"{PREFIX}{name.upper()}"
+        if environ.get(variable):
+            values[name] = environ[variable]
+        elif name in SECRETS and environ.get(variable + "_FILE"):
+            values[name] = _secret(variable + "_FILE", environ[variable + "_FILE"])
+    try:
+        return Settings.model_validate(values)
+    except ValidationError as error:
+        found = error.errors(include_url=False, include_input=False)[0]
+        name = str(found["loc"][0])
+        described = Settings.model_fields[name].description
+        raise BadSettings(f"{PREFIX}{name.upper()}: {found['msg']} ({described})") from None
+
+
+def _secret(variable: str, path: str) -> str:
+    try:
+        return Path(path).read_text(encoding="utf-8").strip()
+    except OSError as error:
+        raise BadSettings(f"{variable}: {path} cannot be read: {error.strerror}") from None
+
+
+def as_table() -> str:
+    """The settings as a Markdown table, for the README."""
+    lines = ["| variable | default | meaning |", "| --- | --- | --- |"]
+    for name, field in Settings.model_fields.items():
+        default = field.default
+        if isinstance(default, Path) and default.is_absolute():
+            default = default.relative_to(_DEPLOY.parent)
+        shown = "" if default is None else f"`{default}`"
+        file_too = " (or `_FILE`)" if name in SECRETS else ""
+        lines.append(f"| `{PREFIX}{name.upper()}`{file_too} | {shown} | {field.description} |")
+    return "\n".join(lines)

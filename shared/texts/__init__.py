@@ -1,0 +1,37 @@
+"""Texts for people, Indonesian first, from the YAML files beside this module."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cache
+from importlib import resources
+from typing import Literal
+
+import yaml
+
+Language = Literal["id", "en"]
+
+
+@cache
+def catalogue(name: str) -> Mapping[str, Mapping[str, str]]:
+    """The texts of one file: key -> {id, en}."""
+    content = yaml.safe_load(resources.files(__name__).joinpath(f"{name}.yaml").read_text(encoding="utf-8"))
+    assert isinstance(content, dict)
+    return content
+
+
+def text(name: str, key: str, language: Language, **values: object) -> str:
+    """One text with its values filled in. Raises KeyError for an unknown key: a defect of ours, found by tests."""
+    return catalogue(name)[key][language].format(**values)
+
+
+def language_of(accept_language: str | None) -> Language:
+    """`en` if the reader prefers English to Indonesian, else `id` (RFC 9110, 12.5.4)."""
+    best: tuple[float, Language] = (0.0, "id")
+    for part in (accept_language or "").split(","):
+        tag, _, quality = part.strip().partition(";q=")
+        weight = float(quality) if quality.replace(".", "", 1).isdigit() else 1.0
+        language: Language | None = {"id": "id", "in": "id", "en": "en"}.get(tag.split("-")[0].lower())  # type: ignore[assignment]
+        if language is not None and weight > best[0]:
+            best = (weight, language)
+    return best[1]
