@@ -2,6 +2,7 @@
 
 import functools
 import os
+import textwrap
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +14,7 @@ from desk.stack.kafka_jars import Say
 from desk.stack.process import Process, Register
 
 CHOICE = "DESK_STACK_BROKER"
+LONGEST_REASON = 300
 
 
 class StartBroker(Protocol):
@@ -46,7 +48,7 @@ def choose_broker(say: Say, environ: Mapping[str, str] = os.environ) -> Broker:
     except StackError as reason:
         if choice == "kafka":
             raise
-        return _tansu(say, _first_line(reason))
+        return _tansu(say, _in_one_line(reason))
 
 
 def _apache_kafka(say: Say) -> Broker:
@@ -68,5 +70,6 @@ def _tansu(say: Say, why: str) -> Broker:
     return Broker(f"Tansu {tansu.VERSION} (development broker)", False, tansu.start)
 
 
-def _first_line(error: StackError) -> str:
-    return str(error).splitlines()[0].rstrip(":")
+def _in_one_line(error: StackError) -> str:
+    """The error and the first thing the failed program said about it, shortened."""
+    return textwrap.shorten(" ".join(str(error).splitlines()[:2]), LONGEST_REASON)

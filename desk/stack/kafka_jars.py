@@ -133,7 +133,8 @@ def _maven_argv() -> list[str]:
         # Offline machines must fall back soon; Maven's own limits are minutes.
         "-Daether.connector.connectTimeout=10000",
         "-Daether.connector.requestTimeout=60000",
-        "dependency:copy-dependencies",
+        "-Dstyle.color=never",
+        "org.apache.maven.plugins:maven-dependency-plugin:copy-dependencies",
         "-DincludeScope=runtime",
         "-DoutputDirectory=libs",
     ]

@@ -96,8 +96,14 @@ def start(data_dir: Path, port: int, register: Register) -> Process:
         socketTimeoutMS=10 * PROBE_TIMEOUT_MS,
     )
     with client:
-        wait_until_ready(process, lambda: _why_not_primary(client, port), READY_TIMEOUT_S, ADVICE)
+        wait_until_ready(process, lambda: _why_not_primary(client, port), READY_TIMEOUT_S, ADVICE, _telling_lines)
     return process
+
+
+def _telling_lines(process: Process) -> str:
+    """Its last errors: after them come dozens of lines on how orderly it shut down."""
+    errors = [line for line in process.tail(200).splitlines() if '"s":"E"' in line or '"s":"F"' in line]
+    return "\n".join(errors[-3:]) or process.tail()
 
 
 def _argv(binary: Path, db: Path, port: int) -> list[str]:

@@ -2,6 +2,7 @@
 
 import ctypes
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -16,6 +17,7 @@ from desk.stack.errors import StackError
 
 PR_SET_PDEATHSIG = 1
 TAIL_BYTES = 64 * 1024
+COLOURS = re.compile(r"\x1b\[[0-9;]*m")
 HELD_SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 # Loaded before any fork: between fork and exec the child must not import or open anything.
@@ -83,13 +85,14 @@ class Process:
         return self.returncode
 
     def tail(self, lines: int = 15) -> str:
-        """The last lines of the log, for error messages; empty if there is none."""
+        """The last lines of the log, for error messages, without colours; empty if there is none."""
         try:
             with self.log_path.open("rb") as log:
                 log.seek(max(0, log.seek(0, os.SEEK_END) - TAIL_BYTES))
-                return "\n".join(log.read().decode(errors="replace").splitlines()[-lines:])
+                text = COLOURS.sub("", log.read().decode(errors="replace"))
         except OSError:
             return ""
+        return "\n".join(text.splitlines()[-lines:])
 
     def _end_group(self) -> None:
         """SIGKILL to the group, once: after the leader is reaped its number may belong to somebody else."""

@@ -32,10 +32,10 @@ def find_binary() -> Path | None:
         files = importlib.metadata.files(DISTRIBUTION) or []
     except importlib.metadata.PackageNotFoundError:
         return None
-    return next(
-        (Path(str(file.locate())) for file in files if file.parent.name == "bin" and file.stem == "tansu"),
-        None,
-    )
+    for file in files:
+        if file.parent.name == "bin" and file.stem == "tansu":
+            return Path(str(file.locate()))
+    return None
 
 
 def start(data_dir: Path, port: int, controller_port: int, register: Register) -> Process:

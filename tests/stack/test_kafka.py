@@ -16,6 +16,7 @@ from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from desk.stack import kafka, kafka_jars
 from desk.stack.errors import StackError
 from desk.stack.ports import free_ports, require_free
+from desk.stack.process import Process
 
 ROOT = Path(__file__).parents[2]
 UNAVAILABLE = kafka_jars.available()
@@ -109,7 +110,7 @@ async def test_acknowledged_records_survive_a_kill(stack: ExitStack, jars: Path,
     port, controller_port = free_ports(2)
     data_dir = tmp_path / "Data, ünïcode: 100 %"
 
-    def start() -> kafka.Process:
+    def start() -> Process:
         return kafka.start(jars, data_dir, port, controller_port, lambda p: stack.callback(p.stop))
 
     process = start()
@@ -146,7 +147,7 @@ async def test_data_directory_moves_to_other_ports(stack: ExitStack, jars: Path,
 @pytest.mark.parametrize("delay_s", [0.0, 0.4, 1.2, 2.0])
 def test_interrupted_start_leaves_nothing(jars: Path, tmp_path: Path, number: signal.Signals, delay_s: float) -> None:
     """Ctrl-C or kill -9 at any moment of the start leaves no process, and the directory starts later."""
-    ports = free_ports(2)
+    port, controller_port = ports = free_ports(2)
     argv = [sys.executable, "-c", STARTER, str(tmp_path), *map(str, ports)]
     with subprocess.Popen(
         argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, cwd=ROOT
@@ -160,11 +161,11 @@ def test_interrupted_start_leaves_nothing(jars: Path, tmp_path: Path, number: si
     while processes_in(tmp_path) and time.monotonic() < deadline:
         time.sleep(0.05)
     assert processes_in(tmp_path) == []
-    for port in ports:
-        require_free(port, "nothing may listen after an interrupted start")
+    for each in ports:
+        require_free(each, "nothing may listen after an interrupted start")
     if delay_s < 1:
         with ExitStack() as stack:
-            kafka.start(jars, tmp_path, *ports, lambda process: stack.callback(process.stop))
+            kafka.start(jars, tmp_path, port, controller_port, lambda p: stack.callback(p.stop))
 
 
 def test_death_during_the_start_shows_the_log(stack: ExitStack, jars: Path, tmp_path: Path) -> None:

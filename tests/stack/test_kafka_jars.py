@@ -15,7 +15,7 @@ from desk.stack.errors import StackError
 ROOT = Path(__file__).parents[2]
 FETCHER = "from desk.stack import kafka_jars; kafka_jars.fetch_jars(lambda line: print(line, flush=True))"
 DELIVERS = f'echo run >> "$MVN_RUNS"; sleep 0.5; mkdir libs; touch libs/kafka_2.13-{kafka_jars.kafka_version()}.jar'
-HANGS = 'echo run >> "$MVN_RUNS"; mkdir libs; sleep 600'
+HANGS = 'echo run >> "$MVN_RUNS"; mkdir libs; exec sleep 600'  # mvn ends in exec, too
 FAILS = "echo the network is unreachable; exit 1"
 
 pytestmark = pytest.mark.timeout(30)
@@ -88,6 +88,7 @@ def test_offline_falls_back_to_tansu_in_one_line(programs: Path) -> None:
     assert "\n" not in line
     assert "keeps nothing" in line
     assert "Maven failed" in line
+    assert "the network is unreachable" in line
 
 
 def test_forced_kafka_does_not_fall_back(programs: Path) -> None:

@@ -11,6 +11,7 @@ from pymongo import MongoClient, WriteConcern
 from desk.stack import mongod
 from desk.stack.errors import StackError
 from desk.stack.ports import free_ports, require_free
+from desk.stack.process import Process
 
 UNAVAILABLE = mongod.available()
 
@@ -26,7 +27,7 @@ def stack() -> Iterator[ExitStack]:
         yield stack
 
 
-def start(stack: ExitStack, data_dir: Path, port: int) -> mongod.Process:
+def start(stack: ExitStack, data_dir: Path, port: int) -> Process:
     return mongod.start(data_dir, port, lambda process: stack.callback(process.stop))
 
 

@@ -144,7 +144,7 @@ def test_child_has_a_session_of_its_own(tmp_path: Path) -> None:
 @pytest.mark.timeout(20)
 def test_missing_program_is_a_clear_error(tmp_path: Path) -> None:
     """A program that is not there is named."""
-    with pytest.raises(StackError, match="child cannot be started.*no-such-program"):
+    with pytest.raises(StackError, match=r"child cannot be started.*no-such-program"):
         start_process(Command("child", ["no-such-program"], tmp_path / "log"), lambda _: None)
 
 
@@ -152,6 +152,6 @@ def test_missing_program_is_a_clear_error(tmp_path: Path) -> None:
 def test_failed_and_endless_runs_report_their_output(tmp_path: Path) -> None:
     """run_to_end says how a run failed and what it wrote last."""
     with pytest.raises(StackError, match=r"(?s)exit code 3.*no such luck"):
-        run_to_end(shell("echo no such luck; exit 3", tmp_path / "log"), timeout_s=5)
+        run_to_end(shell(r"printf '\033[31mno such \033[0mluck'; exit 3", tmp_path / "log"), timeout_s=5)
     with pytest.raises(StackError, match="did not end within 0 s"):
         run_to_end(shell("sleep 600", tmp_path / "log"), timeout_s=0.2)

@@ -1,0 +1,148 @@
+"""The judge: gathers what a judgement needs, lets the pure rules decide, writes. Any replica may do any of it.
+
+Dies anywhere: the judgement stays open, verdicts that were written stay, the rest is judged by whoever comes next.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from datetime import datetime, timedelta
+from typing import Protocol
+
+from aiokafka.errors import KafkaError
+
+from services.notifier import judgements, obligations
+from services.notifier.judgements import unread
+from services.notifier.rules import cannot_evaluate
+from services.notifier.store import Store
+from shared.clock import Clock
+from shared.election.calendar import Calendar, Deadline
+from shared.election.roster import Region, province_of
+from shared.events.verdict import Verdict
+from shared.logs import get_logger
+from shared.mongo import Document
+from shared.topics import REPORTS
+
+log = get_logger(__name__)
+
+
+class LogOffsets(Protocol):
+    """Where the log ends, and how far our group has committed."""
+
+    async def ends(self, topic: str) -> dict[int, tuple[int, int]]: ...
+
+    async def committed(self, topic: str, partitions: list[int]) -> dict[int, int]: ...
+
+
+class DatabaseClock(Protocol):
+    """The one clock of all replicas' verdicts: the database's, aware UTC."""
+
+    async def __call__(self) -> datetime: ...
+
+
+class Judge:
+    def __init__(
+        self,
+        store: Store,
+        calendar: Calendar,
+        offsets: LogOffsets,
+        clock: Clock,
+        database_now: DatabaseClock,
+        undetermined_after_s: float,
+    ) -> None:
+        self._store, self._calendar, self._offsets = store, calendar, offsets
+        self._clock, self._database_now = clock, database_now
+        self._patience = timedelta(seconds=undetermined_after_s)
+        self._owed = judgements.owed_at(calendar)
+
+    async def plan(self) -> None:
+        """Write down all judgements to come; idempotent."""
+        await self._store.plan_judgements(judgements.to_document(j, owed) for j, owed in self._owed.items())
+
+    async def step(self) -> bool:
+        """Judge what is due and provable; whether there was any."""
+        real_now = await self._database_now()
+        now = self._clock.at(real_now)
+        had_work = False
+        for due in await self._store.due_judgements(now):
+            judgement = await self._store.first_seen(due["_id"])
+            problem = await self._unproven(judgement)
+            if problem is None:
+                await self._judge(judgement, now)
+                had_work = True
+            elif real_now - judgement["first_seen_at"] > self._patience:
+                await self._call_undetermined(judgement, now, problem)
+        return had_work
+
+    async def _unproven(self, judgement: Document) -> str | None:
+        """None once everything accepted before the moment of judgement is provably read; else what is not."""
+        try:
+            if judgement["ends"] is None:
+                judgement = await self._store.keep_ends(judgement["_id"], await self._offsets.ends(REPORTS.name))
+            ends = {int(p): (begin, end) for p, (begin, end) in judgement["ends"].items()}
+            if not ends:
+                return "the topic of reports has no partitions"
+            missing = unread(ends, await self._offsets.committed(REPORTS.name, list(ends)))
+        except (KafkaError, TimeoutError, OSError) as error:
+            return f"Kafka does not answer ({type(error).__name__})"
+        return f"partitions {missing} of {REPORTS.name} are not read to their end" if missing else None
+
+    async def _judge(self, judgement: Document, now: datetime) -> None:
+        owed = self._owed.get(judgement["_id"], [])
+        missing: dict[str, list[str]] = defaultdict(list)
+        counts: dict[str, int] = defaultdict(int)
+        verdicts = await self._verdicts(judgement["period"])
+        for region, deadline in owed:
+            counts[province_of(region.code)] += 1
+            if await self._is_missing(region, deadline, now, verdicts.get(region.code)):
+                missing[province_of(region.code)].append(region.code)
+        await self._store.close_judgement(judgement["_id"], missing, counts)
+        if not await self._store.open_judgements_of(judgement["period"]):
+            await self._end_cannot_evaluate(owed, now)
+        log.info("judged", judgement=judgement["_id"], owed=len(owed), missing=sum(map(len, missing.values())))
+
+    async def _verdicts(self, period: str) -> dict[str, str]:
+        """The verdicts given so far, by region: regions that reported need no write of their own."""
+        found = self._store.obligations.find({"period": period}, {"region": 1, "verdict": 1})
+        return {d["region"]: d["verdict"] async for d in found}
+
+    async def _is_missing(self, region: Region, deadline: Deadline, now: datetime, known: str | None) -> bool:
+        if known in (Verdict.ON_TIME, Verdict.LATE, Verdict.EXCUSED):
+            return False
+        document_id = obligations.obligation_id(deadline.period, region.code)
+        judged = await self._store.update(
+            self._store.obligations, document_id, lambda o: obligations.missed(o, region.code, deadline, now)
+        )
+        return bool(judged["verdict"] == Verdict.MISSING)
+
+    async def _call_undetermined(self, judgement: Document, now: datetime, problem: str) -> None:
+        """Once: the verdict of everyone who has none, and one alert about ourselves."""
+        if judgement["is_called_undetermined"]:
+            return
+        owed = self._owed.get(judgement["_id"], [])
+        for region, deadline in owed:
+            await self._undetermined(region, deadline, now)
+        if owed:
+            period = owed[0][1].period
+            await self._store.update(
+                self._store.alerts,
+                cannot_evaluate.alert_id(period),
+                lambda alert: cannot_evaluate.raised(alert, period, now, problem),
+            )
+        await self._store.set_fields(self._store.judgements, judgement["_id"], {"is_called_undetermined": True})
+        log.error("cannot_evaluate", judgement=judgement["_id"], problem=problem)
+
+    async def _undetermined(self, region: Region, deadline: Deadline, now: datetime) -> None:
+        await self._store.update(
+            self._store.obligations,
+            obligations.obligation_id(deadline.period, region.code),
+            lambda obligation: obligations.undetermined(obligation, region.code, deadline, now),
+        )
+
+    async def _end_cannot_evaluate(self, owed: list[tuple[Region, Deadline]], now: datetime) -> None:
+        if owed:
+            await self._store.update(
+                self._store.alerts,
+                cannot_evaluate.alert_id(owed[0][1].period),
+                lambda alert: cannot_evaluate.resolved(alert, now),
+            )

@@ -1,0 +1,122 @@
+"""What receivers are told: the text and the payload of a notice. Pure; texts are data (shared/texts/notices.yaml)."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any
+
+from services.notifier import alerts
+from services.notifier.rules import missing_report
+from shared.election.calendar import Calendar
+from shared.texts import Language, text
+
+Document = dict[str, Any]
+TYPE = "desk.notice.v1"
+_LONGEST_DESCRIPTION = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """One thing to tell. `id` is deterministic; `region` and `rule` decide who is told; `at` is the election's time
+    of what happened; `payload` is frozen here and sent as it is, however often it is tried."""
+
+    id: str
+    rule: str
+    change: str
+    region: str
+    at: datetime
+    alerts: tuple[str, ...]
+    payload: Document
+
+
+def webhook_id(delivery_id: str) -> str:
+    """The `webhook-id` of a delivery: the same for every attempt, so that a receiver can tell a repeat."""
+    return "msg_" + hashlib.sha256(delivery_id.encode()).hexdigest()[:32]
+
+
+def of_alert(alert: Document, change: Document, calendar: Calendar) -> Notice:
+    """The notice of one change of one alert."""
+    entry = alert["history"][change["revision"] - 1]
+    key = f"{alert['rule']}.{change['change']}"
+    if change["change"] == alerts.RESOLVED:
+        key = f"{key}.{alert['resolution']}"
+    values = _values(alert, entry["at"], calendar)
+    return _notice(f"{alert['_id']}#{change['revision']}", key, values, [alert], change["change"], entry["at"])
+
+
+def of_judgement(judgement: Document, province: str, missing: Sequence[Document], calendar: Calendar) -> Notice:
+    """The digest of one judgement for one province: how many reported, who is missing, by name."""
+    owed = judgement["owed"][province]
+    names = ", ".join(calendar.roster.name(alert["region"]) for alert in missing)
+    values = {
+        "owed": owed,
+        "reported": owed - len(missing),
+        "names": names,
+        "period": _local_day(judgement["period"]),
+    }
+    notice_id = f"{missing_report.NAME}:{judgement['period']}:{province}@{judgement['judge_at']:%Y-%m-%dT%H:%M:%SZ}"
+    at = max(alert["raised_at"] for alert in missing)
+    notice = _notice(notice_id, f"{missing_report.NAME}.raised", values, missing, alerts.RAISED, at, region=province)
+    notice.payload["data"]["counts"] = {"owed": owed, "reported": owed - len(missing), "missing": len(missing)}
+    return notice
+
+
+def _notice(
+    notice_id: str,
+    text_key: str,
+    values: Document,
+    told: Sequence[Document],
+    change: str,
+    at: datetime,
+    region: str | None = None,
+) -> Notice:
+    first = told[0]
+    payload = {
+        "type": TYPE,
+        "timestamp": at,
+        "data": {
+            "notice": notice_id,
+            "rule": first["rule"],
+            "change": change,
+            "period": first["period"],
+            "region": region or first["region"],
+            "alerts": [alerts.to_json(alert) for alert in told],
+            "text": {lang: text("notices", text_key, lang, **_in_language(values, lang)) for lang in _LANGUAGES},
+        },
+    }
+    ids = tuple(alert["_id"] for alert in told)
+    return Notice(notice_id, first["rule"], change, region or first["region"], at, ids, payload)
+
+
+_LANGUAGES: tuple[Language, ...] = ("id", "en")
+
+
+def _in_language(values: Document, language: Language) -> Document:
+    return {k: getattr(v, language) if hasattr(v, "en") else v for k, v in values.items()}
+
+
+def _values(alert: Document, at: datetime, calendar: Calendar) -> Document:
+    region, details = alert["region"], alert["details"]
+    known = calendar.election.categories.get(details.get("category", ""))
+    return {
+        "names": calendar.roster.name(region),
+        "period": _local_day(alert["period"]),
+        "at": _local_time(at, region, calendar),
+        "category": known.label if known else details.get("category", ""),
+        "occurred": _local_time(details["occurred_at"], region, calendar) if "occurred_at" in details else "",
+        "agency": details.get("event", {}).get("agency", ""),
+        "description": details.get("description", "")[:_LONGEST_DESCRIPTION],
+        "problem": details.get("problem", ""),
+    }
+
+
+def _local_day(period: str | None) -> str:
+    return f"{date.fromisoformat(period):%d-%m-%Y}" if period else ""
+
+
+def _local_time(instant: datetime, region: str, calendar: Calendar) -> str:
+    local = instant.astimezone(calendar.zone(region))
+    return f"{local:%d-%m-%Y %H:%M} {local:%Z}"

@@ -1,0 +1,126 @@
+"""Obligations: who owes which report, and the verdicts on it. Pure functions over documents.
+
+One document per (period, region) that has a verdict: `_id` = `<period>:<region>`. `verdicts` is append-only, each
+with its revision; the last one holds. `unsettled` marks verdicts that may concern an alert, `unpublished` ones that
+are not on `desk.alerts` yet. A region without a document has not been judged and has not reported: it is `pending`.
+"""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from typing import Any
+
+from services.notifier.filing import Judged
+from shared.election.calendar import Deadline
+from shared.events.envelope import NOTIFIER
+from shared.events.report import ReportEvent
+from shared.events.verdict import Verdict, VerdictData, VerdictEvent
+
+Document = dict[str, Any]
+COLLECTION = "obligations"
+
+NOTHING_RECEIVED = "nothing_received"
+LOG_NOT_READ = "log_not_read"
+REPORTED_LATE = "reported_late"
+DELIVERED_LATE = "delivered_late"
+
+
+def obligation_id(period: date, region: str) -> str:
+    return f"{period.isoformat()}:{region}"
+
+
+def current(obligation: Document) -> Verdict:
+    """The verdict that holds; pending before the first."""
+    verdicts = obligation.get("verdicts") or []
+    return Verdict(verdicts[-1]["verdict"]) if verdicts else Verdict.PENDING
+
+
+def has_been(obligation: Document, verdict: Verdict) -> bool:
+    return any(v["verdict"] == verdict for v in obligation.get("verdicts") or [])
+
+
+def filed(obligation: Document, report: ReportEvent, deadline: Deadline, judged: Judged) -> Document:
+    """The obligation after a report for it. The first report decides; a later one only if it improves late to
+    on time. A report beats every verdict that was given without one."""
+    before = current(obligation)
+    if before is Verdict.ON_TIME or (before is Verdict.LATE and judged.verdict is Verdict.LATE):
+        return obligation
+    reason = judged.reason
+    if has_been(obligation, Verdict.MISSING):
+        reason = DELIVERED_LATE if judged.verdict is Verdict.ON_TIME else REPORTED_LATE
+    return _with_verdict(
+        obligation, report.subject, deadline, judged.verdict, reason, report.receivedat, report.identity
+    )
+
+
+def missed(obligation: Document, region: str, deadline: Deadline, now: datetime) -> Document:
+    """The obligation after the judgement found no report, everything accepted by then provably read."""
+    if current(obligation) not in (Verdict.PENDING, Verdict.UNDETERMINED):
+        return obligation
+    return _with_verdict(obligation, region, deadline, Verdict.MISSING, NOTHING_RECEIVED, now, None)
+
+
+def undetermined(obligation: Document, region: str, deadline: Deadline, now: datetime) -> Document:
+    """The obligation after the bounded wait, when it cannot be shown that everything accepted has been read."""
+    if current(obligation) is not Verdict.PENDING:
+        return obligation
+    return _with_verdict(obligation, region, deadline, Verdict.UNDETERMINED, LOG_NOT_READ, now, None)
+
+
+def _with_verdict(
+    obligation: Document,
+    region: str,
+    deadline: Deadline,
+    verdict: Verdict,
+    reason: str,
+    at: datetime,
+    report: str | None,
+) -> Document:
+    earlier = obligation.get("verdicts") or []
+    entry = {
+        "revision": len(earlier) + 1,
+        "verdict": verdict.value,
+        "reason": reason,
+        "judged_at": at,
+        "report": report,
+    }
+    concerns_an_alert = verdict is Verdict.MISSING or has_been(obligation, Verdict.MISSING)
+    return {
+        **obligation,
+        "period": deadline.period.isoformat(),
+        "region": region,
+        "due_at": deadline.due_at,
+        "judge_at": deadline.judge_at,
+        "verdict": verdict.value,
+        "verdicts": [*earlier, entry],
+        "unsettled": bool(obligation.get("unsettled")) or concerns_an_alert,
+        "unpublished": True,
+    }
+
+
+def verdict_events(obligation: Document, election: str, content_hash: Any) -> list[VerdictEvent]:
+    """The obligation's verdicts as events, in order. Deterministic: a repeat is a duplicate to every reader."""
+    events = []
+    for entry in obligation["verdicts"]:
+        data = VerdictData(
+            election=election,
+            period=date.fromisoformat(obligation["period"]),
+            verdict=Verdict(entry["verdict"]),
+            revision=entry["revision"],
+            reason=entry["reason"],
+            judged_at=entry["judged_at"],
+            due_at=obligation["due_at"],
+            report=entry["report"],
+        )
+        events.append(
+            VerdictEvent(
+                id=f"verdict:{obligation['_id']}#{entry['revision']}",
+                source=NOTIFIER,
+                subject=obligation["region"],
+                time=entry["judged_at"],
+                receivedat=entry["judged_at"],
+                contenthash=content_hash(data.model_dump(mode="json")),
+                data=data,
+            )
+        )
+    return events

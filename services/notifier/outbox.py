@@ -1,0 +1,57 @@
+"""The outbox: verdicts and alert changes onto `desk.alerts`, marked published after the ack.
+
+Dies between ack and mark: published again under the same event id, which every reader skips as a duplicate.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+from services.notifier import alerts, obligations
+from services.notifier.store import Store
+from shared.election.roster import regency_of
+from shared.events.alert import AlertEvent
+from shared.events.codec import CONTENT_TYPE, content_hash, encode
+from shared.events.envelope import Envelope
+from shared.events.verdict import VerdictEvent
+from shared.exactly_once.dead_letters import Publisher
+from shared.logs import traceparent
+from shared.metrics import Metrics
+from shared.mongo import Document
+from shared.topics import ALERTS
+
+
+class Outbox:
+    def __init__(self, store: Store, publisher: Publisher, election: str, metrics: Metrics) -> None:
+        self._store, self._publisher, self._election, self._metrics = store, publisher, election, metrics
+
+    async def step(self) -> bool:
+        """Publish what some documents have to tell; whether there was any. Raises PublishFailed: tried again."""
+        store = self._store
+        obligations_waiting = await store.some(store.obligations, {"unpublished": True})
+        alerts_waiting = await store.some(store.alerts, {"unpublished": True})
+        await asyncio.gather(
+            *(self._publish_all(store.obligations, o, self._new_verdicts(o)) for o in obligations_waiting),
+            *(self._publish_all(store.alerts, a, [alerts.to_event(a)]) for a in alerts_waiting),
+        )
+        return bool(obligations_waiting or alerts_waiting)
+
+    def _new_verdicts(self, obligation: Document) -> list[Envelope]:
+        events = obligations.verdict_events(obligation, self._election, content_hash)
+        return list(events[obligation.get("published", 0) :])
+
+    async def _publish_all(self, collection: Any, document: Document, events: list[Envelope]) -> None:
+        for event in events:  # one after the other: a region's verdicts keep their order
+            await self._publish(event)
+        published = len(document.get("verdicts") or ())
+        done = {"unpublished": False, "published": published}
+        await self._store.set_fields(collection, document["_id"], done, rev=document["rev"])
+
+    async def _publish(self, event: Envelope) -> None:
+        headers = [("content-type", CONTENT_TYPE.encode()), ("traceparent", traceparent().encode())]
+        await self._publisher.publish(ALERTS.name, regency_of(event.subject).encode(), encode(event), headers)
+        if isinstance(event, VerdictEvent):
+            self._metrics.verdicts.labels(event.data.verdict.value).inc()
+        elif isinstance(event, AlertEvent):
+            self._metrics.alerts.labels(event.data.rule, event.data.state.value).inc()
