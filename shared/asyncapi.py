@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
 
 from faststream.kafka import KafkaBroker
 from faststream.specification import AsyncAPI
@@ -25,10 +26,10 @@ def document(
     return specification.to_specification().to_json().encode()
 
 
-def _handler_of(schema: object) -> object:
+def _handler_of(schema: object) -> Callable[[Any], Awaitable[None]]:
     """A handler that is never called: FastStream reads the schema off its annotation."""
 
-    async def handler(event: object) -> None:
+    async def handler(event: Any) -> None:
         """Consumed exactly once into MongoDB."""
 
     handler.__annotations__["event"] = schema

@@ -74,7 +74,8 @@ def parse_spec(spec: str) -> tuple[datetime, float]:
 
 
 class ScenarioClock:
-    """Reads the anchor file afresh whenever it changes; before there is one, time stands at the start."""
+    """Reads the anchor file afresh whenever it changes; before there is one, time stands at the start.
+    Raises ValueError for a bad spec, or an anchor that belongs to another one."""
 
     def __init__(self, spec: str, data_dir: Path) -> None:
         self._path = data_dir / ANCHOR_FILE
@@ -82,6 +83,7 @@ class ScenarioClock:
         self._start, self._rate = parse_spec(spec)
         self._seen: tuple[int, int] | None = None
         self._anchor: Anchor | None = None
+        self._current()  # an anchor of another clock is found now, not in a loop hours later
 
     def at(self, instant: datetime) -> datetime:
         anchor = self._current()

@@ -103,78 +103,87 @@ class LogReader:
     """Offsets and single records, outside any group's subscription. One call at a time."""
 
     def __init__(self, addresses: str, group: str, client_id: str) -> None:
-        self._consumer = AIOKafkaConsumer(
-            bootstrap_servers=addresses.split(","),
-            client_id=client_id,
-            group_id=group,  # to ask for its committed offsets; this consumer never joins it
-            enable_auto_commit=False,
-            auto_offset_reset="none",
-            metadata_max_age_ms=METADATA_MAX_AGE_MS,
-            request_timeout_ms=int(CALL_TIMEOUT_S * 1000),
-        )
+        self._options: dict[str, Any] = {
+            "bootstrap_servers": addresses.split(","),
+            "client_id": client_id,
+            "group_id": group,  # to ask for its committed offsets; this consumer never joins it
+            "enable_auto_commit": False,
+            "auto_offset_reset": "none",
+            "metadata_max_age_ms": METADATA_MAX_AGE_MS,
+            "request_timeout_ms": int(CALL_TIMEOUT_S * 1000),
+        }
+        self._started: AIOKafkaConsumer | None = None
         self._lock = asyncio.Lock()
-        self._is_started = False
 
     async def stop(self) -> None:
-        if self._is_started:
+        if self._started is not None:
             with contextlib.suppress(TimeoutError, KafkaError):
-                await asyncio.wait_for(self._consumer.stop(), CALL_TIMEOUT_S)
+                await asyncio.wait_for(self._started.stop(), CALL_TIMEOUT_S)
 
     async def partitions(self, topic: str) -> list[int]:
         """The partitions of a topic by fresh metadata. Raises KafkaError, TimeoutError."""
         async with self._lock, asyncio.timeout(CALL_TIMEOUT_S):
-            await self._ensure_started()
-            await self._consumer._client.fetch_all_metadata()
-            found = self._consumer.partitions_for_topic(topic)
+            consumer = await self._consumer()
+            fresh = await consumer._client.fetch_all_metadata()
+            found = fresh.partitions_for_topic(topic)
         return sorted(found or ())
 
     async def beginning(self, topic: str, partition: int) -> int:
         """The first offset still kept. Raises KafkaError, TimeoutError."""
         where = TopicPartition(topic, partition)
         async with self._lock, asyncio.timeout(CALL_TIMEOUT_S):
-            await self._ensure_started()
-            return int((await self._consumer.beginning_offsets([where]))[where])
+            consumer = await self._consumer()
+            return int((await consumer.beginning_offsets([where]))[where])
 
     async def ends(self, topic: str) -> dict[int, tuple[int, int]]:
         """(beginning, end) of each partition of a topic, by fresh metadata: every partition counts, also one added a
         moment ago. Raises KafkaError, TimeoutError."""
         where = [TopicPartition(topic, p) for p in await self.partitions(topic)]
         async with self._lock, asyncio.timeout(CALL_TIMEOUT_S):
-            begins = await self._consumer.beginning_offsets(where)
-            ends = await self._consumer.end_offsets(where)
+            consumer = await self._consumer()
+            begins = await consumer.beginning_offsets(where)
+            ends = await consumer.end_offsets(where)
         return {w.partition: (begins[w], ends[w]) for w in where}
 
     async def committed(self, topic: str, partitions: Iterable[int]) -> dict[int, int]:
         """The group's committed offset of each partition; 0 where it has none. Raises KafkaError, TimeoutError."""
         found: dict[int, int] = {}
         async with self._lock, asyncio.timeout(CALL_TIMEOUT_S):
-            await self._ensure_started()
+            consumer = await self._consumer()
             for partition in partitions:
-                found[partition] = await self._consumer.committed(TopicPartition(topic, partition)) or 0
+                found[partition] = await consumer.committed(TopicPartition(topic, partition)) or 0
         return found
 
     async def value_at(self, position: Position) -> bytes | None:
         """The bytes at a position; None where the log ends before it. Raises KafkaError, TimeoutError."""
         where = TopicPartition(position.topic, position.partition)
         async with self._lock, asyncio.timeout(CALL_TIMEOUT_S):
-            await self._ensure_started()
-            self._consumer.assign([where])
-            self._consumer.seek(where, position.offset)
+            consumer = await self._consumer()
+            consumer.assign([where])
+            consumer.seek(where, position.offset)
             try:
-                found = await self._consumer.getmany(where, timeout_ms=3000, max_records=1)
+                found = await consumer.getmany(where, timeout_ms=3000, max_records=1)
             except OffsetOutOfRangeError:
                 return None
             finally:
-                self._consumer.unsubscribe()
+                consumer.unsubscribe()
         records = found.get(where, [])
         if not records or records[0].offset != position.offset:
             return None
         return records[0].value or b""
 
-    async def _ensure_started(self) -> None:
-        if not self._is_started:
-            await self._consumer.start()
-            self._is_started = True
+    async def _consumer(self) -> AIOKafkaConsumer:
+        """Made at the first call, not before: aiokafka wants a running loop, and one that failed to start is spent."""
+        if self._started is None:
+            consumer = AIOKafkaConsumer(**self._options)
+            try:
+                await consumer.start()
+            except BaseException:
+                with contextlib.suppress(TimeoutError, KafkaError):
+                    await asyncio.wait_for(consumer.stop(), 1.0)
+                raise
+            self._started = consumer
+        return self._started
 
 
 def to_record(raw: ConsumerRecord) -> Record:

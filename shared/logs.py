@@ -6,6 +6,7 @@ import logging
 import re
 import secrets
 import sys
+import time
 from contextvars import ContextVar
 from typing import Any
 
@@ -38,6 +39,30 @@ def _add_trace(_logger: Any, _method: str, event: structlog.typing.EventDict) ->
     return event
 
 
+class OncePer(logging.Filter):
+    """Lets each message of a noisy library through once per `seconds`: a dead broker is worth a line, not ten a
+    second."""
+
+    def __init__(self, seconds: float) -> None:
+        super().__init__()
+        self._seconds = seconds
+        self._last: dict[str, float] = {}
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        now = time.monotonic()
+        if now - self._last.get(record.msg, -self._seconds) < self._seconds:
+            return False
+        self._last[record.msg] = now
+        return True
+
+
+_calm = OncePer(30.0)
+
+
+def _calm_libraries(record: logging.LogRecord) -> bool:
+    return _calm.filter(record) if record.name.startswith("aiokafka") else True
+
+
 def configure(service: str, level: str, style: str) -> None:
     """Once, by each process's start: JSON lines, or plain text for a terminal. Libraries' logs take the same way."""
     shared_steps: list[structlog.typing.Processor] = [
@@ -67,8 +92,9 @@ def configure(service: str, level: str, style: str) -> None:
         )
     )
     logging.basicConfig(level=level, handlers=[handler], force=True)
+    handler.addFilter(_calm_libraries)
     for noisy in ("aiokafka", "pymongo", "uvicorn.access"):
-        logging.getLogger(noisy).setLevel(logging.WARNING if noisy != "aiokafka" else logging.ERROR)
+        logging.getLogger(noisy).setLevel(logging.WARNING)
     structlog.contextvars.bind_contextvars(service=service)
 
 

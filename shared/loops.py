@@ -26,6 +26,11 @@ def leave_process(reason: str, cause: Exception | None) -> NoReturn:
     os._exit(CRASHED)
 
 
+def back_off_s(first_s: float, failures: int, longest_s: float) -> float:
+    """Twice as long after each failure, up to a limit; after any number of them (2**1024 is no float)."""
+    return float(min(first_s * 2 ** min(failures, 20), longest_s))
+
+
 class Loop:
     """Runs `step` again and again. A step does one unit of work and returns whether there was any; without work the
     loop sleeps `idle_s` or until `wake` is called. A failing step backs off and is tried again."""
@@ -61,9 +66,9 @@ class Loop:
                 await self._rest()
 
     async def _rest(self) -> None:
-        back_off_s = min(self._idle_s * 2**self._failures, 15.0) * random.uniform(0.8, 1)  # noqa: S311
+        rest_s = back_off_s(self._idle_s, self._failures, 15.0) * random.uniform(0.8, 1)  # noqa: S311
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._woken.wait(), back_off_s)
+            await asyncio.wait_for(self._woken.wait(), rest_s)
         self._woken.clear()
 
 
@@ -78,4 +83,4 @@ async def supervise(name: str, run: Callable[[], Awaitable[None]], metrics: Metr
             metrics.loop_failures.labels(name).inc()
             log.warning("restarting", loop=name, error=f"{type(error).__name__}: {error}")
         failures = 0 if time.monotonic() - began > 60 else failures + 1
-        await asyncio.sleep(min(0.2 * 2**failures, 10.0))
+        await asyncio.sleep(back_off_s(0.2, failures, 10.0))

@@ -14,7 +14,7 @@ from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from typing import Any
 
-from pymongo.errors import PyMongoError
+from pymongo.errors import BulkWriteError, PyMongoError
 from pymongo.read_concern import ReadConcern
 from pymongo.write_concern import WriteConcern
 
@@ -25,6 +25,7 @@ Database = Any
 Collection = Any
 
 ACCESS_DB = "desk_access"
+INTAKE_DB = "desk_intake"
 AGGREGATOR_DB = "desk_aggregator"
 NOTIFIER_DB = "desk_notifier"
 
@@ -76,6 +77,13 @@ async def aggregate(collection: Collection, pipeline: list[Document]) -> AsyncIt
         cursor = await cursor
     async for document in cursor:
         yield document
+
+
+def is_duplicates_only(error: BulkWriteError) -> bool:
+    """Whether nothing but duplicate keys failed in a bulk write. False also where a majority did not confirm in time:
+    such a write may still be rolled back, so nobody may go on as if it were done."""
+    failed, unconfirmed = error.details["writeErrors"], error.details["writeConcernErrors"]
+    return not unconfirmed and all(e["code"] == DUPLICATE_KEY for e in failed)
 
 
 async def server_time(client: Client) -> datetime:

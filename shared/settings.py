@@ -11,7 +11,7 @@ from datetime import date
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
 
 PREFIX = "DESK_"
 _DEPLOY = Path(__file__).resolve().parent.parent / "deploy"
@@ -82,6 +82,15 @@ class Settings(BaseModel):
     log_level: Annotated[Literal["DEBUG", "INFO", "WARNING", "ERROR"], Field(description="log level")] = "INFO"
     log_format: Annotated[Literal["json", "text"], Field(description="`json`, or `text` for a terminal")] = "json"
 
+    @model_validator(mode="after")
+    def _lease_outlives_the_call(self) -> Settings:
+        if self.delivery_lease_s <= self.webhook_timeout_s:
+            raise ValueError(
+                f"DESK_DELIVERY_LEASE_S ({self.delivery_lease_s:g}) must exceed "
+                f"DESK_WEBHOOK_TIMEOUT_S ({self.webhook_timeout_s:g})"
+            )
+        return self
+
 
 SECRETS = frozenset({"admin_key", "mongo"})
 
@@ -100,6 +109,8 @@ def read_settings(environ: Mapping[str, str] | None = None) -> Settings:
         return Settings.model_validate(values)
     except ValidationError as error:
         found = error.errors(include_url=False, include_input=False)[0]
+        if not found["loc"]:
+            raise BadSettings(found["msg"].removeprefix("Value error, ")) from None
         name = str(found["loc"][0])
         described = Settings.model_fields[name].description
         raise BadSettings(f"{PREFIX}{name.upper()}: {found['msg']} ({described})") from None
@@ -107,9 +118,14 @@ def read_settings(environ: Mapping[str, str] | None = None) -> Settings:
 
 def _secret(variable: str, path: str) -> str:
     try:
-        return Path(path).read_text(encoding="utf-8").strip()
+        found = Path(path).read_text(encoding="utf-8").strip()
     except OSError as error:
         raise BadSettings(f"{variable}: {path} cannot be read: {error.strerror}") from None
+    except UnicodeDecodeError:
+        raise BadSettings(f"{variable}: {path} is no text (UTF-8)") from None
+    if not found:
+        raise BadSettings(f"{variable}: {path} is empty")
+    return found
 
 
 def as_table() -> str:

@@ -10,13 +10,15 @@ from __future__ import annotations
 import json
 import re
 import unicodedata
-from datetime import datetime
+from collections.abc import Callable
+from datetime import UTC, date, datetime
 from typing import Annotated, Any, NoReturn
 
-from pydantic import AfterValidator, AwareDatetime, Field, StringConstraints
-from pydantic_core import PydanticCustomError
+from pydantic import AfterValidator, AwareDatetime, BeforeValidator, Field, StringConstraints
+from pydantic_core import PydanticCustomError, PydanticKnownError
 
 SLUG = r"^[A-Za-z0-9._-]{1,64}$"
+REGION_CODE = r"^[0-9]{2}(\.[0-9]{2}(\.[0-9]{2}(\.[0-9]{4})?)?)?$"
 MAX_DEPTH = 16
 
 _LINE_BREAKS = "\n\r\t"
@@ -60,36 +62,94 @@ def _not_blank(text: str) -> str:
 
 
 Slug = Annotated[str, StringConstraints(pattern=SLUG)]
-RegionCode = Annotated[str, StringConstraints(pattern=r"^\d{2}(\.\d{2}(\.\d{2}(\.\d{4})?)?)?$")]
+RegionCode = Annotated[str, StringConstraints(pattern=REGION_CODE)]
+
+
+def _at_most(limit: int) -> Callable[[str], str]:
+    def check(text: str) -> str:
+        if len(text) > limit:
+            raise PydanticKnownError("string_too_long", {"max_length": limit})
+        return text
+
+    return check
+
+
+# Normal form C can lengthen a text (U+0958 becomes two characters), hence the second look at the length.
 ShortText = Annotated[
     str,
     StringConstraints(min_length=1, max_length=200),
     AfterValidator(clean_text),
     AfterValidator(_not_blank),
+    AfterValidator(_at_most(200)),
 ]
 LongText = Annotated[
     str,
     StringConstraints(min_length=1, max_length=4000),
     AfterValidator(clean_text),
     AfterValidator(_not_blank),
+    AfterValidator(_at_most(4000)),
 ]
 Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
 WebAddress = Annotated[
-    str, StringConstraints(max_length=2000, pattern=r"^https?://[^\s<>\"]+$"), AfterValidator(clean_text)
+    str,
+    StringConstraints(max_length=2000, pattern=r"^https?://[^\s<>\"]+$"),
+    AfterValidator(clean_text),
+    AfterValidator(_at_most(2000)),
 ]
 
 
+_RFC_3339 = re.compile(
+    r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ][0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]+)?([Zz]|[+-][0-9]{2}:[0-9]{2})?"
+)
+_ISO_DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+
+
+# These parse texts themselves: pydantic also reads `"1731900000"` as a time, and whoever sends that means something
+# else. (A validator before a strict field must hand on the parsed value anyway.)
+def _time_in(value: Any) -> Any:
+    if not isinstance(value, str):
+        return value
+    try:
+        if _RFC_3339.fullmatch(value):
+            return datetime.fromisoformat(value.upper())
+    except ValueError:
+        pass
+    raise PydanticCustomError("time_syntax", "must be an RFC 3339 time, for example 2024-11-18T09:00:00+08:00")
+
+
+def _day_in(value: Any) -> Any:
+    if not isinstance(value, str):
+        return value
+    try:
+        if _ISO_DAY.fullmatch(value):
+            return date.fromisoformat(value)
+    except ValueError:
+        pass
+    raise PydanticCustomError("date_syntax", "must be a date, for example 2024-11-18")
+
+
 def _plausible_year(instant: datetime) -> datetime:
-    """Years beyond these are typing errors, and some of them cannot be turned into UTC at all."""
-    if not 2000 <= instant.year < 2100:
+    """Years beyond these are typing errors, and some of them cannot be turned into UTC at all. Judged in UTC, since
+    that is what everybody inside sees."""
+    if not 1999 <= instant.year <= 2100 or not 2000 <= instant.astimezone(UTC).year < 2100:
         raise PydanticCustomError("time_far_off", "is absurdly far off")
     return instant
 
 
+def _plausible_day(day: date) -> date:
+    if not 2000 <= day.year < 2100:
+        raise PydanticCustomError("time_far_off", "is absurdly far off")
+    return day
+
+
 Instant = Annotated[
     AwareDatetime,
+    BeforeValidator(_time_in),
     AfterValidator(_plausible_year),
     Field(description="RFC 3339 with offset; a naive time is refused"),
+]
+Day = Annotated[
+    date, BeforeValidator(_day_in), AfterValidator(_plausible_day), Field(description="a date, `2024-11-18`")
 ]
 
 

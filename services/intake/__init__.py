@@ -1,0 +1,1 @@
+"""Intake: takes reports and incidents from agencies, checks them, publishes them, answers."""

@@ -2,7 +2,7 @@
 
 An alert's `_id` is a value, for example `missing-report:2024-11-18:64.72`, so raising it twice changes nothing.
 Every change counts `revision` up and has who, when, why in `history`. `to_notice` lists changes whose notices are
-not planned yet; `unpublished` marks changes that are not on `desk.alerts` yet.
+not planned yet; `unpublished` is the revision that is not on `desk.alerts` yet, 0 if it is.
 """
 
 from __future__ import annotations
@@ -80,7 +80,7 @@ def _changed(
         "revision": revision,
         "history": [*alert["history"], {"at": at, "by": by, "what": what, "why": why}],
         "to_notice": [*alert["to_notice"], *notices],
-        "unpublished": True,
+        "unpublished": revision,
     }
 
 

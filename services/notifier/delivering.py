@@ -15,6 +15,7 @@ from services.notifier.channels.webhook import Webhook
 from services.notifier.receivers import ConsoleReceiver, Receiver, WebhookReceiver
 from services.notifier.store import DEAD, DELIVERED, PENDING, Store
 from shared.logs import get_logger
+from shared.loops import back_off_s
 from shared.metrics import Metrics
 from shared.mongo import Document
 from shared.settings import Settings
@@ -42,7 +43,7 @@ def make_channel(receiver: Receiver, settings: Settings) -> Channel:
 
 def retry_in_s(attempts: int) -> float:
     """Exponential back-off with jitter after that many failed attempts, in real seconds."""
-    return min(FIRST_RETRY_S * 2.0 ** (attempts - 1), LONGEST_RETRY_S) * random.uniform(0.7, 1.0)  # noqa: S311
+    return back_off_s(FIRST_RETRY_S, attempts - 1, LONGEST_RETRY_S) * random.uniform(0.7, 1.0)  # noqa: S311
 
 
 class Sender:

@@ -6,7 +6,7 @@ Dies anywhere: the judgement stays open, verdicts that were written stay, the re
 from __future__ import annotations
 
 from collections import defaultdict
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Protocol
 
 from aiokafka.errors import KafkaError
@@ -72,6 +72,8 @@ class Judge:
                 had_work = True
             elif real_now - judgement["first_seen_at"] > self._patience:
                 await self._call_undetermined(judgement, now, problem)
+        for ended in await self._store.ended_waits():
+            await self._end_wait(ended, now)
         return had_work
 
     async def _unproven(self, judgement: Document) -> str | None:
@@ -90,15 +92,13 @@ class Judge:
     async def _judge(self, judgement: Document, now: datetime) -> None:
         owed = self._owed.get(judgement["_id"], [])
         missing: dict[str, list[str]] = defaultdict(list)
-        counts: dict[str, int] = defaultdict(int)
+        owing: dict[str, list[str]] = defaultdict(list)
         verdicts = await self._verdicts(judgement["period"])
         for region, deadline in owed:
-            counts[province_of(region.code)] += 1
+            owing[province_of(region.code)].append(region.code)
             if await self._is_missing(region, deadline, now, verdicts.get(region.code)):
                 missing[province_of(region.code)].append(region.code)
-        await self._store.close_judgement(judgement["_id"], missing, counts)
-        if not await self._store.open_judgements_of(judgement["period"]):
-            await self._end_cannot_evaluate(owed, now)
+        await self._store.close_judgement(judgement["_id"], missing, owing)
         log.info("judged", judgement=judgement["_id"], owed=len(owed), missing=sum(map(len, missing.values())))
 
     async def _verdicts(self, period: str) -> dict[str, str]:
@@ -139,10 +139,11 @@ class Judge:
             lambda obligation: obligations.undetermined(obligation, region.code, deadline, now),
         )
 
-    async def _end_cannot_evaluate(self, owed: list[tuple[Region, Deadline]], now: datetime) -> None:
-        if owed:
-            await self._store.update(
-                self._store.alerts,
-                cannot_evaluate.alert_id(owed[0][1].period),
-                lambda alert: cannot_evaluate.resolved(alert, now),
-            )
+    async def _end_wait(self, judgement: Document, now: datetime) -> None:
+        """End the alert about ourselves once every judgement of its period is judged. A step of its own, found by
+        its mark, so that a death right after the judgement leaves no alert firing for ever."""
+        if await self._store.open_judgements_of(judgement["period"]):
+            return
+        alert_id = cannot_evaluate.alert_id(date.fromisoformat(judgement["period"]))
+        await self._store.update(self._store.alerts, alert_id, lambda alert: cannot_evaluate.resolved(alert, now))
+        await self._store.set_fields(self._store.judgements, judgement["_id"], {"is_called_undetermined": False})

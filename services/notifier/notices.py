@@ -47,9 +47,11 @@ def of_alert(alert: Document, change: Document, calendar: Calendar) -> Notice:
     return _notice(f"{alert['_id']}#{change['revision']}", key, values, [alert], change["change"], entry["at"])
 
 
-def of_judgement(judgement: Document, province: str, missing: Sequence[Document], calendar: Calendar) -> Notice:
-    """The digest of one judgement for one province: how many reported, who is missing, by name."""
-    owed = judgement["owed"][province]
+def of_judgement(
+    judgement: Document, province: str, owed: int, missing: Sequence[Document], calendar: Calendar
+) -> Notice:
+    """The digest of one judgement for one province: how many of those who owed reported, who is missing, by name.
+    `owed` and `missing` (alerts) are what the receiver is told of: its own regions."""
     names = ", ".join(calendar.roster.name(alert["region"]) for alert in missing)
     values = {
         "owed": owed,

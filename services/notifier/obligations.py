@@ -1,8 +1,9 @@
 """Obligations: who owes which report, and the verdicts on it. Pure functions over documents.
 
 One document per (period, region) that has a verdict: `_id` = `<period>:<region>`. `verdicts` is append-only, each
-with its revision; the last one holds. `unsettled` marks verdicts that may concern an alert, `unpublished` ones that
-are not on `desk.alerts` yet. A region without a document has not been judged and has not reported: it is `pending`.
+with its revision; the last one holds. Two marks name the latest revision that waits, 0 if none does: `unsettled` for
+verdicts that may concern an alert, `unpublished` for those that are not on `desk.alerts` yet. A region without a
+document has not been judged and has not reported: it is `pending`.
 """
 
 from __future__ import annotations
@@ -93,8 +94,8 @@ def _with_verdict(
         "judge_at": deadline.judge_at,
         "verdict": verdict.value,
         "verdicts": [*earlier, entry],
-        "unsettled": bool(obligation.get("unsettled")) or concerns_an_alert,
-        "unpublished": True,
+        "unsettled": entry["revision"] if concerns_an_alert else obligation.get("unsettled", 0),
+        "unpublished": entry["revision"],
     }
 
 

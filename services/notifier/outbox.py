@@ -29,8 +29,8 @@ class Outbox:
     async def step(self) -> bool:
         """Publish what some documents have to tell; whether there was any. Raises PublishFailed: tried again."""
         store = self._store
-        obligations_waiting = await store.some(store.obligations, {"unpublished": True})
-        alerts_waiting = await store.some(store.alerts, {"unpublished": True})
+        obligations_waiting = await store.waiting(store.obligations, "unpublished")
+        alerts_waiting = await store.waiting(store.alerts, "unpublished")
         await asyncio.gather(
             *(self._publish_all(store.obligations, o, self._new_verdicts(o)) for o in obligations_waiting),
             *(self._publish_all(store.alerts, a, [alerts.to_event(a)]) for a in alerts_waiting),
@@ -44,9 +44,8 @@ class Outbox:
     async def _publish_all(self, collection: Any, document: Document, events: list[Envelope]) -> None:
         for event in events:  # one after the other: a region's verdicts keep their order
             await self._publish(event)
-        published = len(document.get("verdicts") or ())
-        done = {"unpublished": False, "published": published}
-        await self._store.set_fields(collection, document["_id"], done, rev=document["rev"])
+        await self._store.set_fields(collection, document["_id"], {"published": document["unpublished"]})
+        await self._store.take_off(collection, document, "unpublished")
 
     async def _publish(self, event: Envelope) -> None:
         headers = [("content-type", CONTENT_TYPE.encode()), ("traceparent", traceparent().encode())]

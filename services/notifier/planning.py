@@ -5,12 +5,12 @@ Planning twice changes nothing: a delivery's `_id` is the notice's id and the re
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import date, datetime, timedelta
 
 from services.notifier import alerts, notices
 from services.notifier.notices import Notice
-from services.notifier.receivers import Receivers
+from services.notifier.receivers import Receiver, Receivers
 from services.notifier.rules import missing_report
 from services.notifier.settling import Settling
 from services.notifier.store import PENDING, SUPPRESSED, Store
@@ -47,7 +47,12 @@ class Planning:
         """One digest a province. The alerts are raised first, by whoever comes first: us or the settling loop."""
         for province, codes in judgement["missing"].items():
             missing = [await self._raised(judgement, code) for code in codes]
-            await self._plan(notices.of_judgement(judgement, province, missing, self._calendar))
+            for receiver in self._receivers.receivers:
+                theirs = [alert for alert in missing if receiver.covers(alert["region"])]
+                owed = sum(map(receiver.covers, judgement["owed"][province]))
+                if theirs and missing_report.NAME in receiver.rules:
+                    digest = notices.of_judgement(judgement, province, owed, theirs, self._calendar)
+                    await self._plan(digest, [receiver])
         await self._store.set_fields(self._store.judgements, judgement["_id"], {"is_noticed": True})
 
     async def _raised(self, judgement: Document, region: str) -> Document:
@@ -62,10 +67,11 @@ class Planning:
 
     async def _plan_alert(self, alert: Document) -> None:
         for change in alert["to_notice"]:
-            await self._plan(notices.of_alert(alert, change, self._calendar))
+            notice = notices.of_alert(alert, change, self._calendar)
+            await self._plan(notice, [r for r in self._receivers.receivers if r.wants(notice)])
         await self._store.update(self._store.alerts, alert["_id"], lambda a: alerts.noticed(a, alert["revision"]))
 
-    async def _plan(self, notice: Notice) -> None:
+    async def _plan(self, notice: Notice, receivers: Sequence[Receiver]) -> None:
         is_old = await self._now() - notice.at > self._max_age
         state = SUPPRESSED if is_old else PENDING
         await self._store.plan_deliveries(
@@ -79,8 +85,7 @@ class Planning:
                 "webhook_id": notices.webhook_id(f"{notice.id}|{receiver.name}"),
                 "state": state,
             }
-            for receiver in self._receivers.receivers
-            if receiver.wants(notice)
+            for receiver in receivers
         )
 
     @property

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import base64
 from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, SecretStr, TypeAdapter, ValidationError, model_validator
+from pydantic import Field, SecretStr, TypeAdapter, ValidationError, field_validator, model_validator
 
+from services.notifier.alerts import SYSTEM
 from services.notifier.notices import Notice
 from services.notifier.rules import RULES
 from shared.access.keys import EVERYWHERE
@@ -17,6 +19,7 @@ from shared.election.files import BadFile, first_problem, read_yaml
 from shared.election.roster import is_within
 from shared.strict import RegionCode, Slug
 
+_SHORTEST_SECRET = 24  # bytes; Standard Webhooks, "Signature scheme"
 EXAMPLES = {
     "receivers": (
         "receivers: [{name: desk-provinsi, channel: webhook, url: https://desk.example/hook, secret: whsec_...}]"
@@ -41,9 +44,10 @@ class _Receiver(Frozen):
 
     def wants(self, notice: Notice) -> bool:
         """Whether this receiver is told of a notice. What concerns the system itself concerns everyone."""
-        if notice.rule not in self.rules:
-            return False
-        return any(r == EVERYWHERE or notice.region == "system" or is_within(notice.region, r) for r in self.regions)
+        return notice.rule in self.rules and (notice.region == SYSTEM or self.covers(notice.region))
+
+    def covers(self, region: str) -> bool:
+        return any(r == EVERYWHERE or is_within(region, r) for r in self.regions)
 
 
 class ConsoleReceiver(_Receiver):
@@ -85,13 +89,14 @@ class Receivers(Frozen):
     receivers: tuple[Receiver, ...]
     max_notice_age: Duration = timedelta(days=7)
 
-    @model_validator(mode="after")
-    def _unique_names(self) -> Receivers:
-        names = [r.name for r in self.receivers]
+    @field_validator("receivers")
+    @classmethod
+    def _unique_names(cls, receivers: tuple[Receiver, ...]) -> tuple[Receiver, ...]:
+        names = [r.name for r in receivers]
         twice = next((n for n in names if names.count(n) > 1), None)
         if twice:
             raise ValueError(f"two receivers are named {twice}")
-        return self
+        return receivers
 
 
 _FILE: TypeAdapter[Receivers] = TypeAdapter(Receivers)
@@ -113,10 +118,14 @@ def read_receivers(path: Path | None) -> Receivers:
 
 
 def _check_secret(path: Path, receiver: WebhookReceiver) -> None:
-    from standardwebhooks import Webhook
-
     try:
-        Webhook(receiver.signing_secret())
-    except (OSError, ValueError, RuntimeError) as error:
-        problem = f"the secret of {receiver.name} cannot be used ({type(error).__name__})"
-        raise BadFile(path, "receivers.secret", problem, "secret: whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw") from None
+        encoded = receiver.signing_secret().removeprefix("whsec_")
+        length = len(base64.b64decode(encoded, validate=True))
+        problem = None if length >= _SHORTEST_SECRET else f"is of {length} bytes; {_SHORTEST_SECRET} are needed"
+    except OSError as error:
+        problem = f"cannot be read ({error.strerror})"
+    except ValueError:
+        problem = "is no base64"
+    if problem is not None:
+        problem = f"the secret of {receiver.name} {problem}"
+        raise BadFile(path, "receivers.secret", problem, "secret: whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw")

@@ -15,7 +15,7 @@ class Settling:
 
     async def step(self) -> bool:
         """Bring alerts up to the verdicts of a few obligations; whether there was work."""
-        waiting = await self._store.some(self._store.obligations, {"unsettled": True})
+        waiting = await self._store.waiting(self._store.obligations, "unsettled")
         for obligation in waiting:
             await self.settle(obligation)
         return bool(waiting)
@@ -26,6 +26,4 @@ class Settling:
         await self._store.update(
             self._store.alerts, alert_id, lambda alert: missing_report.alert_after(alert, obligation)
         )
-        await self._store.set_fields(
-            self._store.obligations, obligation["_id"], {"unsettled": False}, rev=obligation["rev"]
-        )
+        await self._store.take_off(self._store.obligations, obligation, "unsettled")

@@ -13,7 +13,6 @@ from pymongo import ASCENDING, ReturnDocument, UpdateOne
 from pymongo.errors import BulkWriteError
 
 from services.notifier import alerts, judgements, obligations
-from shared.exactly_once import journal
 from shared.exactly_once.cursors import empty
 from shared.exactly_once.documents import compare_and_set
 from shared.mongo import DUPLICATE_KEY, Database, Document
@@ -23,21 +22,26 @@ RECEIVERS = "receivers"
 PENDING, DELIVERED, DEAD, SUPPRESSED = "pending", "delivered", "dead", "suppressed"
 
 _INDEXES: dict[str, list[list[tuple[str, int]]]] = {
-    obligations.COLLECTION: [[("period", ASCENDING)], [("unsettled", ASCENDING)], [("unpublished", ASCENDING)]],
+    obligations.COLLECTION: [[("period", ASCENDING)]],
     alerts.COLLECTION: [
-        [("unpublished", ASCENDING)],
         [("to_notice.revision", ASCENDING)],
         [("rule", ASCENDING), ("_id", ASCENDING)],
         [("region", ASCENDING)],
         [("period", ASCENDING)],
     ],
-    judgements.COLLECTION: [[("state", ASCENDING), ("judge_at", ASCENDING)], [("is_noticed", ASCENDING)]],
+    judgements.COLLECTION: [[("state", ASCENDING), ("judge_at", ASCENDING)]],
     DELIVERIES: [
         [("receiver", ASCENDING), ("state", ASCENDING), ("next_attempt_at", ASCENDING)],
         [("state", ASCENDING), ("_id", ASCENDING)],
         [("alerts", ASCENDING)],
     ],
-    journal.COLLECTION: [],
+}
+
+# Work that waits, by its mark: the index holds only what is waiting, however many documents there are.
+_WAITING: dict[str, list[tuple[str, bool]]] = {
+    obligations.COLLECTION: [("unsettled", True), ("unpublished", True)],
+    alerts.COLLECTION: [("unpublished", True)],
+    judgements.COLLECTION: [("is_noticed", False)],
 }
 
 
@@ -55,6 +59,9 @@ class Store:
         for name, keys in _INDEXES.items():
             for key in keys:
                 await self.database[name].create_index(key)
+        for name, marks in _WAITING.items():
+            for field, value in marks:
+                await self.database[name].create_index(field, partialFilterExpression={field: value})
 
     async def update(self, collection: Any, document_id: str, change: Callable[[Document], Document]) -> Document:
         """Apply a pure change by compare-and-set, again until nobody wrote in between; the document as it stands."""
@@ -82,6 +89,10 @@ class Store:
         found = self.judgements.find({"state": judgements.OPEN, "judge_at": {"$lte": now}}).sort("judge_at", 1)
         return [d async for d in found]
 
+    async def ended_waits(self) -> list[Document]:
+        """Judgements that were called undetermined and are judged now: their alert about ourselves is to be ended."""
+        return await self.some(self.judgements, {"is_called_undetermined": True, "state": judgements.JUDGED})
+
     async def open_judgements_of(self, period: str) -> int:
         return int(await self.judgements.count_documents({"period": period, "state": judgements.OPEN}))
 
@@ -104,8 +115,10 @@ class Store:
         )
         return found
 
-    async def close_judgement(self, judgement: str, missing: Mapping[str, list[str]], owed: Mapping[str, int]) -> None:
-        """Judged: who is missing and how many owed, by province. Its digests are planned next."""
+    async def close_judgement(
+        self, judgement: str, missing: Mapping[str, list[str]], owed: Mapping[str, list[str]]
+    ) -> None:
+        """Judged: who is missing of those who owed, by province. Its digests are planned next."""
         await self.judgements.update_one(
             {"_id": judgement, "state": judgements.OPEN},
             {
@@ -118,11 +131,18 @@ class Store:
             },
         )
 
-    async def set_fields(self, collection: Any, document_id: str, fields: Document, rev: int | None = None) -> bool:
-        """Set fields that no fold touches; with `rev`, only if the document is still at that revision."""
-        wanted: Document = {"_id": document_id} if rev is None else {"_id": document_id, "rev": rev}
-        done = await collection.update_one(wanted, {"$set": fields})
-        return bool(done.matched_count)
+    async def set_fields(self, collection: Any, document_id: str, fields: Document) -> None:
+        """Set fields that no fold touches."""
+        await collection.update_one({"_id": document_id}, {"$set": fields})
+
+    async def waiting(self, collection: Any, mark: str, most: int = 200) -> list[Document]:
+        """Some documents whose mark (`unsettled`, `unpublished`) names a revision that waits."""
+        return await self.some(collection, {mark: {"$gte": 1}}, most)
+
+    async def take_off(self, collection: Any, document: Document, mark: str) -> None:
+        """Take a mark off, unless a later revision has set it anew. A mark is the revision and no mere flag: a fold
+        writes changed fields only, and one that read the old mark must still set its own."""
+        await collection.update_one({"_id": document["_id"], mark: document[mark]}, {"$set": {mark: 0}})
 
     async def some(self, collection: Any, wanted: Document, most: int = 200) -> list[Document]:
         return [d async for d in collection.find(wanted).limit(most)]

@@ -5,15 +5,15 @@ The file's schema with a minimal example is `docs/election-file.md`; `files.py` 
 
 from __future__ import annotations
 
-from datetime import date, timedelta
+from datetime import timedelta
 from enum import StrEnum
 from typing import Annotated, Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, Strict, field_validator, model_validator
 
 from shared.election.durations import Duration, TimeOfDay
-from shared.strict import RegionCode, Slug
+from shared.strict import Day, RegionCode, Slug
 
 QUIET_PERIOD = "quiet_period"
 
@@ -48,7 +48,8 @@ class Weekday(StrEnum):
         return list(Weekday).index(self)
 
 
-def _known_zone(name: str) -> str:
+def known_zone(name: str) -> str:
+    """The name, if it is a time zone. Raises ValueError with an example."""
     try:
         ZoneInfo(name)
     except (ZoneInfoNotFoundError, ValueError, OSError):
@@ -56,7 +57,9 @@ def _known_zone(name: str) -> str:
     return name
 
 
-ZoneName = Annotated[str, AfterValidator(_known_zone)]
+# Strict, or pydantic takes the number 20241124 for seconds since 1970.
+Date = Annotated[Day, Strict()]
+ZoneName = Annotated[str, AfterValidator(known_zone)]
 
 
 class Text(Frozen):
@@ -70,8 +73,8 @@ class Stage(Frozen):
     """A stage of the election; both dates inclusive, local to each region."""
 
     stage: Slug
-    from_: date = Field(alias="from")
-    to: date
+    from_: Date = Field(alias="from")
+    to: Date
 
     @model_validator(mode="after")
     def _in_order(self) -> Stage:
@@ -87,8 +90,8 @@ class ReportRule(Frozen):
     weekday: Weekday = Weekday.MONDAY
     due: TimeOfDay = timedelta(hours=24)
     grace: Duration = timedelta(hours=2)
-    from_: date = Field(alias="from")
-    until: date
+    from_: Date = Field(alias="from")
+    until: Date
 
     @model_validator(mode="after")
     def _sound(self) -> ReportRule:
@@ -120,18 +123,18 @@ class Election(Frozen):
     zones: dict[RegionCode, ZoneName] = {}
     stages: Annotated[tuple[Stage, ...], Field(min_length=1)]
     reports: Annotated[tuple[ReportRule, ...], Field(min_length=1)]
-    obligations_from: date
+    obligations_from: Date
     offline_allowance: Duration = timedelta(hours=72)
     clock_tolerance: Duration = timedelta(minutes=10)
     roster: str | None = None
     categories: dict[Slug, Category]
 
-    @model_validator(mode="after")
-    def _one_quiet_period(self) -> Election:
-        names = [s.stage for s in self.stages]
-        if QUIET_PERIOD not in names:
-            raise ValueError(f"`stages` has no {QUIET_PERIOD}; add one with `from` and `to`")
-        return self
+    @field_validator("stages")
+    @classmethod
+    def _one_quiet_period(cls, stages: tuple[Stage, ...]) -> tuple[Stage, ...]:
+        if QUIET_PERIOD not in [s.stage for s in stages]:
+            raise ValueError(f"holds no {QUIET_PERIOD}; add one with `from` and `to`")
+        return stages
 
     def is_violation(self, category: str) -> bool:
         """Whether the election file calls this category a violation; an unknown one is none."""
@@ -142,7 +145,7 @@ class Election(Frozen):
         return tuple(s for s in self.stages if s.stage == QUIET_PERIOD)
 
 
-def with_obligations_from(election: Election, first: date) -> Election:
+def with_obligations_from(election: Election, first: Date) -> Election:
     """The same election, judging nothing before `first`."""
     return election.model_copy(update={"obligations_from": first})
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import re
 from collections.abc import Mapping
 from importlib import resources
 from pathlib import Path
@@ -11,11 +12,13 @@ from typing import Any
 import yaml
 from pydantic import ValidationError
 
-from shared.election.config import Election, Level, merged_categories
-from shared.election.roster import Region, Roster, level_of
+from shared.election.config import Election, Level, known_zone, merged_categories
+from shared.election.roster import Region, Roster, is_within, level_of
+from shared.strict import REGION_CODE
 
 EXAMPLES: Mapping[str, str] = {
     "election": "election: kaltim-2024",
+    "title": "title: {id: Pilkada Kalimantan Timur, en: East Kalimantan election}",
     "zone": "zone: Asia/Makassar",
     "zones": 'zones: {"64.72": Asia/Jakarta}',
     "stages": "stages: [{stage: quiet_period, from: 2024-11-24, to: 2024-11-26}]",
@@ -35,7 +38,8 @@ class BadFile(ValueError):
     """One line: file, key, what is wrong, an example."""
 
     def __init__(self, path: Path | str, key: str, problem: str, example: str) -> None:
-        super().__init__(f"{path}: {key}: {problem} (for example `{example}`)")
+        line = f"{path}: {key}: {problem} (for example `{example}`)"
+        super().__init__(" ".join(line.split()))
 
 
 class _UniqueKeyLoader(yaml.SafeLoader):
@@ -62,23 +66,47 @@ def read_yaml(path: Path, example: str) -> dict[str, Any]:
     try:
         content = yaml.load(text, Loader=_UniqueKeyLoader)  # noqa: S506 - a SafeLoader
     except yaml.YAMLError as error:
-        raise BadFile(path, "syntax", " ".join(str(error).split()), example) from None
+        raise BadFile(path, *_where_and_what(error), example) from None
     if not isinstance(content, dict):
         raise BadFile(path, "file", "holds no `key: value` lines", example)
     return content
 
 
+def _where_and_what(error: yaml.YAMLError) -> tuple[str, str]:
+    """Line and problem, without the snippet that PyYAML quotes: it may be a secret."""
+    mark, problem = getattr(error, "problem_mark", None), getattr(error, "problem", None)
+    where = f"line {mark.line + 1}" if mark is not None else "syntax"
+    return where, problem or "is no YAML"
+
+
+# What pydantic calls it, in words for whoever wrote the file.
+_SAID = {
+    "missing": "is missing",
+    "extra_forbidden": "is no key we know",
+    "tuple_type": "must be a list",
+    "too_short": "is empty",
+    "date_syntax": "is no date; write it as 2024-11-24, without quotes",
+    "date_type": "is no date; write it as 2024-11-24, without quotes",
+    "string_pattern_mismatch": "is not written as it must be",  # what it says may be an address with a token in it
+    "model_type": "must be a mapping of keys to values",
+    "model_attributes_type": "must be a mapping of keys to values",
+    "bool_parsing": "must be true or false",
+    "union_tag_not_found": "names no `channel`",
+}
+
+
 def first_problem(path: Path | str, error: ValidationError, examples: Mapping[str, str]) -> BadFile:
     """The first wrong key of a validation, as one line."""
     found = error.errors(include_url=False)[0]
-    key = ".".join(str(part) for part in found["loc"])
-    top = str(found["loc"][0]) if found["loc"] else ""
-    problem = found["msg"].removeprefix("Value error, ")
-    if found["type"] == "missing":
-        problem = "is missing"
-    if found["type"] == "extra_forbidden":
-        problem = f"is no key we know; the keys are {', '.join(examples)}"
-    return BadFile(path, key or "file", problem, examples.get(top, next(iter(examples.values()))))
+    where = [str(part) for part in found["loc"] if part not in ("[key]", "constrained-str")]
+    kind, given = found["type"], found["input"]
+    problem = _SAID.get(kind) or found["msg"].removeprefix("Value error, ")
+    if kind == "extra_forbidden" and len(where) == 1:
+        problem += f"; the keys are {', '.join(examples)}"
+    if kind == "string_type" and isinstance(given, int | float):
+        problem = "is a number to YAML; put it in quotes"
+    top = where[0] if where else ""
+    return BadFile(path, ".".join(where) or "file", problem, examples.get(top, next(iter(examples.values()))))
 
 
 def standard_categories() -> dict[str, Any]:
@@ -110,6 +138,8 @@ def read_roster(path: Path) -> Roster:
             rows = list(csv.DictReader(file))
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise BadFile(path, "file", f"cannot be read: {error}", _ROSTER_EXAMPLE) from None
+    if not rows:
+        raise BadFile(path, "file", "names no region", _ROSTER_EXAMPLE)
     regions = [_region(path, line, row) for line, row in enumerate(rows, start=2)]
     try:
         return Roster(regions)
@@ -122,6 +152,12 @@ def _region(path: Path, line: int, row: dict[str, Any]) -> Region:
     code, level, name = row.get("code") or "", row.get("level") or "", row.get("name") or ""
     if not code or not name or level not in set(Level):
         raise BadFile(path, f"line {line}", "needs code, parent_code, level and name", example)
-    if level_of(code) is not Level(level):
+    if not re.fullmatch(REGION_CODE, code) or level_of(code) is not Level(level):
         raise BadFile(path, f"line {line}", f"the code {code} is no code of a {level}", example)
-    return Region(code, row.get("parent_code") or None, Level(level), name, (row.get("zone") or "").strip() or None)
+    parent, zone = row.get("parent_code") or None, (row.get("zone") or "").strip() or None
+    if parent is not None and (parent == code or not is_within(code, parent)):
+        raise BadFile(path, f"line {line}", f"{code} does not lie below {parent}", example)
+    try:
+        return Region(code, parent, Level(level), name, known_zone(zone) if zone else None)
+    except ValueError as error:
+        raise BadFile(path, f"line {line}", str(error), example) from None

@@ -2,26 +2,27 @@
 
 from __future__ import annotations
 
+from datetime import date
 from pathlib import Path
 
 from shared.election.calendar import Calendar
 from shared.election.config import with_obligations_from
 from shared.election.files import BadFile, read_election, read_roster
-from shared.settings import Settings
 
 DEFAULT_ROSTER = Path(__file__).resolve().parent.parent.parent / "deploy" / "roster" / "kaltim.csv"
 
 
-def load_calendar(settings: Settings) -> Calendar:
-    """The calendar of the files that the settings name. Raises BadFile, one clear line."""
-    election = read_election(settings.election)
-    if settings.obligations_from is not None:
-        election = with_obligations_from(election, settings.obligations_from)
-    named = settings.election.parent / election.roster if election.roster else DEFAULT_ROSTER
-    roster = read_roster(settings.roster or named)
+def load_calendar(election_file: Path, roster_file: Path | None, obligations_from: date | None) -> Calendar:
+    """The calendar of an election file and its roster (the one the file names unless another is given).
+    Raises BadFile, one clear line."""
+    election = read_election(election_file)
+    if obligations_from is not None:
+        election = with_obligations_from(election, obligations_from)
+    named = election_file.parent / election.roster if election.roster else DEFAULT_ROSTER
+    roster = read_roster(roster_file or named)
     unknown = next((code for code in election.zones if code not in roster), None)
     if unknown is not None:
         raise BadFile(
-            settings.election, f"zones.{unknown}", "is no region of the roster", 'zones: {"64.72": Asia/Jakarta}'
+            election_file, f"zones.{unknown}", "is no region of the roster", 'zones: {"64.72": Asia/Jakarta}'
         )
     return Calendar(election, roster)

@@ -90,19 +90,21 @@ class Roster:
         return self._by_parent.get(code, ())
 
     def nearest(self, code: str, most: int = 3) -> list[str]:
-        """Known codes that look like `code`, for an error message that helps."""
-        return difflib.get_close_matches(code, self._by_code, n=most, cutoff=0.6)
+        """Known codes that look like `code`, for an error message that helps: of the children of its nearest known
+        ancestor. (A search over the whole nation's villages would hold up everybody else for a second.)"""
+        ancestor = next((a for a in list(ancestors_and_self(code))[1:] if a in self._by_code), None)
+        candidates = [r.code for r in self._by_parent.get(ancestor, ())] or ([ancestor] if ancestor else [])
+        return difflib.get_close_matches(code, candidates, n=most, cutoff=0.0)
 
     @cached_property
     def _by_level(self) -> dict[Level, tuple[Region, ...]]:
         return {lv: tuple(r for r in self if r.level is lv) for lv in _LEVELS}
 
     @cached_property
-    def _by_parent(self) -> dict[str, tuple[Region, ...]]:
-        below: dict[str, list[Region]] = {}
+    def _by_parent(self) -> dict[str | None, tuple[Region, ...]]:
+        below: dict[str | None, list[Region]] = {}
         for region in self:
-            if region.parent is not None:
-                below.setdefault(region.parent, []).append(region)
+            below.setdefault(region.parent, []).append(region)
         return {parent: tuple(children) for parent, children in below.items()}
 
 

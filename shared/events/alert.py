@@ -6,11 +6,13 @@ the whole alert, so that a notifier that lost its database can rebuild from the 
 
 from __future__ import annotations
 
+import math
 from datetime import date
 from enum import StrEnum
 from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
+from pydantic_core import PydanticCustomError
 
 from shared.events.envelope import Dated, Envelope, Frozen
 from shared.strict import Instant
@@ -22,18 +24,32 @@ class AlertState(StrEnum):
     RESOLVED = "resolved"
 
 
+def _countable(value: Any) -> Any:
+    """Free-form JSON that survives BSON and a reader in JavaScript: no NaN, no Infinity, no number beyond 2**53."""
+    if isinstance(value, dict):
+        return {key: _countable(inner) for key, inner in value.items()}
+    if isinstance(value, list):
+        return [_countable(inner) for inner in value]
+    if isinstance(value, float | int) and not (math.isfinite(value) and abs(value) <= 2**53):
+        raise PydanticCustomError("json_number", "has a number out of range")
+    return value
+
+
+Details = Annotated[dict[str, Any], AfterValidator(_countable)]
+
+
 class AlertData(Frozen):
     """The alert as it stands after this revision. `alert` is its id: the rule's name, a colon, what it is about."""
 
     alert: str
     rule: str
     revision: Annotated[int, Field(ge=1)]
-    period: date | None
+    period: date | None = None
     state: AlertState
     raised_at: Instant
     resolved_at: Instant | None = None
     resolution: str | None = None
-    details: dict[str, Any] = Field(default_factory=dict)
+    details: Details = Field(default_factory=dict)
     history: tuple[Dated, ...] = ()
 
 

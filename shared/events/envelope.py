@@ -5,10 +5,9 @@ The identity is (source, id): an agency's id is its own, another agency's equal 
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import Annotated, Literal, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import BaseModel, ConfigDict, StringConstraints
 
 from shared.strict import Instant, RegionCode, Sha256
 
@@ -56,7 +55,7 @@ E = TypeVar("E", bound=Envelope)
 class Dated(Frozen):
     """A helper for events that carry a history: who did what when, and why."""
 
-    at: datetime = Field(description="aware, UTC")
+    at: Instant
     by: str
     what: str
     why: str = ""

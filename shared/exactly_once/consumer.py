@@ -53,29 +53,30 @@ class Consumer:
         self._broker, self._subscriber = kafka.subscribe(addresses, group, topics, self._handle, max_records)
         self._failures = 0
         self._stopped: str | None = None
+        self._is_joined = False
         self._progress_at = time.monotonic()
-        self._committed: dict[TopicPartition, int] = {}
 
     @property
     def status(self) -> str | None:
         """None while all is well; else why this replica is not consuming."""
         if self._stopped:
             return self._stopped
-        consumer = self._subscriber.consumer
-        if consumer is None:
-            return "not connected to Kafka yet"
-        return None
+        return None if self._is_joined else "has not joined its Kafka consumer group yet"
 
     async def run(self) -> None:
         """Connect and consume for ever; returns only when cancelled. Raises what connecting raised, to be
         retried by its supervisor."""
         try:
             await self._verify_log()
-            await asyncio.wait_for(self._broker.start(), 60)
+            if self._stopped:
+                await asyncio.Event().wait()  # a person must decide; until then we leave the group's partitions alone
+            await asyncio.wait_for(self._broker.start(), 60)  # ends with the join, be it without partitions
+            self._is_joined = True
             while True:
                 await self._watch()
                 await asyncio.sleep(2)
         finally:
+            self._is_joined = False
             with contextlib.suppress(TimeoutError, KafkaError):
                 await asyncio.wait_for(self._broker.stop(), 15)
 

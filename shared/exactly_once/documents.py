@@ -16,7 +16,7 @@ from pymongo import InsertOne, UpdateOne
 from pymongo.errors import BulkWriteError
 
 from shared.exactly_once.cursors import Change, changed_fields, empty, fold
-from shared.mongo import DUPLICATE_KEY, Database, Document
+from shared.mongo import Database, Document, is_duplicates_only
 
 _ROUNDS = 50
 _Key = tuple[str, str]  # collection, document id
@@ -80,10 +80,9 @@ class Documents:
         try:
             result = await self._database[name].bulk_write(operations, ordered=False)
         except BulkWriteError as error:
-            details = error.details
-            if any(e["code"] != DUPLICATE_KEY for e in details["writeErrors"]):
+            if not is_duplicates_only(error):
                 raise
-            return int(details["nInserted"] + details["nMatched"])
+            return int(error.details["nInserted"] + error.details["nMatched"])
         return int(result.inserted_count + result.matched_count)
 
 
@@ -102,7 +101,7 @@ async def compare_and_set(collection: object, old: Document, new: Document) -> b
     try:
         result = await collection.bulk_write([_compare_and_set(old, new)])  # type: ignore[attr-defined]
     except BulkWriteError as error:
-        if any(e["code"] != DUPLICATE_KEY for e in error.details["writeErrors"]):
+        if not is_duplicates_only(error):
             raise
         return False
     return bool(result.inserted_count + result.matched_count)

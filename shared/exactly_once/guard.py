@@ -15,7 +15,7 @@ from pymongo import UpdateOne
 from pymongo.errors import BulkWriteError
 
 from shared.exactly_once.records import Position, Record, log_name
-from shared.mongo import DUPLICATE_KEY, Collection
+from shared.mongo import Collection, is_duplicates_only
 
 COLLECTION = "positions"
 
@@ -71,7 +71,7 @@ class Guard:
         try:
             await self._positions.bulk_write(moves, ordered=False)
         except BulkWriteError as error:  # the upsert of one that stands further already
-            if any(e["code"] != DUPLICATE_KEY for e in error.details["writeErrors"]):
+            if not is_duplicates_only(error):
                 raise
         self._expected.update({log: last.position.offset + 1 for log, last in lasts.items()})
 

@@ -15,7 +15,7 @@ from pymongo.errors import BulkWriteError
 
 from shared.events.envelope import Envelope
 from shared.exactly_once.records import Position, Sighting, Standing, standing_of
-from shared.mongo import DUPLICATE_KEY, Collection, Document
+from shared.mongo import Collection, Document, is_duplicates_only
 
 COLLECTION = "journal"
 _MOST_OTHERS = 50
@@ -43,6 +43,10 @@ def _period(event: Envelope) -> str | None:
 
 def position_of(entry: Document) -> Position:
     return Position(entry["topic"], entry["partition"], entry["offset"])
+
+
+class EntryUnseen(Exception):
+    """Passing: a rival's entry stands in the way and cannot be read yet, so the batch is tried again."""
 
 
 class Journal:
@@ -81,11 +85,13 @@ class Journal:
         try:
             await self._entries.insert_many([_entry(s) for s in firsts], ordered=False)
         except BulkWriteError as error:
-            failed = error.details["writeErrors"]
-            if any(f["code"] != DUPLICATE_KEY for f in failed):
+            if not is_duplicates_only(error):
                 raise
-            known = [firsts[f["index"]].event.identity for f in failed]
-            return {e["_id"]: e async for e in self._entries.find({"_id": {"$in": known}})}
+            known = [firsts[f["index"]].event.identity for f in error.details["writeErrors"]]
+            found = {e["_id"]: e async for e in self._entries.find({"_id": {"$in": known}})}
+            if len(found) < len(known):  # taking it for new would count it a second time
+                raise EntryUnseen(f"{len(known) - len(found)} entries are there and not readable yet") from None
+            return found
         return {}
 
     async def _standing_of_dead(self, entry: Document, sighting: Sighting) -> Standing:

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import orjson
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import Response
-from pydantic_core import ErrorDetails
 from starlette.exceptions import HTTPException
 
+from shared.field_errors import FieldError as FieldError
+from shared.field_errors import field_errors as field_errors
 from shared.http.auth_header import language
 from shared.logs import get_logger, trace_id
 from shared.mongo import DatabaseError
@@ -21,21 +22,6 @@ log = get_logger(__name__)
 
 MEDIA_TYPE = "application/problem+json"
 _BY_STATUS = {404: "not_found", 405: "method_not_allowed", 413: "too_large", 415: "unsupported_media_type"}
-
-
-class FieldError(Exception):
-    """One wrong field: where, and a key of problems.yaml with its values."""
-
-    def __init__(self, field: str, reason: str, **values: object) -> None:
-        super().__init__(f"{field}: {reason}")
-        self.field, self.reason, self.values = field, reason, values
-
-    def to_json(self, lang: Language) -> dict[str, str]:
-        return {
-            "field": self.field,
-            "code": self.reason,
-            "problem": text("problems", self.reason, lang, **self.values),
-        }
 
 
 class Problem(Exception):
@@ -77,35 +63,6 @@ def render(problem: Problem, lang: Language) -> Response:
 
 def invalid(errors: Sequence[FieldError], status: int = 422) -> Problem:
     return Problem(status, "invalid", "invalid_detail", errors=errors)
-
-
-def field_errors(found: Iterable[ErrorDetails | Mapping[str, Any]], known: Iterable[str]) -> list[FieldError]:
-    """pydantic's errors as ours, with reasons that say what to do."""
-    return [_field_error(e, ", ".join(known)) for e in found]
-
-
-_DATE_TYPES = {"date_from_datetime_parsing", "date_parsing", "date_type", "date_from_datetime_inexact"}
-_TIME_TYPES = {"datetime_parsing", "datetime_type", "datetime_from_date_parsing", "datetime_object_invalid"}
-
-
-def _field_error(error: ErrorDetails | Mapping[str, Any], known: str) -> FieldError:
-    field = ".".join(str(part) for part in error["loc"]) or "body"
-    kind, context = error["type"], error.get("ctx") or {}
-    if kind in ("missing", "text_blank", "text_characters", "time_far_off", "timezone_aware"):
-        return FieldError(field, kind, **context)
-    if kind == "extra_forbidden":
-        return FieldError(field, kind, known=known)
-    if kind in ("enum", "literal_error"):
-        return FieldError(field, "enum", expected=context.get("expected", ""))
-    if kind in _TIME_TYPES:
-        return FieldError(field, "time_syntax")
-    if kind in _DATE_TYPES:
-        return FieldError(field, "date_syntax")
-    if kind == "string_pattern_mismatch" and "region" in field:
-        return FieldError(field, "region_syntax")
-    if kind == "string_pattern_mismatch" and "A-Za-z0-9" in str(context.get("pattern")):
-        return FieldError(field, "slug")
-    return FieldError(field, "other", problem=error["msg"])
 
 
 def install(app: FastAPI) -> None:

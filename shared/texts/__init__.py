@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from functools import cache
 from importlib import resources
@@ -20,7 +21,7 @@ def catalogue(name: str) -> Mapping[str, Mapping[str, str]]:
     return content
 
 
-def text(name: str, key: str, language: Language, **values: object) -> str:
+def text(name: str, key: str, language: Language, /, **values: object) -> str:
     """One text with its values filled in. Raises KeyError for an unknown key: a defect of ours, found by tests."""
     return catalogue(name)[key][language].format(**values)
 
@@ -29,8 +30,8 @@ def language_of(accept_language: str | None) -> Language:
     """`en` if the reader prefers English to Indonesian, else `id` (RFC 9110, 12.5.4)."""
     best: tuple[float, Language] = (0.0, "id")
     for part in (accept_language or "").split(","):
-        tag, _, quality = part.strip().partition(";q=")
-        weight = float(quality) if quality.replace(".", "", 1).isdigit() else 1.0
+        tag, _, quality = "".join(part.split()).partition(";q=")
+        weight = float(quality) if re.fullmatch(r"[01](\.[0-9]{0,3})?", quality) else 1.0
         language: Language | None = {"id": "id", "in": "id", "en": "en"}.get(tag.split("-")[0].lower())  # type: ignore[assignment]
         if language is not None and weight > best[0]:
             best = (weight, language)

@@ -11,13 +11,13 @@ import ipaddress
 import socket
 from datetime import UTC, datetime
 from typing import Any
-from urllib.parse import urlsplit
 
 import aiohttp
 import orjson
 from aiohttp.abc import AbstractResolver, ResolveResult
 from aiohttp.resolver import ThreadedResolver
 from standardwebhooks import Webhook as Signer
+from yarl import URL
 
 from services.notifier.channels import Message, SendFailed, failure_of_status
 
@@ -26,11 +26,26 @@ class PrivateAddress(OSError):
     """The receiver's name or address leads into a private network."""
 
 
+_GLOBAL_UNICAST = ipaddress.IPv6Network("2000::/3")  # all that is handed out for public use (RFC 4291)
+_NAT64 = ipaddress.IPv6Network("64:ff9b::/96")  # IPv4 for machines that speak IPv6 alone (RFC 6052)
+
+
 def is_public(address: str) -> bool:
-    """Whether an IP address is reachable by the public and meant for it."""
+    """Whether an IP address is reachable by the public and meant for it. Raises ValueError for what is no address."""
     parsed = ipaddress.ip_address(address.partition("%")[0])
-    mapped = getattr(parsed, "ipv4_mapped", None)
-    return (mapped or parsed).is_global and not (mapped or parsed).is_multicast
+    if isinstance(parsed, ipaddress.IPv6Address):
+        inner = _ipv4_within(parsed)
+        if inner is None:
+            return parsed in _GLOBAL_UNICAST and parsed.is_global
+        parsed = inner
+    return parsed.is_global and not parsed.is_multicast
+
+
+def _ipv4_within(address: ipaddress.IPv6Address) -> ipaddress.IPv4Address | None:
+    """The IPv4 address that a packet to this one ends up at: mapped, 6to4 or NAT64."""
+    if address in _NAT64:
+        return ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)
+    return address.ipv4_mapped or address.sixtofour
 
 
 class PublicResolver(AbstractResolver):
@@ -93,7 +108,8 @@ class Webhook:
     def _refuse_private_literal(self) -> None:
         if self._allow_private:
             return
-        host = urlsplit(self._url).hostname or ""
+        # As aiohttp dials it: digits of other scripts ("①②⑦.0.0.1") have become ASCII.
+        host = URL(self._url).raw_host or ""
         try:
             is_private = not is_public(host)
         except ValueError:

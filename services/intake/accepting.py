@@ -1,0 +1,109 @@
+"""The way of a checked event: conflict or not, published or not, remembered. 202 only after Kafka's confirmation."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import date
+from typing import Protocol
+
+from pydantic import BaseModel, Field
+
+from services.intake.fingerprints import Fingerprint, Fingerprints, fingerprint_of
+from shared.election.roster import regency_of
+from shared.events.codec import CONTENT_TYPE, encode
+from shared.events.envelope import Envelope
+from shared.http.problems import Problem
+from shared.kafka import PublishFailed
+from shared.logs import TRACEPARENT, traceparent
+from shared.metrics import Metrics
+from shared.topics import Topic
+
+MOST_IN_FLIGHT = 2_000
+RETRY_AFTER_S = 5
+
+
+class Publisher(Protocol):
+    """Returns after all in-sync replicas have the record. Raises PublishFailed."""
+
+    async def publish(
+        self, topic: str, key: bytes | None, value: bytes, headers: list[tuple[str, bytes]]
+    ) -> object: ...
+
+
+class Accepted(BaseModel):
+    """The event is stored and will be counted once."""
+
+    id: str = Field(description="yours, or the one we gave it")
+    type: str
+    region: str
+    period: date | None = Field(description="what a report is for; null for everything else")
+    duplicate: bool = Field(description="whether the same content was accepted under this id before")
+
+
+class Acceptor:
+    """At most `most_in_flight` events wait at a time, so that a broker that hangs cannot fill the memory."""
+
+    def __init__(
+        self, publisher: Publisher, fingerprints: Fingerprints, metrics: Metrics, most_in_flight: int = MOST_IN_FLIGHT
+    ) -> None:
+        self._publisher = publisher
+        self._fingerprints = fingerprints
+        self._metrics = metrics
+        self._most_in_flight = most_in_flight
+        self._in_flight = 0
+
+    async def accept(self, event: Envelope, event_type: str, topic: Topic, is_dry_run: bool) -> Accepted:
+        """Publish an event, a known one as well: its first record is in the log, so that consumers skip this one.
+
+        A dry run publishes and remembers nothing. Raises Problem 409 (other content under this id) and 503.
+        """
+        with self._place():
+            first = await self._fingerprints.find(event.identity)
+            fingerprint = fingerprint_of(event, event_type)
+            if first is not None and first.hash != fingerprint.hash:
+                raise Problem(409, "conflict", "conflict_detail", id=event.id)
+            if not is_dry_run:
+                await self._publish(event, topic)
+                if first is None:
+                    await self._fingerprints.remember(fingerprint)
+        return _answer(event.id, first or fingerprint, is_duplicate=first is not None)
+
+    @contextmanager
+    def _place(self) -> Iterator[None]:
+        if self._in_flight >= self._most_in_flight:
+            raise Problem(503, "unavailable", "unavailable_busy", retry_after_s=1)
+        self._in_flight += 1
+        try:
+            yield
+        finally:
+            self._in_flight -= 1
+
+    async def _publish(self, event: Envelope, topic: Topic) -> None:
+        key = regency_of(event.subject).encode()
+        headers = [("content-type", CONTENT_TYPE.encode()), (TRACEPARENT, traceparent().encode())]
+        began = time.perf_counter()
+        try:
+            await self._publisher.publish(topic.name, key, encode(event), headers)
+        except PublishFailed as error:
+            # The record may be in the log all the same; the id, ours or the sender's, makes the retry safe.
+            raise Problem(
+                503,
+                "unavailable",
+                "unavailable_publish",
+                retry_after_s=RETRY_AFTER_S,
+                reason=str(error),
+                id=event.id,
+            ) from error
+        self._metrics.publish_seconds.observe(time.perf_counter() - began)
+
+
+def _answer(event_id: str, fingerprint: Fingerprint, is_duplicate: bool) -> Accepted:
+    return Accepted(
+        id=event_id,
+        type=fingerprint.type,
+        region=fingerprint.region,
+        period=fingerprint.period,
+        duplicate=is_duplicate,
+    )

@@ -1,0 +1,75 @@
+"""Puts intake together: `create_app` makes the live objects, `build` connects whatever parts it is given."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+
+from fastapi import FastAPI
+
+from services.intake import fingerprints
+from services.intake.accepting import Acceptor
+from services.intake.api import Door, routes
+from services.intake.fingerprints import Fingerprints
+from services.intake.skew import ClockSkew
+from shared import asyncapi, mongo
+from shared.access import store
+from shared.access.store import AccessStore
+from shared.clock import make_clock
+from shared.election.loaded import load_calendar
+from shared.events.incident import IncidentEvent
+from shared.events.report import ReportEvent
+from shared.http.service import Check, Lifespan, make_app
+from shared.kafka import Producer
+from shared.metrics import Metrics
+from shared.settings import Settings
+from shared.topics import INCIDENTS, REPORTS
+
+# Intake asks MongoDB for single small documents only; whoever waits longer for those waits in vain.
+MONGO_TIMEOUT_MS = 2_000
+
+
+def build(door: Door, checks: Mapping[str, Check], lifespan: Lifespan, kafka: str) -> FastAPI:
+    """The app over ready-made parts. `checks` are what `/readyz` asks; `kafka` is for the AsyncAPI document."""
+
+    @functools.cache
+    def documents() -> bytes:
+        published = {REPORTS: ReportEvent, INCIDENTS: IncidentEvent}
+        return asyncapi.document("intake", publishes=published, consumes={}, address=kafka)
+
+    app = make_app("Desk Pilkada intake", lifespan, checks, door.metrics, documents)
+    app.include_router(routes(door))
+    return app
+
+
+def create_app(settings: Settings) -> FastAPI:
+    """Intake as the settings want it. Nothing is dialled before the app starts. Raises BadFile, ValueError."""
+    calendar = load_calendar(settings.election, settings.roster, settings.obligations_from)
+    clock = make_clock(settings.clock, settings.data_dir)
+    client = mongo.connect(settings.mongo, settings.mongo_driver, min(settings.mongo_timeout_ms, MONGO_TIMEOUT_MS))
+    producer = Producer(settings.kafka, settings.publish_deadline_s, "desk.intake")
+    metrics = Metrics("intake")
+    keys = mongo.database(client, mongo.ACCESS_DB)[store.COLLECTION]
+    known = Fingerprints(mongo.database(client, mongo.INTAKE_DB)[fingerprints.COLLECTION])
+    door = Door(
+        access=AccessStore(keys, settings.access_cache_s),
+        calendar=calendar,
+        clock=clock,
+        acceptor=Acceptor(producer, known, metrics),
+        metrics=metrics,
+        body_limit_bytes=settings.body_limit_bytes,
+    )
+    skew = ClockSkew(functools.partial(mongo.server_time, client))
+
+    async def kafka_answers() -> str | None:
+        return None if producer.is_ready else "Kafka has not answered yet"
+
+    @asynccontextmanager
+    async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
+        await producer.start()
+        yield
+        await producer.stop()
+        await mongo.close(client)
+
+    return build(door, {"kafka": kafka_answers, "clock": skew.check}, lifespan, settings.kafka)

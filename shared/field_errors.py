@@ -1,0 +1,86 @@
+"""Wrong fields, pure: where, and a reason that is a key of `shared/texts/problems.yaml` with its values.
+
+Pure modules collect them; `shared/http/problems.py` puts them into an answer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from pydantic_core import ErrorDetails
+
+from shared.strict import clean_for_display
+from shared.texts import Language, catalogue, text
+
+
+class Word(str):
+    """A value that is itself a key of problems.yaml (`monday`), so that it is said in the reader's language."""
+
+    __slots__ = ()
+
+
+class FieldError(Exception):
+    """One wrong field: where, and a key of problems.yaml with its values."""
+
+    def __init__(self, field: str, reason: str, **values: object) -> None:
+        super().__init__(f"{field}: {reason}")
+        self.field, self.reason, self.values = field, reason, values
+
+    def to_json(self, lang: Language) -> dict[str, str]:
+        values = {k: text("problems", v, lang) if isinstance(v, Word) else v for k, v in self.values.items()}
+        return {"field": self.field, "code": self.reason, "problem": text("problems", self.reason, lang, **values)}
+
+
+def field_errors(found: Iterable[ErrorDetails | Mapping[str, Any]], known: Iterable[str]) -> list[FieldError]:
+    """pydantic's errors as ours, with reasons that say what to do. `known` are the fields there are."""
+    names = ", ".join(known)
+    return [_field_error(e, names) for e in found]
+
+
+# What pydantic calls it -> our reason. Its context goes along as the text's values.
+_REASONS = {
+    "date_from_datetime_parsing": "date_syntax",
+    "date_parsing": "date_syntax",
+    "date_type": "date_syntax",
+    "date_from_datetime_inexact": "date_syntax",
+    "datetime_parsing": "time_syntax",
+    "datetime_type": "time_syntax",
+    "datetime_from_date_parsing": "time_syntax",
+    "datetime_object_invalid": "time_syntax",
+    "dict_type": "type_object",
+    "json_invalid": "json_surrogate",  # all else is refused by shared.strict.parse_json before
+    "list_type": "type_list",
+    "literal_error": "enum",
+    "model_type": "type_object",
+    "string_too_long": "text_too_long",
+    "string_too_short": "text_blank",
+    "string_type": "type_text",
+    "too_long": "too_many",
+    "tuple_type": "type_list",
+}
+
+
+def _field_error(error: ErrorDetails | Mapping[str, Any], known: str) -> FieldError:
+    # Names of unknown fields are somebody's input too.
+    path = [clean_for_display(str(part)) for part in error["loc"] if part != "[key]"]
+    field = ".".join(path) or "body"
+    kind, context = error["type"], error.get("ctx") or {}
+    if kind == "extra_forbidden":
+        return FieldError(field, kind, known=known) if len(path) == 1 else FieldError(field, "extra_nested")
+    if kind == "string_pattern_mismatch":
+        return _pattern_error(field, str(context.get("pattern")), error["msg"])
+    reason = _REASONS.get(kind, kind)
+    if reason in catalogue("problems"):
+        return FieldError(field, reason, **context)
+    return FieldError(field, "other", problem=error["msg"])
+
+
+def _pattern_error(field: str, pattern: str, message: str) -> FieldError:
+    if "region" in field:
+        return FieldError(field, "region_syntax")
+    if "A-Za-z0-9" in pattern:
+        return FieldError(field, "slug")
+    if "https?" in pattern:
+        return FieldError(field, "address_syntax")
+    return FieldError(field, "other", problem=message)

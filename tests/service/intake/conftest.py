@@ -1,0 +1,204 @@
+"""An intake in this process: the real app over fakes of Kafka and MongoDB, and a client that sends raw bytes."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from fastapi import FastAPI
+from pymongo.errors import AutoReconnect, BulkWriteError
+
+from services.intake.accepting import Acceptor
+from services.intake.api import Door
+from services.intake.app import build
+from services.intake.fingerprints import Fingerprints
+from shared.access.keys import Grant, Kind
+from shared.access.store import AccessStore
+from shared.election.calendar import Calendar
+from shared.election.loaded import load_calendar
+from shared.events.codec import decode
+from shared.events.envelope import Envelope
+from shared.metrics import Metrics
+
+KALTIM = Path(__file__).resolve().parents[3] / "deploy" / "elections" / "kaltim-2024.yaml"
+BODY_LIMIT = 8_192
+MOST_IN_FLIGHT = 5
+
+
+class FakeKafka:
+    def __init__(self) -> None:
+        self.records: list[tuple[str, bytes | None, bytes, dict[str, bytes]]] = []
+        self.fails_with: Exception | None = None
+
+    async def publish(self, topic: str, key: bytes | None, value: bytes, headers: list[tuple[str, bytes]]) -> None:
+        if self.fails_with is not None:
+            raise self.fails_with
+        self.records.append((topic, key, value, dict(headers)))
+
+    def events(self) -> list[Envelope]:
+        """What any consumer would read."""
+        return [decode(topic, value) for topic, _, value, _ in self.records]
+
+
+class FakeCollection:
+    """The few calls that intake makes of a collection."""
+
+    def __init__(self) -> None:
+        self.documents: dict[str, dict[str, Any]] = {}
+        self.is_away = False
+        self.calls = 0
+
+    def _answer(self) -> None:
+        self.calls += 1
+        if self.is_away:
+            raise AutoReconnect("gone")
+
+    async def find_one(self, query: dict[str, Any]) -> dict[str, Any] | None:
+        self._answer()
+        return self.documents.get(query["_id"])
+
+    async def find(self, query: dict[str, Any]) -> AsyncIterator[dict[str, Any]]:
+        self._answer()
+        for key in query["_id"]["$in"]:
+            if key in self.documents:
+                yield self.documents[key]
+
+    async def insert_many(self, documents: Sequence[dict[str, Any]], ordered: bool) -> None:
+        self._answer()
+        assert not ordered
+        known = [i for i, d in enumerate(documents) if self.documents.setdefault(d["_id"], d) is not d]
+        if known:
+            raise BulkWriteError({"writeErrors": [{"code": 11000, "index": i} for i in known]})
+
+    async def replace_one(self, query: dict[str, Any], document: dict[str, Any], upsert: bool) -> None:
+        self.documents[query["_id"]] = document
+
+
+class SettableClock:
+    def __init__(self) -> None:
+        self.set("2024-11-18T10:00:00+08:00")
+
+    def set(self, text: str) -> None:
+        self._now = datetime.fromisoformat(text)
+
+    def at(self, instant: datetime) -> datetime:
+        return self._now
+
+    def now(self) -> datetime:
+        return self._now
+
+
+@dataclass
+class Answer:
+    status: int
+    headers: dict[str, str]
+    raw: bytes
+
+    @property
+    def body(self) -> Any:
+        return json.loads(self.raw)
+
+    @property
+    def wrong(self) -> dict[str, str]:
+        """Field -> code of a 422."""
+        return {e["field"]: e["code"] for e in self.body["errors"]}
+
+
+@dataclass
+class Intake:
+    """The service and everything around it."""
+
+    calendar: Calendar
+    kafka: FakeKafka = field(default_factory=FakeKafka)
+    keys: FakeCollection = field(default_factory=FakeCollection)
+    known: FakeCollection = field(default_factory=FakeCollection)
+    clock: SettableClock = field(default_factory=SettableClock)
+    metrics: Metrics = field(default_factory=lambda: Metrics("intake"))
+    checks: dict[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.access = AccessStore(self.keys, cache_s=15)
+        fingerprints = Fingerprints(self.known, timeout_s=0.2, rest_s=60)
+        acceptor = Acceptor(self.kafka, fingerprints, self.metrics, MOST_IN_FLIGHT)
+        door = Door(self.access, self.calendar, self.clock, acceptor, self.metrics, BODY_LIMIT)
+        self.app = build(door, self.checks, _nothing_to_start, "127.0.0.1:9092")
+
+    async def call(
+        self,
+        method: str,
+        path: str,
+        chunks: Sequence[bytes] = (b"",),
+        headers: dict[str, str] | None = None,
+    ) -> Answer:
+        """One call, with exactly these bytes and headers. Without a chunk the client leaves instead."""
+        path, _, query = path.partition("?")
+        messages: list[dict[str, Any]] = [
+            {"type": "http.request", "body": c, "more_body": n < len(chunks)} for n, c in enumerate(chunks, 1)
+        ]
+        incoming = iter([*messages, {"type": "http.disconnect"}])
+        answered: list[dict[str, Any]] = []
+
+        async def receive() -> dict[str, Any]:
+            return next(incoming)
+
+        async def send(message: Any) -> None:
+            answered.append(message)
+
+        scope: dict[str, Any] = {
+            "type": "http",
+            "method": method,
+            "path": path,
+            "raw_path": path.encode(),
+            "query_string": query.encode(),
+            "headers": [(k.lower().encode(), v.encode("latin-1")) for k, v in (headers or {}).items()],
+            "scheme": "http",
+            "server": ("intake", 80),
+            "client": ("127.0.0.1", 1),
+            "root_path": "",
+            "http_version": "1.1",
+        }
+        await self.app(scope, receive, send)
+        start, *bodies = answered
+        found = {k.decode(): v.decode() for k, v in start["headers"]}
+        return Answer(start["status"], found, b"".join(b.get("body", b"") for b in bodies))
+
+    async def post(
+        self, path: str, body: Any, key: str | None = "everything", headers: dict[str, str] | None = None
+    ) -> Answer:
+        """Post a body (raw bytes as they are, anything else as JSON) with a key's name as the key."""
+        raw = body if isinstance(body, bytes) else json.dumps(body).encode()
+        sent = {"content-type": "application/json", "content-length": str(len(raw)), **(headers or {})}
+        if key is not None:
+            sent["authorization"] = f"Bearer {key}"
+        return await self.call("POST", path, [raw], sent)
+
+
+@asynccontextmanager
+async def _nothing_to_start(_app: FastAPI) -> AsyncIterator[None]:
+    yield
+
+
+@pytest.fixture(scope="session")
+def calendar() -> Calendar:
+    return load_calendar(KALTIM, None, None)
+
+
+@pytest.fixture
+async def intake(calendar: Calendar) -> Intake:
+    """An intake that knows four keys, named after what they may."""
+    made = Intake(calendar)
+    both = frozenset({Kind.REPORTS.value, Kind.INCIDENTS.value})
+    for key, grant in {
+        "everything": Grant("everything", "kaltim-desk", both, ("*",)),
+        "samarinda": Grant("samarinda", "samarinda-desk", both, ("64.72",)),
+        "incidents-only": Grant("incidents-only", "bawaslu", frozenset({Kind.INCIDENTS.value}), ("64",)),
+        "revoked": Grant("revoked", "old-desk", both, ("*",), is_revoked=True),
+    }.items():
+        await made.access.put(key, grant)
+    return made

@@ -1,0 +1,271 @@
+"""What intake publishes and answers, and what it does while Kafka or MongoDB is away."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from typing import TYPE_CHECKING, Any
+
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from shared.events.incident import IncidentEvent
+from shared.events.report import ReportEvent
+from shared.kafka import PublishFailed
+
+if TYPE_CHECKING:
+    from tests.service.intake.conftest import Intake
+
+REPORT = {"id": "r1", "region": "64.72.01", "condition": "normal", "summary": "Aman."}
+INCIDENT = {
+    "id": "i1",
+    "region": "64.72",
+    "category": "campaign_props",
+    "occurred_at": "2024-11-18T08:00:00+08:00",
+    "description": "Baliho.",
+}
+
+
+async def test_report_is_published_under_its_regency(intake: Intake) -> None:
+    """A village's report goes to its regency's partition as a CloudEvent that says who, where and when."""
+    answer = await intake.post(
+        "/v1/reports", REPORT, key="samarinda", headers={"traceparent": f"00-{'a' * 32}-{'b' * 16}-01"}
+    )
+    assert answer.status == 202
+    assert answer.body == {
+        "id": "r1",
+        "type": "desk.report.v1",
+        "region": "64.72.01",
+        "period": "2024-11-18",
+        "duplicate": False,
+    }
+    [(topic, key, value, headers)] = intake.kafka.records
+    assert (topic, key) == ("desk.reports", b"64.72")
+    assert headers["content-type"].startswith(b"application/cloudevents+json")
+    assert headers["traceparent"].split(b"-")[1] == b"a" * 32
+    [event] = intake.kafka.events()
+    assert event.identity == "/agencies/samarinda-desk/r1"
+    assert json.loads(value)["subject"] == "64.72.01"
+
+
+async def test_incident_answers_no_period(intake: Intake) -> None:
+    """An incident is no weekly matter: its period is null."""
+    answer = await intake.post("/v1/incidents", INCIDENT)
+    assert answer.body == {
+        "id": "i1",
+        "type": "desk.incident.v1",
+        "region": "64.72",
+        "period": None,
+        "duplicate": False,
+    }
+    [event] = intake.kafka.events()
+    assert isinstance(event, IncidentEvent)
+    assert event.data.severity == "medium"
+
+
+async def test_id_comes_from_body_or_header_or_from_us(intake: Intake) -> None:
+    """The body's id, else the header's, else a new one each time."""
+    nameless = {k: v for k, v in REPORT.items() if k != "id"}
+    by_header = await intake.post("/v1/reports", nameless, headers={"idempotency-key": "h1"})
+    first, second = [await intake.post("/v1/reports", nameless) for _ in range(2)]
+    assert by_header.body["id"] == "h1"
+    assert len({first.body["id"], second.body["id"]}) == 2
+    assert len(first.body["id"]) == 26
+
+
+async def test_same_again_is_a_duplicate_even_over_midnight(intake: Intake) -> None:
+    """A retry after a Monday's midnight is answered with the first one's period."""
+    await intake.post("/v1/reports", REPORT)
+    intake.clock.set("2024-11-25T00:00:01+08:00")
+    again = await intake.post("/v1/reports", REPORT)
+    assert (again.status, again.body["duplicate"], again.body["period"]) == (202, True, "2024-11-18")
+    hashes = {e.contenthash for e in intake.kafka.events()}
+    assert len(hashes) == 1
+
+
+async def test_other_content_under_a_known_id_is_a_conflict(intake: Intake) -> None:
+    """Another report or an incident under the same id is refused; another agency's equal id is another event."""
+    await intake.post("/v1/reports", REPORT, key="samarinda")
+    other = await intake.post("/v1/reports", {**REPORT, "summary": "Lain."}, key="samarinda")
+    incident = await intake.post("/v1/incidents", {**INCIDENT, "id": "r1"}, key="samarinda")
+    neighbour = await intake.post("/v1/reports", {**REPORT, "summary": "Lain."}, key="everything")
+    assert [other.status, incident.status, neighbour.status] == [409, 409, 202]
+    assert "r1" in other.body["detail"]
+    assert len(intake.kafka.records) == 2
+
+
+async def test_dry_run_publishes_and_stores_nothing(intake: Intake) -> None:
+    """A dry run answers as the real one would, refusals included, and leaves no trace."""
+    good = await intake.post("/v1/reports?dry_run=1", REPORT)
+    outside = await intake.post("/v1/reports?dry_run=1", {**REPORT, "region": "64.71"}, key="samarinda")
+    assert (good.status, good.body["period"], outside.status) == (202, "2024-11-18", 403)
+    assert (intake.kafka.records, intake.known.documents) == ([], {})
+    await intake.post("/v1/reports", REPORT)
+    again = await intake.post("/v1/reports?dry_run=1", REPORT)
+    conflict = await intake.post("/v1/reports?dry_run=1", {**REPORT, "summary": "Lain."})
+    assert (again.body["duplicate"], conflict.status, len(intake.kafka.records)) == (True, 409, 1)
+
+
+async def test_kafka_does_not_confirm(intake: Intake) -> None:
+    """503 names the id to retry with, also one that we gave; nothing is remembered, so the retry is no duplicate."""
+    intake.kafka.fails_with = PublishFailed("no confirmation within 8 s")
+    nameless = {k: v for k, v in REPORT.items() if k != "id"}
+    answer = await intake.post("/v1/reports", nameless, headers={"accept-language": "en"})
+    assert (answer.status, answer.headers["retry-after"]) == (503, "5")
+    given_id = answer.body["detail"].split("`")[1]
+    intake.kafka.fails_with = None
+    retry = await intake.post("/v1/reports", {**REPORT, "id": given_id})
+    assert (retry.status, retry.body["duplicate"]) == (202, False)
+
+
+async def test_hanging_kafka_keeps_memory_flat(intake: Intake) -> None:
+    """Beyond the bound a submission is turned away at once, and the places come back afterwards."""
+    gate, five_wait, waiters = asyncio.Event(), asyncio.Event(), []
+    publish = intake.kafka.publish
+
+    async def hanging(*args: Any) -> None:
+        waiters.append(args)
+        if len(waiters) == 5:
+            five_wait.set()
+        await gate.wait()
+        await publish(*args)
+
+    intake.kafka.publish = hanging  # type: ignore[assignment]
+    waiting = [asyncio.create_task(intake.post("/v1/reports", {**REPORT, "id": f"w{n}"})) for n in range(5)]
+    await asyncio.wait_for(five_wait.wait(), 5)
+    refused = await intake.post("/v1/reports", REPORT)
+    gate.set()
+    assert {t.status for t in await asyncio.gather(*waiting)} == {202}
+    assert (refused.status, refused.headers["retry-after"]) == (503, "1")
+    assert (await intake.post("/v1/reports", REPORT)).status == 202
+
+
+async def test_database_away_costs_one_wait_and_no_event(intake: Intake) -> None:
+    """Without MongoDB a known key goes on working; conflicts pass, and it is asked once and then left alone."""
+    await intake.post("/v1/reports", REPORT)
+    intake.known.is_away = intake.keys.is_away = True
+    calls = intake.known.calls
+    statuses = [(await intake.post("/v1/reports", {**REPORT, "summary": f"{n}"})).status for n in range(5)]
+    assert statuses == [202] * 5
+    assert intake.known.calls == calls + 1
+    unseen = await intake.post("/v1/reports", REPORT, key="samarinda")
+    assert (unseen.status, "retry-after" in unseen.headers) == (503, True)
+
+
+async def test_many_at_once_share_their_lookups(intake: Intake) -> None:
+    """Requests of the same moment make one lookup and one insert, and each gets its own answer."""
+    await intake.post("/v1/reports", REPORT)
+    calls = intake.known.calls
+    ids = ["r1", "r2", "r3", "r2"]
+    answers = await asyncio.gather(*(intake.post("/v1/reports", {**REPORT, "id": i}) for i in ids))
+    assert [(a.body["id"], a.body["duplicate"]) for a in answers] == [
+        ("r1", True),
+        ("r2", False),
+        ("r3", False),
+        ("r2", False),
+    ]
+    assert intake.known.calls <= calls + 3
+    assert len(intake.known.documents) == 3
+
+
+async def test_metrics_count(intake: Intake) -> None:
+    """Accepted and refused submissions are counted by kind, duplicates apart, dry runs not at all."""
+    for _ in range(2):
+        await intake.post("/v1/reports", REPORT)
+    await intake.post("/v1/reports?dry_run=1", {**REPORT, "id": "r9"})
+    await intake.post("/v1/incidents", INCIDENT, key=None)
+    text = (await intake.call("GET", "/metrics")).raw.decode()
+    assert 'desk_accepted_total{duplicate="false",kind="reports"} 1.0' in text
+    assert 'desk_accepted_total{duplicate="true",kind="reports"} 1.0' in text
+    assert 'desk_refused_total{kind="incidents",status="401"} 1.0' in text
+    assert "desk_publish_seconds_count 2.0" in text
+
+
+async def test_ready_says_what_is_wrong(intake: Intake) -> None:
+    """Not ready as long as one check has something to say."""
+
+    async def wrong() -> str | None:
+        return "Kafka has not answered yet"
+
+    assert (await intake.call("GET", "/readyz")).status == 200
+    intake.checks["kafka"] = wrong
+    answer = await intake.call("GET", "/readyz")
+    assert (answer.status, answer.body["problems"]) == (503, {"kafka": "Kafka has not answered yet"})
+
+
+async def test_openapi_describes_bodies_and_errors(intake: Intake) -> None:
+    """The documents hold each body's schema and every error, no reference points nowhere, and the examples work."""
+    document = (await intake.call("GET", "/openapi.json")).body
+    intake.clock.set("2024-11-25T10:00:00+08:00")
+    for path in ("/v1/reports", "/v1/incidents"):
+        operation = document["paths"][path]["post"]
+        assert set(operation["responses"]) == {"202", "401", "403", "409", "413", "415", "422", "503"}
+        body = operation["requestBody"]["content"]["application/json"]
+        assert "region" in body["schema"]["required"]
+        assert "$ref" not in json.dumps(body)
+        names = {p["name"] for p in operation["parameters"]}
+        assert names == {"dry_run", "Idempotency-Key"}
+        for example in body["examples"].values():
+            assert (await intake.post(path, example["value"])).status == 202
+    assert document["components"]["securitySchemes"]
+
+
+async def test_asyncapi_describes_the_topics(intake: Intake) -> None:
+    """The AsyncAPI document names both topics that intake writes."""
+    text = (await intake.call("GET", "/asyncapi.json")).raw.decode()
+    assert "desk.reports" in text
+    assert "desk.incidents" in text
+
+
+INSTANTS = st.one_of(
+    st.datetimes(timezones=st.timezones()).map(lambda t: t.isoformat()),
+    st.sampled_from(
+        [
+            "2024-11-18T10:09:59+08:00",
+            "2024-11-11T23:59:59Z",
+            "2024-10-01T00:00:00.123456+09:00",
+            "2024-11-18T09:00:00",
+        ]
+    ),
+)
+TEXTS = st.one_of(st.text(max_size=210), st.sampled_from(["\u0958" * 150, "e\u0301", "a\nb", "\U0001f600"]))
+OPTIONAL = st.fixed_dictionaries(
+    {},
+    optional={
+        "period": st.sampled_from(["2024-11-11", "2024-11-18", "2024-11-25", "2024-12-02", None]),
+        "submitted_at": INSTANTS | st.none(),
+        "replaces": st.sampled_from(["r0", "x", None, ""]),
+        "topics": st.dictionaries(st.sampled_from(["security", "voters", "a b"]), TEXTS, max_size=3) | st.none(),
+        "source_office": TEXTS | st.none(),
+        "summary": TEXTS,
+        "region": st.sampled_from(["64", "64.72", "64.72.01", "64.72.01.1001", "64.99"]),
+        "occurred_at": INSTANTS,
+        "description": TEXTS,
+        "place": TEXTS | st.none(),
+        "severity": st.sampled_from(["low", "critical", "x", None]),
+        "evidence": st.lists(st.fixed_dictionaries({"url": TEXTS.map(lambda t: f"https://a/{t}")}), max_size=3),
+    },
+)
+
+
+@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(change=OPTIONAL, kind=st.sampled_from(["reports", "incidents"]))
+def test_whatever_is_accepted_every_consumer_can_read(intake: Intake, change: dict[str, Any], kind: str) -> None:
+    """No body makes an error of ours, and what is answered 202 decodes, with every field as it was sent or absent."""
+    wrong_kind = ("occurred_at", "description", "place", "severity", "evidence")
+    if kind == "incidents":
+        wrong_kind = ("period", "submitted_at", "replaces", "topics", "summary")
+    sent = {**(REPORT if kind == "reports" else INCIDENT), **change}
+    sent = {k: v for k, v in sent.items() if k not in wrong_kind}
+    intake.known.documents.clear()
+    intake.kafka.records.clear()
+    answer = asyncio.run(intake.post(f"/v1/{kind}", sent))
+    assert answer.status in (202, 422)
+    if answer.status == 422:
+        assert intake.kafka.records == []
+        return
+    [event] = intake.kafka.events()
+    [(_, _, value, _)] = intake.kafka.records
+    assert "null" not in json.dumps([v for v in json.loads(value)["data"].values() if not isinstance(v, str)])
+    assert event.subject == sent["region"]
+    assert isinstance(event, ReportEvent if kind == "reports" else IncidentEvent)
