@@ -155,18 +155,23 @@ class LogReader:
         return found
 
     async def value_at(self, position: Position) -> bytes | None:
-        """The bytes at a position; None where the log ends before it. Raises KafkaError, TimeoutError."""
+        """The bytes at a position; None where the log ends before it. Raises KafkaError, TimeoutError.
+
+        By a consumer of its own without a group: to assign and unassign partitions kills the coordination of one
+        with a group (an assertion in aiokafka 0.14), and from then on it fails at every call.
+        """
         where = TopicPartition(position.topic, position.partition)
-        async with self._lock, asyncio.timeout(CALL_TIMEOUT_S):
-            consumer = await self._consumer()
-            consumer.assign([where])
-            consumer.seek(where, position.offset)
+        async with asyncio.timeout(CALL_TIMEOUT_S):
+            consumer = AIOKafkaConsumer(**{**self._options, "group_id": None})
             try:
+                await consumer.start()
+                consumer.assign([where])
+                consumer.seek(where, position.offset)
                 found = await consumer.getmany(where, timeout_ms=3000, max_records=1)
             except OffsetOutOfRangeError:
                 return None
             finally:
-                consumer.unsubscribe()
+                await _stop(consumer)
         records = found.get(where, [])
         if not records or records[0].offset != position.offset:
             return None
@@ -179,11 +184,15 @@ class LogReader:
             try:
                 await consumer.start()
             except BaseException:
-                with contextlib.suppress(TimeoutError, KafkaError):
-                    await asyncio.wait_for(consumer.stop(), 1.0)
+                await _stop(consumer)
                 raise
             self._started = consumer
         return self._started
+
+
+async def _stop(consumer: AIOKafkaConsumer) -> None:
+    with contextlib.suppress(TimeoutError, KafkaError):
+        await asyncio.wait_for(consumer.stop(), 2.0)
 
 
 def to_record(raw: ConsumerRecord) -> Record:

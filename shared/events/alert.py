@@ -6,7 +6,6 @@ the whole alert, so that a notifier that lost its database can rebuild from the 
 
 from __future__ import annotations
 
-import math
 from datetime import date
 from enum import StrEnum
 from typing import Annotated, Any, Literal
@@ -15,7 +14,7 @@ from pydantic import AfterValidator, Field
 from pydantic_core import PydanticCustomError
 
 from shared.events.envelope import Dated, Envelope, Frozen
-from shared.strict import Instant
+from shared.strict import MAX_DEPTH, Instant
 
 
 class AlertState(StrEnum):
@@ -24,14 +23,19 @@ class AlertState(StrEnum):
     RESOLVED = "resolved"
 
 
-def _countable(value: Any) -> Any:
-    """Free-form JSON that survives BSON and a reader in JavaScript: no NaN, no Infinity, no number beyond 2**53."""
+def _countable(value: Any, depth: int = 0) -> Any:
+    """Free-form JSON that survives BSON and a reader in JavaScript: no NaN, no Infinity, no number beyond 2**53, no
+    name that MongoDB reads as an operator or a reference, no bottomless nesting."""
+    if depth > MAX_DEPTH:
+        raise PydanticCustomError("json_depth", "is nested too deeply")
     if isinstance(value, dict):
-        return {key: _countable(inner) for key, inner in value.items()}
+        if any(key.startswith("$") or "\0" in key for key in value):
+            raise PydanticCustomError("json_name", "has a field name that cannot be stored")
+        return {key: _countable(inner, depth + 1) for key, inner in value.items()}
     if isinstance(value, list):
-        return [_countable(inner) for inner in value]
-    if isinstance(value, float | int) and not (math.isfinite(value) and abs(value) <= 2**53):
-        raise PydanticCustomError("json_number", "has a number out of range")
+        return [_countable(inner, depth + 1) for inner in value]
+    if isinstance(value, float | int) and not abs(value) <= 2**53:  # NaN compares false, a huge integer does not raise
+        raise PydanticCustomError("json_number", "has the number {value}, out of range", {"value": str(value)[:40]})
     return value
 
 

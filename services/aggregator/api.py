@@ -1,0 +1,184 @@
+"""The read API. Whatever a client sends is typed first; what is answered comes from our documents alone."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from datetime import date
+from typing import Annotated, Any
+
+import orjson
+from fastapi import APIRouter, Depends, Path, Query, Request, Response
+
+from services.aggregator import periods, views
+from services.aggregator.queries import (
+    AlertsQuery,
+    IncidentsQuery,
+    Page,
+    RegionsQuery,
+    after,
+    cursor_of,
+    strict_date,
+)
+from services.aggregator.store import Store
+from shared.access.keys import Grant, Role
+from shared.access.store import AccessStore
+from shared.election.calendar import Calendar
+from shared.election.roster import Region, level_of
+from shared.events.envelope import AGENCIES
+from shared.http.auth import grant_of, person
+from shared.http.pages import decode_cursor, encode_cursor
+from shared.http.problems import FieldError, Problem, invalid
+from shared.strict import SLUG
+
+Document = dict[str, Any]
+Slug = Annotated[str, Path(pattern=SLUG)]
+
+
+def _answer(content: Document) -> Response:
+    return Response(orjson.dumps(content), media_type="application/json")
+
+
+def _cut(rows: Sequence[Document], page: Page, key: str) -> Document:
+    """A page of rows that are sorted by `key`."""
+    begin = decode_cursor(page.cursor)
+    left = [row for row in rows if begin is None or row[key] > begin]
+    shown = left[: page.limit]
+    return {"items": shown, "next": encode_cursor(shown[-1][key]) if len(left) > len(shown) else None}
+
+
+def _newest(found: list[Document], page: Page, instant: str, view: Callable[[Document], Document]) -> Document:
+    """A page of documents, newest first, of which there is one more than asked for if there are more pages."""
+    shown = found[: page.limit]
+    following = cursor_of(shown[-1][instant], shown[-1]["_id"]) if len(found) > len(shown) else None
+    return {"items": [view(document) for document in shown], "next": following}
+
+
+def make_router(calendar: Calendar, store: Store, access: AccessStore) -> APIRouter:
+    async def viewer(request: Request) -> Grant:
+        return await person(request, access)
+
+    router = APIRouter(prefix="/v1")
+    people = APIRouter(dependencies=[Depends(viewer)])
+    _add_regions(people, calendar, store)
+    _add_periods(people, calendar, store)
+    _add_incidents_and_alerts(people, store)
+    router.include_router(people)
+    _add_events(router, store, access)
+    return router
+
+
+def _add_regions(router: APIRouter, calendar: Calendar, store: Store) -> None:
+    roster = calendar.roster
+
+    async def shown(regions: Sequence[Region]) -> list[Document]:
+        codes = [r.code for r in regions]
+        documents, totals = await store.regions(codes), await store.roll_ups(codes)
+        return [views.region(calendar, r, documents.get(r.code), totals[r.code]) for r in regions]
+
+    @router.get("/regions", tags=["regions"])
+    async def regions(query: Annotated[RegionsQuery, Query()]) -> Response:
+        """Regions by code: own state and roll-up of everything below each."""
+        if query.parent is not None and query.parent not in roster:
+            nearest = ", ".join(roster.nearest(query.parent)) or "-"
+            raise invalid([FieldError("parent", "region_unknown", nearest=nearest)])
+        found = roster.children(query.parent) if query.parent else tuple(roster)
+        wanted = [{"code": r.code, "region": r} for r in found if query.level in (None, r.level)]
+        page = _cut(sorted(wanted, key=lambda row: row["code"]), query, "code")
+        return _answer({**page, "items": await shown([row["region"] for row in page["items"]])})
+
+    @router.get("/regions/{code}", tags=["regions"])
+    async def region(code: str) -> Response:
+        """One region: own state, roll-up (`total`), and in which `conditions` it and the regions below it stand, by
+        level."""
+        about = roster.get(code) or await _departed(code, store)
+        if about is None:
+            raise Problem(404, "not_found", "not_found_detail", what=code)
+        (view,) = await shown([about])
+        children = sorted(child.code for child in roster.children(code))
+        return _answer({**view, "conditions": await store.conditions(code), "children": children})
+
+
+async def _departed(code: str, store: Store) -> Region | None:
+    """A region that has left the roster, but has events."""
+    if not await store.regions([code]):
+        return None
+    parent, _, _ = code.rpartition(".")
+    return Region(code, parent or None, level_of(code), code)
+
+
+def _period(period: Annotated[str, Path(description="a Monday, for example 2024-11-18")]) -> date:
+    try:
+        return strict_date(period)
+    except ValueError:
+        raise invalid([FieldError("period", "date_syntax")]) from None
+
+
+def _add_periods(router: APIRouter, calendar: Calendar, store: Store) -> None:
+    @router.get("/periods", tags=["periods"])
+    async def all_periods(query: Annotated[Page, Query()]) -> Response:
+        """Every judged period, with how often each verdict holds; who owes and has none is pending."""
+        judged = calendar.all_periods()
+        verdicts: dict[str, dict[str, str]] = {p.isoformat(): {} for p in judged}
+        for row in await store.verdicts(judged):
+            verdicts[row["period"]][row["region"]] = row["verdict"]
+        rows = [
+            {
+                "period": p.isoformat(),
+                "counts": periods.verdict_counts(periods.owing(calendar, p), verdicts[p.isoformat()]),
+            }
+            for p in judged
+        ]
+        return _answer(_cut(rows, query, "period"))
+
+    @router.get("/periods/{period}", tags=["periods"])
+    async def attendance(period: Annotated[date, Depends(_period)], query: Annotated[Page, Query()]) -> Response:
+        """Per region that owes the report, the facts and the verdict. `counts` is of the whole period. A period that
+        is not judged answers 404, or with the facts alone (verdict null) if somebody filed for it."""
+        nearest = periods.neighbours(calendar, period)
+        if nearest is not None:
+            raise invalid([_wrong_weekday(calendar, *nearest)])
+        owed, documents = periods.owing(calendar, period), await store.attendance(period)
+        if not owed and not documents:
+            raise _not_judged(calendar, period)
+        page = _cut(periods.items(calendar, owed, documents), query, "region")
+        counts = periods.verdict_counts(owed, periods.verdicts_in(documents))
+        return _answer({"period": period.isoformat(), "is_judged": bool(owed), "counts": counts, **page})
+
+
+def _wrong_weekday(calendar: Calendar, before: date, after_it: date) -> FieldError:
+    weekdays = ", ".join(sorted({rule.weekday.value for rule in calendar.election.reports}))
+    return FieldError("period", "period_weekday", weekday=weekdays, before=before, after=after_it)
+
+
+def _not_judged(calendar: Calendar, period: date) -> Problem:
+    judged = calendar.all_periods()
+    first, last = (judged[0], judged[-1]) if judged else ("-", "-")
+    return Problem(404, "not_found", "not_found_period", period=period, first=first, last=last)
+
+
+def _add_incidents_and_alerts(router: APIRouter, store: Store) -> None:
+    @router.get("/incidents", tags=["incidents"])
+    async def incidents(query: Annotated[IncidentsQuery, Query()]) -> Response:
+        """Incidents, the latest received first."""
+        found = await store.incidents(query.to_mongo(), after(query.cursor), query.limit + 1)
+        return _answer(_newest(found, query, "received_at", views.incident))
+
+    @router.get("/alerts", tags=["alerts"])
+    async def alerts(query: Annotated[AlertsQuery, Query()]) -> Response:
+        """Alerts as the notifier told them, the latest raised first."""
+        found = await store.alerts(query.to_mongo(), after(query.cursor), query.limit + 1)
+        return _answer(_newest(found, query, "raised_at", views.alert))
+
+
+def _add_events(router: APIRouter, store: Store, access: AccessStore) -> None:
+    @router.get("/events/{agency}/{event_id}", tags=["events"])
+    async def event(request: Request, agency: Slug, event_id: Slug) -> Response:
+        """What became of what was sent: `accepted`, `counted`, `duplicate`, `conflict` or `dead`. An agency's key
+        reads its own; 404 until the event has been read from the log."""
+        grant = await grant_of(request, access)
+        if grant.agency != agency and not grant.has_role(Role.VIEWER):
+            raise Problem(403, "forbidden", "forbidden_own")
+        seen = await store.event(f"{AGENCIES}{agency}/{event_id}")
+        if seen is None:
+            raise Problem(404, "not_found", "not_found_detail", what=f"{agency}/{event_id}")
+        return _answer(views.event(agency, event_id, seen.entry, seen.is_folded))

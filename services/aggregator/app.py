@@ -1,0 +1,132 @@
+"""The aggregator's composition: the one module that knows both the pure ones and the adapters."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+from fastapi import FastAPI
+
+from services.aggregator import store as stores
+from services.aggregator.api import make_router
+from services.aggregator.changes import COLLECTIONS, changes_of
+from services.aggregator.store import Store
+from shared import asyncapi, mongo
+from shared.access import store as access_store
+from shared.access.store import AccessStore
+from shared.election.calendar import Calendar
+from shared.election.loaded import load_calendar
+from shared.events.alert import AlertEvent
+from shared.events.incident import IncidentEvent
+from shared.events.report import ReportEvent
+from shared.events.verdict import VerdictEvent
+from shared.exactly_once.wiring import Consuming, build_consuming
+from shared.http.service import make_app
+from shared.logs import get_logger
+from shared.loops import supervise
+from shared.metrics import Metrics
+from shared.mongo import ACCESS_DB, AGGREGATOR_DB, Client, Database, DatabaseError
+from shared.settings import Settings
+from shared.topics import AGGREGATOR_GROUP, ALERTS, DEAD_LETTERS, INCIDENTS, REPORTS
+
+log = get_logger(__name__)
+
+SERVICE = "aggregator"
+PING_S = 3.0
+CONSUMER_STOP_S = 17.0  # a batch in hand may end first
+INDEX_RETRY_S = 5.0
+
+
+@dataclass(frozen=True)
+class Parts:
+    """The live objects of the service."""
+
+    settings: Settings
+    metrics: Metrics
+    calendar: Calendar
+    client: Client
+    database: Database
+    access: AccessStore
+    consuming: Consuming
+
+
+def create_app(settings: Settings) -> FastAPI:
+    """The service by its settings. Dials nobody. Raises BadFile."""
+    calendar = load_calendar(settings.election, settings.roster, settings.obligations_from)
+    metrics = Metrics(SERVICE)
+    client = mongo.connect(settings.mongo, settings.mongo_driver, settings.mongo_timeout_ms)
+    database = mongo.database(client, AGGREGATOR_DB)
+    keys = mongo.database(client, ACCESS_DB)[access_store.COLLECTION]
+    consuming = build_consuming(
+        settings,
+        metrics,
+        database,
+        group=AGGREGATOR_GROUP,
+        topics=(REPORTS, INCIDENTS, ALERTS),
+        collections=COLLECTIONS,
+        changes=changes_of(calendar),
+    )
+    access = AccessStore(keys, settings.access_cache_s)
+    return build(Parts(settings, metrics, calendar, client, database, access, consuming))
+
+
+def build(parts: Parts) -> FastAPI:
+    """The app out of ready-made parts. Its lifespan consumes in the background, so health answers at once."""
+
+    @asynccontextmanager
+    async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
+        consuming = parts.consuming
+        await consuming.producer.start()
+        tasks = [
+            asyncio.create_task(supervise("consumer", consuming.consumer.run, parts.metrics)),
+            asyncio.create_task(_make_indexes(parts.database)),
+        ]
+        try:
+            yield
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.wait(tasks, timeout=CONSUMER_STOP_S)
+            await asyncio.gather(consuming.producer.stop(), consuming.reader.stop())
+            await mongo.close(parts.client)
+
+    app = make_app(
+        "Desk Pilkada: aggregator",
+        lifespan,
+        {"mongo": lambda: _mongo_problem(parts.client), "consumer": lambda: _consumer_problem(parts.consuming)},
+        parts.metrics,
+        lambda: asyncapi_document(parts.settings.kafka),
+    )
+    app.include_router(make_router(parts.calendar, Store(parts.database), parts.access))
+    return app
+
+
+def asyncapi_document(address: str) -> bytes:
+    consumes = {REPORTS: ReportEvent, INCIDENTS: IncidentEvent, ALERTS: AlertEvent | VerdictEvent}
+    return asyncapi.document(SERVICE, publishes={DEAD_LETTERS: bytes}, consumes=consumes, address=address)
+
+
+async def _make_indexes(database: Database) -> None:
+    """Once the database answers; until then the queries are slow, not wrong."""
+    while True:
+        try:
+            await stores.ensure_indexes(database)
+        except DatabaseError as error:
+            log.warning("indexes_not_made", error=f"{type(error).__name__}: {error}")
+            await asyncio.sleep(INDEX_RETRY_S)
+        else:
+            return
+
+
+async def _mongo_problem(client: Client) -> str | None:
+    try:
+        await asyncio.wait_for(client.admin.command("ping"), PING_S)
+    except (DatabaseError, TimeoutError) as error:
+        return f"MongoDB does not answer: {type(error).__name__}"
+    return None
+
+
+async def _consumer_problem(consuming: Consuming) -> str | None:
+    return consuming.consumer.status

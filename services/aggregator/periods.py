@@ -1,0 +1,84 @@
+"""What a period's attendance shows: every region that owes the report, its facts and its verdict. Pure.
+
+The list of a judged period holds every region that owes a report under today's calendar, and every one that has a
+verdict (a change of calendar never rewrites an earlier verdict). A region that filed without owing is not in it. For
+a period nobody owed for (before `obligations_from`, say) the facts are shown alone: those who filed, verdict null.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import date
+from typing import Any
+
+from shared.election.calendar import WEEK, Calendar, Deadline, latest_weekday
+from shared.election.roster import level_of
+from shared.events.verdict import Verdict
+
+Document = dict[str, Any]
+Counts = dict[str, int]
+
+_FACTS = ("filings", "first", "latest")
+
+
+def owing(calendar: Calendar, period: date) -> dict[str, Deadline]:
+    """The regions that owe the report of a period, with their deadlines, by code; empty if it is not judged."""
+    levels = {rule.level for rule in calendar.election.reports if period in set(calendar.periods(rule))}
+    regions = [region for level in levels for region in calendar.roster.at_level(level)]
+    deadlines = {region.code: calendar.owed(region, period) for region in sorted(regions, key=lambda r: r.code)}
+    return {code: deadline for code, deadline in deadlines.items() if deadline is not None}
+
+
+def neighbours(calendar: Calendar, day: date) -> tuple[date, date] | None:
+    """None if reports can be due for that day of the week; else the nearest days before and after for which
+    they can."""
+    weekdays = {rule.weekday.number for rule in calendar.election.reports}
+    if day.weekday() in weekdays:
+        return None
+    before = max(latest_weekday(day, weekday) for weekday in weekdays)
+    after = min(latest_weekday(day, weekday) + WEEK for weekday in weekdays)
+    return before, after
+
+
+def verdict_counts(owed: Iterable[str], verdicts: dict[str, str]) -> Counts:
+    """How often each of the six verdicts holds; who owes and has none is pending. `verdicts` is by region."""
+    counts = {verdict.value: 0 for verdict in Verdict}
+    for code in owed:
+        if code not in verdicts:
+            counts[Verdict.PENDING] += 1
+    for verdict in verdicts.values():
+        counts[verdict] += 1
+    return counts
+
+
+def verdicts_in(documents: Iterable[Document]) -> dict[str, str]:
+    """The verdicts that hold, by region, out of the attendance documents of one period."""
+    return {d["region"]: d["verdict"] for d in documents if "verdict" in d}
+
+
+def items(calendar: Calendar, owed: dict[str, Deadline], documents: Iterable[Document]) -> list[Document]:
+    """The rows of a period, by region code."""
+    attended = {d["region"]: d for d in documents}
+    judged = verdicts_in(attended.values())
+    shown = owed.keys() | judged.keys() if owed or judged else attended.keys()
+    return [_item(calendar, code, owed.get(code), attended.get(code) or {}) for code in sorted(shown)]
+
+
+def _item(calendar: Calendar, code: str, deadline: Deadline | None, attended: Document) -> Document:
+    is_judged = "verdict" in attended
+    pending = Verdict.PENDING.value if deadline else None
+    return {
+        "region": code,
+        "name": calendar.roster.name(code),
+        "level": level_of(code).value,
+        "zone": calendar.zone(code).key,
+        # The verdict's own deadline, once there is one: what it was judged by.
+        "due_at": attended["due_at"] if is_judged else deadline and deadline.due_at,
+        "verdict": attended["verdict"] if is_judged else pending,
+        "revision": attended.get("revision"),
+        "reason": attended.get("reason"),
+        "judged_at": attended.get("judged_at"),
+        "report": attended.get("report"),
+        "facts": {field: attended[field] for field in _FACTS} if "filings" in attended else None,
+        "verdicts": attended.get("verdicts", []),
+    }
