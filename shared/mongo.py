@@ -14,7 +14,7 @@ from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from typing import Any
 
-from pymongo.errors import BulkWriteError, PyMongoError
+from pymongo.errors import BulkWriteError, ConfigurationError, PyMongoError
 from pymongo.read_concern import ReadConcern
 from pymongo.write_concern import WriteConcern
 
@@ -35,7 +35,8 @@ DatabaseError = PyMongoError
 
 
 def connect(url: str, driver: str = "motor", timeout_ms: int = 10_000) -> Client:
-    """A client of the chosen driver. Nothing is dialled until the first call. Use it in one event loop only."""
+    """A client of the chosen driver. Nothing is dialled until the first call. Use it in one event loop only.
+    Raises ValueError for a connection string that is none."""
     options: dict[str, Any] = {
         "timeoutMS": timeout_ms,
         "serverSelectionTimeoutMS": min(timeout_ms, 5_000),
@@ -47,13 +48,20 @@ def connect(url: str, driver: str = "motor", timeout_ms: int = 10_000) -> Client
         "minPoolSize": 2,
         "appname": "desk-pilkada",
     }
+    try:
+        return _client_class(driver)(url, **options)
+    except ConfigurationError as error:
+        raise ValueError(f"DESK_MONGO: {error}") from None
+
+
+def _client_class(driver: str) -> Any:
     if driver == "pymongo":
         from pymongo import AsyncMongoClient
 
-        return AsyncMongoClient(url, **options)
+        return AsyncMongoClient
     from motor.motor_asyncio import AsyncIOMotorClient
 
-    return AsyncIOMotorClient(url, **options)
+    return AsyncIOMotorClient
 
 
 def database(client: Client, name: str) -> Database:

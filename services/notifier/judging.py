@@ -93,27 +93,31 @@ class Judge:
         owed = self._owed.get(judgement["_id"], [])
         missing: dict[str, list[str]] = defaultdict(list)
         owing: dict[str, list[str]] = defaultdict(list)
-        verdicts = await self._verdicts(judgement["period"])
+        decided = await self._decided(judgement["period"])
         for region, deadline in owed:
             owing[province_of(region.code)].append(region.code)
-            if await self._is_missing(region, deadline, now, verdicts.get(region.code)):
+            if await self._is_missing(region, deadline, now, decided.get(region.code)):
                 missing[province_of(region.code)].append(region.code)
         await self._store.close_judgement(judgement["_id"], missing, owing)
         log.info("judged", judgement=judgement["_id"], owed=len(owed), missing=sum(map(len, missing.values())))
 
-    async def _verdicts(self, period: str) -> dict[str, str]:
-        """The verdicts given so far, by region: regions that reported need no write of their own."""
-        found = self._store.obligations.find({"period": period}, {"region": 1, "verdict": 1})
-        return {d["region"]: d["verdict"] async for d in found}
+    async def _decided(self, period: str) -> dict[str, bool]:
+        """By region that needs no write of its own any more: whether it was missing, be it that we died half-way."""
+        found = self._store.obligations.find(
+            {"period": period, "verdict": {"$nin": [Verdict.PENDING.value, Verdict.UNDETERMINED.value]}},
+            {"region": 1, "verdicts.verdict": 1},
+        )
+        return {d["region"]: obligations.has_been(d, Verdict.MISSING) async for d in found}
 
-    async def _is_missing(self, region: Region, deadline: Deadline, now: datetime, known: str | None) -> bool:
-        if known in (Verdict.ON_TIME, Verdict.LATE, Verdict.EXCUSED):
-            return False
+    async def _is_missing(self, region: Region, deadline: Deadline, now: datetime, known: bool | None) -> bool:
+        """Whether it was missing at the moment of judgement; a report that came after it may have been read since."""
+        if known is not None:
+            return known
         document_id = obligations.obligation_id(deadline.period, region.code)
         judged = await self._store.update(
             self._store.obligations, document_id, lambda o: obligations.missed(o, region.code, deadline, now)
         )
-        return bool(judged["verdict"] == Verdict.MISSING)
+        return obligations.has_been(judged, Verdict.MISSING)
 
     async def _call_undetermined(self, judgement: Document, now: datetime, problem: str) -> None:
         """Once: the verdict of everyone who has none, and one alert about ourselves."""

@@ -2,8 +2,9 @@
 
 One document per (period, region) that has a verdict: `_id` = `<period>:<region>`. `verdicts` is append-only, each
 with its revision; the last one holds. Two marks name the latest revision that waits, 0 if none does: `unsettled` for
-verdicts that may concern an alert, `unpublished` for those that are not on `desk.alerts` yet. A region without a
-document has not been judged and has not reported: it is `pending`.
+verdicts that may concern an alert, `unpublished` for those that are not on `desk.alerts` yet. `held` keeps reports
+that came after the moment of judgement until it is judged. A region without a document has not been judged and has
+not reported: it is `pending`.
 """
 
 from __future__ import annotations
@@ -42,30 +43,72 @@ def has_been(obligation: Document, verdict: Verdict) -> bool:
 
 def filed(obligation: Document, report: ReportEvent, deadline: Deadline, judged: Judged) -> Document:
     """The obligation after a report for it. The first report decides; a later one only if it improves late to
-    on time. A report beats every verdict that was given without one."""
-    before = current(obligation)
-    if before is Verdict.ON_TIME or (before is Verdict.LATE and judged.verdict is Verdict.LATE):
-        return obligation
-    reason = judged.reason
-    if has_been(obligation, Verdict.MISSING):
-        reason = DELIVERED_LATE if judged.verdict is Verdict.ON_TIME else REPORTED_LATE
-    return _with_verdict(
-        obligation, report.subject, deadline, judged.verdict, reason, report.receivedat, report.identity
-    )
+    on time. A report beats every verdict that was given without one.
+
+    One received at or after the moment of judgement waits for it: whether the region was missing by then is the
+    judge's to say, so that the same log raises the same alerts however late it is read.
+    """
+    filing = {
+        "verdict": judged.verdict.value,
+        "reason": judged.reason,
+        "received_at": report.receivedat,
+        "report": report.identity,
+    }
+    if current(obligation) is Verdict.PENDING and report.receivedat >= deadline.judge_at:
+        return {**_begun(obligation, report.subject, deadline), "held": [*obligation.get("held", ()), filing]}
+    return _with_held(_with_filing(obligation, report.subject, deadline, filing), report.subject, deadline)
 
 
 def missed(obligation: Document, region: str, deadline: Deadline, now: datetime) -> Document:
     """The obligation after the judgement found no report, everything accepted by then provably read."""
     if current(obligation) not in (Verdict.PENDING, Verdict.UNDETERMINED):
         return obligation
-    return _with_verdict(obligation, region, deadline, Verdict.MISSING, NOTHING_RECEIVED, now, None)
+    missing = _with_verdict(obligation, region, deadline, Verdict.MISSING, NOTHING_RECEIVED, now, None)
+    return _with_held(missing, region, deadline)
 
 
 def undetermined(obligation: Document, region: str, deadline: Deadline, now: datetime) -> Document:
     """The obligation after the bounded wait, when it cannot be shown that everything accepted has been read."""
     if current(obligation) is not Verdict.PENDING:
         return obligation
+    if obligation.get("held"):
+        return _with_held(obligation, region, deadline)
     return _with_verdict(obligation, region, deadline, Verdict.UNDETERMINED, LOG_NOT_READ, now, None)
+
+
+def _with_held(obligation: Document, region: str, deadline: Deadline) -> Document:
+    """The obligation after the reports that waited for the judgement."""
+    held = obligation.get("held")
+    if not held:
+        return obligation
+    for filing in held:
+        obligation = _with_filing(obligation, region, deadline, filing)
+    return {**obligation, "held": []}
+
+
+def _with_filing(obligation: Document, region: str, deadline: Deadline, filing: Document) -> Document:
+    before, verdict = current(obligation), Verdict(filing["verdict"])
+    if before is Verdict.ON_TIME or (before is Verdict.LATE and verdict is Verdict.LATE):
+        return obligation
+    reason = filing["reason"]
+    if has_been(obligation, Verdict.MISSING):
+        reason = DELIVERED_LATE if verdict is Verdict.ON_TIME else REPORTED_LATE
+    # A verdict is never dated before the one it follows.
+    at = max([filing["received_at"], *(v["judged_at"] for v in (obligation.get("verdicts") or [])[-1:])])
+    return _with_verdict(obligation, region, deadline, verdict, reason, at, filing["report"])
+
+
+def _begun(obligation: Document, region: str, deadline: Deadline) -> Document:
+    """The obligation's own fields; pending before the first verdict."""
+    return {
+        "verdict": Verdict.PENDING.value,
+        "verdicts": [],
+        **obligation,
+        "period": deadline.period.isoformat(),
+        "region": region,
+        "due_at": deadline.due_at,
+        "judge_at": deadline.judge_at,
+    }
 
 
 def _with_verdict(
@@ -87,11 +130,7 @@ def _with_verdict(
     }
     concerns_an_alert = verdict is Verdict.MISSING or has_been(obligation, Verdict.MISSING)
     return {
-        **obligation,
-        "period": deadline.period.isoformat(),
-        "region": region,
-        "due_at": deadline.due_at,
-        "judge_at": deadline.judge_at,
+        **_begun(obligation, region, deadline),
         "verdict": verdict.value,
         "verdicts": [*earlier, entry],
         "unsettled": entry["revision"] if concerns_an_alert else obligation.get("unsettled", 0),

@@ -13,9 +13,10 @@ from pymongo import ASCENDING, ReturnDocument, UpdateOne
 from pymongo.errors import BulkWriteError
 
 from services.notifier import alerts, judgements, obligations
+from shared import mongo
 from shared.exactly_once.cursors import empty
 from shared.exactly_once.documents import compare_and_set
-from shared.mongo import DUPLICATE_KEY, Database, Document
+from shared.mongo import Database, Document
 
 DELIVERIES = "deliveries"
 RECEIVERS = "receivers"
@@ -82,7 +83,7 @@ class Store:
             if documents:
                 await self.judgements.insert_many(documents, ordered=False)
         except BulkWriteError as error:
-            if any(e["code"] != DUPLICATE_KEY for e in error.details["writeErrors"]):
+            if not mongo.is_duplicates_only(error):
                 raise
 
     async def due_judgements(self, now: datetime) -> list[Document]:

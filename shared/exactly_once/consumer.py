@@ -25,6 +25,9 @@ from shared.topics import Topic
 
 log = get_logger(__name__)
 
+# A join takes as long as the slowest member's batch; one that takes longer waits for a broker that is gone.
+_JOIN_TIMEOUT_S = 30.0
+
 
 class Consumer:
     """One consumer-group member of a service. `run` is a supervised loop; `status` is for `/readyz`."""
@@ -70,7 +73,9 @@ class Consumer:
             await self._verify_log()
             if self._stopped:
                 await asyncio.Event().wait()  # a person must decide; until then we leave the group's partitions alone
-            await asyncio.wait_for(self._broker.start(), 60)  # ends with the join, be it without partitions
+            await asyncio.wait_for(
+                self._broker.start(), _JOIN_TIMEOUT_S
+            )  # ends with the join, be it without partitions
             self._is_joined = True
             while True:
                 await self._watch()

@@ -50,25 +50,33 @@ class Steps:
         parts = self._parts
         await parts.guard.check(records)
         sightings, bad = read_records(records)
-        await self._put_aside(bad, is_all_bad=not sightings)
+        bad_run = self._checked_run(records, bad)
+        await self._put_aside(bad)
         standings = await parts.journal.register(sightings)
         to_fold = [s for s, standing in zip(sightings, standings, strict=True) if standing.is_to_be_folded]
         await self._fold(to_fold)
         await parts.guard.advance(records)
+        self._bad_run = bad_run
         for (topic, outcome), count in Counter(
             (s.position.topic, standing.value) for s, standing in zip(sightings, standings, strict=True)
         ).items():
             parts.metrics.records.labels(topic, outcome).inc(count)
 
-    async def _put_aside(self, bad: list[BadRecord], is_all_bad: bool) -> None:
-        run = self._bad_run + len(bad) if is_all_bad else len(bad)
-        if run >= self._parts.dead_letter_run and is_all_bad:
-            raise Poisoned(f"{run} records in a row are no events; the last one: {bad[-1].reason}")
+    def _checked_run(self, records: Sequence[Record], bad: list[BadRecord]) -> int:
+        """How many bad records in a row this batch ends with. Raises Poisoned before the first is put aside."""
+        reasons = {one.record.position: one.reason for one in bad}
+        run = self._bad_run
+        for record in records:
+            run = run + 1 if record.position in reasons else 0
+            if run >= self._parts.dead_letter_run:
+                raise Poisoned(f"{run} records in a row are no events; the last one: {reasons[record.position]}")
+        return run
+
+    async def _put_aside(self, bad: list[BadRecord]) -> None:
         for one in bad:
             await self._parts.dead_letters.put(one)
             self._parts.metrics.dead_letters.labels(one.record.position.topic).inc()
             log.error("dead_letter", position=str(one.record.position), reason=one.reason)
-        self._bad_run = run if is_all_bad else 0
 
     async def _fold(self, sightings: list[Sighting]) -> None:
         """Fold all; one that cannot be folded is marked dead, put aside, and the rest is folded without it."""

@@ -9,13 +9,14 @@ from typing import Annotated, Any
 from fastapi import Query
 
 from shared.http.problems import FieldError, invalid
+from shared.strict import REGION_CODE
 
 DEFAULT_LIMIT = 200
 MAX_LIMIT = 1000
 
 Limit = Annotated[int, Query(ge=1, le=MAX_LIMIT, description="items per page")]
 Cursor = Annotated[str | None, Query(max_length=400, description="`next` of the page before")]
-RegionQuery = Annotated[str | None, Query(pattern=r"^\d{2}(\.\d{2}(\.\d{2}(\.\d{4})?)?)?$")]
+RegionQuery = Annotated[str | None, Query(pattern=REGION_CODE)]
 
 
 def encode_cursor(last_key: str) -> str:

@@ -1,0 +1,66 @@
+"""Says in words what the election file, the roster and the receivers file say. Pure."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+
+from services.notifier.receivers import Receiver, Receivers
+from services.notifier.rules import RULES
+from shared.access.keys import EVERYWHERE
+from shared.election.calendar import Calendar
+from shared.election.config import Level, ReportRule
+from shared.election.durations import format_duration
+
+_WORDS = {
+    Level.PROVINCE: ("province", "provinces"),
+    Level.REGENCY: ("regency or city", "regencies and cities"),
+    Level.DISTRICT: ("district", "districts"),
+    Level.VILLAGE: ("village", "villages"),
+}
+
+
+def describe(calendar: Calendar, receivers: Receivers) -> Iterator[str]:
+    """One line for each thing a person should check."""
+    election = calendar.election
+    title = f" ({election.title.en})" if election.title else ""
+    yield f"Election {election.election}{title}, zone {election.zone}{_overrides(calendar)}."
+    counts = Counter(region.level for region in calendar.roster)
+    yield "Roster: " + ", ".join(_count(counts[level], level) for level in Level if counts[level]) + "."
+    for stage in election.stages:
+        yield f"Stage {stage.stage}: {stage.from_} to {stage.to}, both days inclusive."
+    for rule in election.reports:
+        yield _rule(calendar, rule)
+    yield f"Nothing before {election.obligations_from} is judged."
+    violations = [name for name, category in election.categories.items() if category.violation]
+    yield f"Categories: {len(election.categories)}, of which violations: {', '.join(violations)}."
+    for receiver in receivers.receivers:
+        yield _receiver(receiver)
+    yield f"Notices older than {format_duration(receivers.max_notice_age)} are stored and not sent."
+
+
+def _overrides(calendar: Calendar) -> str:
+    zones = calendar.election.zones
+    return "".join(f"; {calendar.roster.name(code)} and below: {zone}" for code, zone in zones.items())
+
+
+def _rule(calendar: Calendar, rule: ReportRule) -> str:
+    owing = _count(len(calendar.roster.at_level(rule.level)), rule.level)
+    hours, rest = divmod(int(rule.due.total_seconds()) // 60, 60)
+    periods = list(calendar.periods(rule))
+    span = f"{len(periods)} periods from {periods[0]} to {periods[-1]}" if periods else "no period is judged"
+    return (
+        f"Reports: each of {owing}, every {rule.weekday.value.title()}, due {hours:02}:{rest:02} local, "
+        f"absence judged {format_duration(rule.grace)} later; {span}."
+    )
+
+
+def _count(number: int, level: Level) -> str:
+    singular, plural = _WORDS[level]
+    return f"{number} {singular if number == 1 else plural}"
+
+
+def _receiver(receiver: Receiver) -> str:
+    rules = "everything" if set(receiver.rules) == set(RULES) else ", ".join(receiver.rules)
+    regions = "all regions" if EVERYWHERE in receiver.regions else ", ".join(receiver.regions)
+    return f"Receiver {receiver.name} ({receiver.channel}): {rules}, {regions}."

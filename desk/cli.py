@@ -1,0 +1,114 @@
+"""The command line: each command is a thin wrapper that turns what may go wrong into one clear line and a status.
+
+Status 0: done. 1: something did not answer or could not be started. 2: a setting, an option or a file is wrong.
+128 + n: ended by signal n. What a command needs is imported when it runs, so that `desk --help` answers at once.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from desk.cli_agency import agency
+from desk.console import fail, say
+from desk.options import Clock, Election, PortBase, ReceiversFile, RosterFile, settings_with
+
+main = typer.Typer(
+    name="desk",
+    help="Desk Pilkada: weekly reports, incidents and alerts for Indonesia's regional election desks.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,  # it would show local variables, keys among them
+    add_completion=False,
+)
+main.add_typer(agency, name="agency")
+
+
+@main.command()
+def up(
+    data_dir: Annotated[Path, typer.Option(help="Where the stack keeps its data, logs and keys.")] = Path(".data/up"),
+    port_base: PortBase = None,
+    election: Election = None,
+    roster: RosterFile = None,
+    clock: Clock = None,
+    receivers: ReceiversFile = None,
+) -> None:
+    """Run broker, database and services here, without Docker, until Ctrl-C.
+
+    Stdout gets one JSON line with addresses and keys when all is ready; everything else goes to stderr. What dies is
+    started again on its port. Exit status: 130 after Ctrl-C, 143 after SIGTERM, 2 for a bad setting or file, 1 for
+    anything else that keeps the stack from starting.
+    """
+    from desk.running import Misconfigured, StackError, StackOptions
+    from desk.up import up as run
+
+    try:
+        run(StackOptions(data_dir, port_base, election, roster, receivers, clock))
+    except Misconfigured as error:
+        raise fail(error, 2) from None
+    except StackError as error:
+        raise fail(error, 1) from None
+
+
+@main.command()
+def demo(
+    data_dir: Annotated[Path | None, typer.Option(help="Where to keep data; a fresh place by default.")] = None,
+    port_base: PortBase = None,
+    plain: Annotated[bool, typer.Option(help="Plain lines, without colours and boxes.")] = False,
+) -> None:
+    """Replay East Kalimantan's November 2024 and show what happens."""
+    from desk.demo.run import run_demo
+
+    raise typer.Exit(run_demo(data_dir, port_base, plain))
+
+
+@main.command()
+def init(
+    stack_keys: Annotated[Path | None, typer.Option(hidden=True)] = None,
+) -> None:
+    """Prepare Kafka and MongoDB: replica set, topics, indexes, the first admin key (DESK_ADMIN_KEY).
+
+    Waits for both, up to two minutes each. Running it again changes nothing.
+    """
+    from desk.init import InitFailed, initialise
+    from desk.replica_set import NotAReplicaSet
+    from shared.mongo import DatabaseError
+
+    settings = settings_with()
+    try:
+        initialise(settings, say, stack_keys)
+    except (InitFailed, NotAReplicaSet) as error:
+        raise fail(error, 1) from None
+    except (DatabaseError, TimeoutError) as error:
+        raise fail(f"MongoDB did not answer: {error or type(error).__name__}", 1) from None
+
+
+@main.command()
+def check(
+    election: Election = None,
+    roster: RosterFile = None,
+    receivers: ReceiversFile = None,
+) -> None:
+    """Read the election file, the roster and the receivers file, and say in words what they say."""
+    from desk.checking import describe
+    from services.notifier.receivers import read_receivers
+    from shared.election.files import BadFile
+    from shared.election.loaded import load_calendar
+
+    settings = settings_with(election=election, roster=roster, receivers=receivers)
+    try:
+        calendar = load_calendar(settings.election, settings.roster, settings.obligations_from)
+        told = read_receivers(settings.receivers)
+    except BadFile as error:
+        raise fail(error, 2) from None
+    for line in describe(calendar, told):
+        typer.echo(line)
+
+
+@main.command()
+def settings() -> None:
+    """Print the table of all settings (environment variables), in Markdown."""
+    from shared.settings import as_table
+
+    typer.echo(as_table())

@@ -1,0 +1,91 @@
+"""Shows what the system does by itself: alerts that fire and resolve, notices that arrive, services that restart."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from desk.demo.client import Client, Json
+from desk.demo.expected import QUIET_PERIOD_VIOLATION
+from desk.demo.receiver import Receiver
+from desk.demo.screen import Screen
+
+if TYPE_CHECKING:
+    from desk.running import RunningStack
+
+LOOK_EVERY_S = 0.3
+POLL_EVERY_S = 0.1
+YES_NO = {True: ("ya", "yes"), False: ("tidak", "no")}
+
+
+class Feed:
+    """Shows each alert's states and each notice once. `place` names a region."""
+
+    def __init__(self, client: Client, receiver: Receiver, screen: Screen, place: Callable[[str], str]) -> None:
+        self._client, self._receiver, self._screen, self._place = client, receiver, screen, place
+        self._shown: dict[str, str] = {}
+        self._shown_notices = 0
+        self._shown_bad = 0
+        self._turn = asyncio.Lock()
+
+    async def run(self) -> None:
+        while True:
+            await self.refresh()
+            await asyncio.sleep(LOOK_EVERY_S)
+
+    async def refresh(self) -> None:
+        """Show what is new. The notices that are here before the alerts are asked come after them."""
+        async with self._turn:
+            arrived = len(self._receiver.notices)
+            for alert in await self._client.items("notifier", "/v1/alerts"):
+                if self._shown.get(alert["id"]) != alert["state"]:
+                    self._show_alert(alert)
+                    self._shown[alert["id"]] = alert["state"]
+            self._show_notices(arrived)
+
+    def _show_alert(self, alert: Json) -> None:
+        if alert["id"] not in self._shown:
+            self._show_fired(alert)
+        if alert["state"] == "resolved":
+            self._screen.say("resolved", "resolved", alert=alert["id"], resolution=alert["resolution"])
+
+    def _show_fired(self, alert: Json) -> None:
+        rule, details = alert["rule"], alert["details"]
+        if rule == QUIET_PERIOD_VIOLATION:
+            flags: dict[str, Any] = {
+                "occurred": YES_NO[details["occurred_in_quiet_period"]],
+                "reported": YES_NO[details["reported_in_quiet_period"]],
+            }
+            self._screen.say("alert", f"alert_{rule}", name=self._place(alert["region"]), **flags)
+        else:
+            key = "alert_missing-report" if rule == "missing-report" else "alert_other"
+            self._screen.say("alert", key, alert=alert["id"], name=self._place(alert["region"]))
+
+    def _show_notices(self, arrived: int) -> None:
+        for notice in self._receiver.notices[self._shown_notices : arrived]:
+            self._screen.say("notice", "notice", id_text=notice.text["id"], en_text=notice.text["en"])
+        self._shown_notices = max(arrived, self._shown_notices)
+        if self._receiver.bad_signatures > self._shown_bad:
+            self._shown_bad = self._receiver.bad_signatures
+            self._screen.say("trouble", "bad_signature", count=self._shown_bad)
+
+
+class Watchman:
+    """Restarts what died, and counts how often the notifier was."""
+
+    def __init__(self, stack: RunningStack, screen: Screen) -> None:
+        self._stack, self._screen = stack, screen
+        self._notifiers = {stack.pids().get("notifier")}
+
+    @property
+    def notifier_restarts(self) -> int:
+        return len(self._notifiers) - 1
+
+    async def run(self) -> None:
+        """Must run on the main thread: children end with the thread that started them."""
+        while True:
+            for message in self._stack.poll():
+                self._screen.say("trouble", "stack", message=message)
+            self._notifiers.add(self._stack.pids().get("notifier"))
+            await asyncio.sleep(POLL_EVERY_S)

@@ -1,0 +1,104 @@
+"""The fortnight as data: `scenario.yaml`, read and put in order. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import date, datetime
+from enum import StrEnum
+from importlib import resources
+from itertools import groupby
+from typing import Any, Literal
+
+import yaml
+from pydantic import AwareDatetime, BaseModel, ConfigDict
+
+from shared.election.calendar import Calendar
+from shared.election.config import Level
+
+
+class Expect(StrEnum):
+    ACCEPTED = "accepted"
+    REPEATED = "repeated"
+    REFUSED = "refused"
+
+
+class _Frozen(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class QuietPeriod(_Frozen):
+    """The two flags that a violation of the quiet period must show."""
+
+    occurred: bool
+    reported: bool
+
+
+class Step(_Frozen):
+    """One submission. `body` goes over the wire as it is; a wrong one is meant to be wrong."""
+
+    at: AwareDatetime
+    send: Literal["report", "incident"]
+    expect: Expect = Expect.ACCEPTED
+    quiet_period: QuietPeriod | None = None
+    body: dict[str, Any]
+
+    @property
+    def id(self) -> str:
+        return str(self.body["id"])
+
+    @property
+    def region(self) -> str:
+        return str(self.body["region"])
+
+
+class Scenario(_Frozen):
+    start: AwareDatetime
+    end: AwareDatetime
+    steps: tuple[Step, ...]
+
+    def expecting(self, expect: Expect) -> tuple[Step, ...]:
+        return tuple(step for step in self.steps if step.expect is expect)
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """Where the clock holds until the answers are in: after the submissions of a local day, when a period is judged
+    (`period`), at the end (neither)."""
+
+    at: datetime
+    steps: tuple[Step, ...] = ()
+    period: date | None = None
+
+
+def load_scenario() -> Scenario:
+    """The scenario beside this module. Raises ValueError: a defect of ours, found by tests."""
+    text = resources.files(__package__).joinpath("scenario.yaml").read_text(encoding="utf-8")
+    return Scenario.model_validate(yaml.safe_load(text))
+
+
+def judgements(scenario: Scenario, calendar: Calendar) -> dict[date, datetime]:
+    """The periods that are judged before the end, and when the last region's absence is: due and grace."""
+    found = {}
+    for period in calendar.all_periods():
+        owed = [calendar.owed(region, period) for region in calendar.roster.at_level(Level.REGENCY)]
+        last = max(deadline.judge_at for deadline in owed if deadline is not None)
+        if last <= scenario.end:
+            found[period] = last
+    return found
+
+
+def moments(scenario: Scenario, calendar: Calendar) -> list[Moment]:
+    """All moments, in order."""
+    found = [*_days(scenario), Moment(scenario.end)]
+    found += [Moment(at, period=period) for period, at in judgements(scenario, calendar).items()]
+    return sorted(found, key=lambda moment: moment.at)
+
+
+def _days(scenario: Scenario) -> Iterator[Moment]:
+    """Each local day's submissions; they hold at the day's last one."""
+    zone = scenario.start.tzinfo
+    in_order = sorted(scenario.steps, key=lambda step: step.at)
+    for _, steps in groupby(in_order, key=lambda step: step.at.astimezone(zone).date()):
+        day = tuple(steps)
+        yield Moment(day[-1].at, steps=day)

@@ -1,0 +1,103 @@
+"""The init job: replica set, topics, indexes, first keys. Idempotent: a second run changes nothing."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import TypeVar
+
+from aiokafka.errors import KafkaError
+
+from desk.data_dir import AGENCY, OPERATOR, Kept
+from desk.keys import everything_grant, open_keys, person_grant
+from desk.replica_set import NotYetPrimary, found_replica_set
+from services.aggregator.store import ensure_indexes
+from services.notifier.store import Store
+from shared import mongo, topics
+from shared.access.keys import Grant, Role
+from shared.kafka import create_topics
+from shared.settings import Settings
+
+WAIT_S = 120.0
+PAUSE_S = 1.0
+PROGRESS_EVERY_S = 5.0
+WORK_TIMEOUT_S = 60.0
+
+Say = Callable[[str], None]
+T = TypeVar("T")
+
+
+class InitFailed(Exception):
+    """One line: what did not answer, or what is wrong with it."""
+
+
+def initialise(settings: Settings, say: Say, stack_keys: Path | None = None) -> None:
+    """Wait for MongoDB and Kafka, up to two minutes each, and prepare them.
+
+    `stack_keys` is the file in which an embedded stack keeps its keys; they are stored too. Raises InitFailed,
+    NotAReplicaSet, DatabaseError, TimeoutError.
+    """
+    passing = (mongo.DatabaseError, NotYetPrimary)
+    is_new = _keep_trying("MongoDB", lambda: found_replica_set(settings.mongo), passing, say)
+    say("MongoDB: replica set initiated" if is_new else "MongoDB: the replica set is there")
+    created = _keep_trying(f"Kafka at {settings.kafka}", lambda: _topics(settings), (KafkaError, OSError), say)
+    say(f"Kafka: created {', '.join(created)}" if created else "Kafka: all topics are there")
+    asyncio.run(_indexes(settings))
+    say("MongoDB: indexes are there")
+    for name in asyncio.run(_store(_first_keys(settings, stack_keys), settings)):
+        say(f"Keys: stored that of {name}")
+
+
+def _keep_trying(what: str, attempt: Callable[[], T], passing: tuple[type[Exception], ...], say: Say) -> T:
+    """The attempt's result once it succeeds; passing errors are waited out and shown. Raises InitFailed."""
+    began = told_at = time.monotonic()
+    while True:
+        try:
+            return attempt()
+        except passing as error:
+            reason = f"{type(error).__name__}: {error}".splitlines()[0]
+        now = time.monotonic()
+        if now - began > WAIT_S:
+            raise InitFailed(f"{what} was not ready after {WAIT_S:.0f} s: {reason}")
+        if now - told_at > PROGRESS_EVERY_S:
+            told_at = now
+            say(f"Waiting for {what}, {WAIT_S - (now - began):.0f} s left: {reason}")
+        time.sleep(PAUSE_S)
+
+
+def _topics(settings: Settings) -> list[str]:
+    """TimeoutError is an OSError, and passing too."""
+    return asyncio.run(
+        create_topics(settings.kafka, topics.ALL, settings.topic_replication, settings.topic_min_insync)
+    )
+
+
+async def _indexes(settings: Settings) -> None:
+    """Intake's collections need none: it asks by `_id` only."""
+    client = mongo.connect(settings.mongo, settings.mongo_driver, settings.mongo_timeout_ms)
+    try:
+        async with asyncio.timeout(WORK_TIMEOUT_S):
+            await ensure_indexes(mongo.database(client, mongo.AGGREGATOR_DB))
+            await Store(mongo.database(client, mongo.NOTIFIER_DB)).ensure_indexes()
+    finally:
+        await mongo.close(client)
+
+
+def _first_keys(settings: Settings, stack_keys: Path | None) -> list[tuple[str, Grant]]:
+    wanted: list[tuple[str, Grant]] = []
+    if settings.admin_key is not None:
+        wanted.append((settings.admin_key.get_secret_value(), person_grant("admin", Role.ADMIN)))
+    if stack_keys is not None:
+        kept = Kept(**json.loads(stack_keys.read_text(encoding="utf-8")))
+        wanted.append((kept.agency_key, everything_grant(AGENCY)))
+        wanted.append((kept.operator_key, person_grant(OPERATOR, Role.OPERATOR)))
+    return wanted
+
+
+async def _store(wanted: list[tuple[str, Grant]], settings: Settings) -> list[str]:
+    """The names of those that were new."""
+    async with asyncio.timeout(WORK_TIMEOUT_S), open_keys(settings) as keys:
+        return [grant.name for key, grant in wanted if await keys.put_if_new(key, grant)]

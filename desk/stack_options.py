@@ -1,0 +1,58 @@
+"""What the local stack shall run, checked before anything is started."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+from desk.service_processes import Misconfigured, environment
+from services.notifier.receivers import read_receivers
+from shared.clock import parse_spec, real
+from shared.election.calendar import latest_weekday
+from shared.election.loaded import load_calendar
+from shared.settings import Settings, read_settings
+
+MONDAY = 0
+
+
+@dataclass(frozen=True)
+class StackOptions:
+    """What to run. None means: as DESK_* says, else the default; random free ports without `port_base`.
+
+    Without `start_clock` a scenario clock stands at its start until the caller lets it run.
+    """
+
+    data_dir: Path
+    port_base: int | None = None
+    election: Path | None = None
+    roster: Path | None = None
+    receivers: Path | None = None
+    clock: str | None = None
+    start_clock: bool = True
+
+
+def checked_settings(options: StackOptions) -> Settings:
+    """The services' settings, their files read once as they will read them. Raises Misconfigured."""
+    paths = {name: getattr(options, name) for name in ("election", "roster", "receivers", "data_dir")}
+    absolute = {name: path.absolute() for name, path in paths.items() if path is not None}
+    try:
+        settings = read_settings(environment(os.environ, clock=options.clock, **absolute))
+        load_calendar(settings.election, settings.roster, settings.obligations_from)
+        read_receivers(settings.receivers)
+        if settings.clock is not None:
+            parse_spec(settings.clock)
+    except ValueError as error:  # BadSettings, BadFile and a bad clock: each is one clear line
+        raise Misconfigured(str(error)) from None
+    return settings
+
+
+def first_judged(settings: Settings) -> date:
+    """The Monday on or before the clock's start, or today: nothing earlier is judged, so a first start is silent."""
+    if settings.obligations_from is not None:
+        return settings.obligations_from
+    calendar = load_calendar(settings.election, settings.roster, None)
+    begin = parse_spec(settings.clock)[0] if settings.clock else real()
+    return latest_weekday(begin.astimezone(ZoneInfo(calendar.election.zone)).date(), MONDAY)

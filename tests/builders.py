@@ -1,0 +1,93 @@
+"""Builders: what a test does not say is plain and valid."""
+
+from __future__ import annotations
+
+from functools import cache
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+
+from shared.election.calendar import Calendar, Deadline
+from shared.election.config import Election, Level, merged_categories
+from shared.election.files import standard_categories
+from shared.election.roster import Region, Roster
+from shared.events.incident import IncidentData, IncidentEvent
+from shared.events.report import Condition, ReportData, ReportEvent
+
+MONDAY = date(2024, 11, 18)
+HASH = "0" * 64
+
+REGIONS = (
+    Region("64", None, Level.PROVINCE, "KALIMANTAN TIMUR"),
+    Region("64.02", "64", Level.REGENCY, "KABUPATEN KUTAI KARTANEGARA"),
+    Region("64.71", "64", Level.REGENCY, "KOTA BALIKPAPAN"),
+    Region("64.72", "64", Level.REGENCY, "KOTA SAMARINDA"),
+    Region("64.72.01", "64.72", Level.DISTRICT, "Palaran"),
+    Region("64.72.01.1001", "64.72.01", Level.VILLAGE, "Handil Bakti"),
+)
+PLAIN: dict[str, Any] = {
+    "election": "kaltim-2024",
+    "zone": "Asia/Makassar",
+    "stages": [
+        {"stage": "campaign", "from": date(2024, 9, 25), "to": date(2024, 11, 23)},
+        {"stage": "quiet_period", "from": date(2024, 11, 24), "to": date(2024, 11, 26)},
+    ],
+    "reports": [
+        {"level": "regency", "due": "24:00", "grace": "2h", "from": date(2024, 9, 30), "until": date(2024, 12, 16)}
+    ],
+    "obligations_from": date(2024, 11, 11),
+}
+
+
+def utc(text: str) -> datetime:
+    """`2024-11-18 16:00` (and any ISO form) as aware UTC."""
+    instant = datetime.fromisoformat(text)
+    return (instant if instant.tzinfo else instant.replace(tzinfo=UTC)).astimezone(UTC)
+
+
+_standard_categories = cache(standard_categories)
+
+
+def an_election(**changes: Any) -> Election:
+    content = {**PLAIN, **changes}
+    content["categories"] = merged_categories(_standard_categories(), content.get("categories"))
+    return Election.model_validate(content)
+
+
+def a_calendar(*regions: Region, **changes: Any) -> Calendar:
+    return Calendar(an_election(**changes), Roster(regions or REGIONS))
+
+
+def a_deadline(**changes: Any) -> Deadline:
+    """Monday 18 November 2024, 24:00 in Samarinda."""
+    plain = {"period": MONDAY, "due_at": utc("2024-11-18 16:00"), "judge_at": utc("2024-11-18 18:00")}
+    return Deadline(**{**plain, **changes})
+
+
+def a_report(
+    received: datetime, *, submitted: datetime | None = None, region: str = "64.72", event_id: str = "r1", **data: Any
+) -> ReportEvent:
+    plain = {"period": MONDAY, "condition": Condition.NORMAL, "summary": "Aman dan terkendali."}
+    return ReportEvent(
+        id=event_id,
+        source="/agencies/samarinda-desk",
+        subject=region,
+        time=submitted or received,
+        receivedat=received,
+        contenthash=HASH,
+        data=ReportData(**{**plain, "submitted_at": submitted, **data}),
+    )
+
+
+def an_incident(
+    occurred: datetime, received: datetime | None = None, *, region: str = "64.72", event_id: str = "i1", **data: Any
+) -> IncidentEvent:
+    plain = {"category": "money_politics", "description": "Amplop dibagikan di pasar."}
+    return IncidentEvent(
+        id=event_id,
+        source="/agencies/bawaslu",
+        subject=region,
+        time=occurred,
+        receivedat=received or occurred + timedelta(minutes=5),
+        contenthash=HASH,
+        data=IncidentData(**{**plain, "occurred_at": occurred, **data}),
+    )

@@ -1,0 +1,165 @@
+"""What the system shows, held against what the oracle says. Every function answers with the differences, in words."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from datetime import date
+from typing import Any
+
+from desk.running import RunningStack
+from tests.e2e.calling import Caller
+from tests.e2e.driving import Outcome
+from tests.e2e.oracle import Answers, Flags, Oracle
+from tests.e2e.receiver import Receiver
+
+MOST_SHOWN = 25
+READERS = 8
+BECAME = {"counted", "duplicate", "conflict"}
+
+
+class Comparison:
+    """One running stack against one oracle's answers."""
+
+    def __init__(
+        self, running: RunningStack, oracle: Oracle, answers: Answers, outcome: Outcome, receiver: Receiver
+    ) -> None:
+        self._aggregator = Caller(running.aggregator, running.operator_key)
+        self._notifier = Caller(running.notifier, running.operator_key)
+        self._oracle, self._answers, self._outcome, self._receiver = oracle, answers, outcome, receiver
+
+    def differences(self) -> list[str]:
+        """All of them, the cheapest first; a part that differs ends the look."""
+        parts: tuple[Callable[[], list[str]], ...] = (
+            self.verdicts,
+            self.alerts,
+            self.incidents,
+            self.regions,
+            self.events,
+            self.notices,
+        )
+        for part in parts:
+            if found := part():
+                return [*found[:MOST_SHOWN], f"... {len(found)} in all"]
+        return []
+
+    def verdicts(self) -> list[str]:
+        """Both services' lists of every period, region by region."""
+        expected = {key: o.verdict for key, o in self._answers.obligations.items()}
+        found = []
+        for period in sorted({period for period, _ in expected}):
+            wanted = {code: verdict for (p, code), verdict in expected.items() if p == period}
+            judged = self._notifier.all("/v1/obligations", period=period)
+            shown = self._aggregator.all(f"/v1/periods/{period}")
+            found += unequal(f"notifier, verdicts of {period}", wanted, _by_region(judged))
+            found += unequal(f"aggregator, verdicts of {period}", wanted, _by_region(shown))
+        return found
+
+    def alerts(self) -> list[str]:
+        """Nothing less and nothing more, of both rules, at the notifier and as the aggregator heard of them."""
+        missing = {name: _state(r) for name, r in self._answers.missing_alerts().items()}
+        violations = {name: ("firing", None, flags) for name, flags in self._answers.violation_alerts().items()}
+        found = []
+        for caller, who in ((self._notifier, "notifier"), (self._aggregator, "aggregator")):
+            shown = caller.all("/v1/alerts")
+            by_rule = {rule: [a for a in shown if a["rule"] == rule] for rule in {a["rule"] for a in shown}}
+            of_missing = by_rule.pop("missing-report", [])
+            of_violation = by_rule.pop("quiet-period-violation", [])
+            seen = {a["id"]: (a["state"], a["resolution"]) for a in of_missing}
+            flagged = {a["id"]: (a["state"], a["resolution"], _flags(a)) for a in of_violation}
+            found += unequal(f"{who}, missing reports", missing, seen)
+            found += unequal(f"{who}, violations", violations, flagged)
+            found += [f"{who}: an alert of another rule: {a['id']}" for others in by_rule.values() for a in others]
+        return found
+
+    def incidents(self) -> list[str]:
+        shown = self._aggregator.all("/v1/incidents")
+        seen = {
+            (i["agency"], i["id"]): Flags(
+                i["is_violation"], i["occurred_in_quiet_period"], i["reported_in_quiet_period"]
+            )
+            for i in shown
+        }
+        twice = [f"{len(shown) - len(seen)} incidents are listed twice"] if len(shown) > len(seen) else []
+        return twice + unequal("incidents", self._answers.incidents, seen)
+
+    def regions(self) -> list[str]:
+        """Each region's own counters and its roll-up."""
+        shown = {region["code"]: region for region in self._aggregator.all("/v1/regions")}
+        own = {code: _counters(region["own"]) for code, region in shown.items()}
+        totals = {code: _counters(region["total"]) for code, region in shown.items()}
+        wanted_own = {code: {k: n for k, n in c.items() if n} for code, c in self._answers.own.items()}
+        wanted_totals = {code: {k: n for k, n in c.items() if n} for code, c in self._answers.totals.items()}
+        return unequal("own counters", wanted_own, own) + unequal("roll-ups", wanted_totals, totals)
+
+    def events(self) -> list[str]:
+        """What became of everything that was accepted."""
+        identities = sorted({event.identity for event in self._outcome.accepted})
+        with ThreadPoolExecutor(READERS) as pool:
+            became = list(pool.map(lambda i: self._aggregator.get(f"/v1/events/{i[0]}/{i[1]}"), identities))
+        return [f"{i} became {b}" for i, b in zip(identities, became, strict=True) if not _is_counted(b)]
+
+    def notices(self) -> list[str]:
+        """Each alert is told; a repeat is the same; at most one digest a province and judgement."""
+        told = {(alert["id"], data["change"]) for data in self._receiver.notices() for alert in data["alerts"]}
+        expected = {(name, "raised") for name in self._answers.violation_alerts()}
+        for name, resolution in self._answers.missing_alerts().items():
+            expected |= {(name, "raised")} | ({(name, "resolved")} if resolution else set())
+        found = [f"never told: {alert}" for alert in sorted(expected - told)]
+        found += [f"told, but no alert: {alert}" for alert in sorted(told - expected)]
+        found += [f"two contents under {webhook_id}" for webhook_id in self._receiver.changed_repeats()]
+        if self._receiver.bad_signatures:
+            found.append(f"{self._receiver.bad_signatures} bad signatures")
+        return found + self._digests()
+
+    def _digests(self) -> list[str]:
+        """A province whose regions lie in two zones is judged twice."""
+        count: dict[tuple[str, str, Any], int] = {}
+        for data in self._receiver.notices():
+            if data["rule"] == "missing-report" and data["change"] == "raised":
+                codes = [alert["region"] for alert in data["alerts"]]
+                moments = {self._oracle.judged_at(code, _period(data)) for code in codes}
+                if len(moments) > 1:
+                    return [f"one digest of two judgements: {data['notice']}"]
+                key = (data["period"], codes[0].partition(".")[0], moments.pop())
+                count[key] = count.get(key, 0) + 1
+        return [f"{many} digests of {key}" for key, many in count.items() if many > 1]
+
+
+def unequal(what: str, expected: Mapping[Any, Any], seen: Mapping[Any, Any]) -> list[str]:
+    keys = sorted(expected.keys() | seen.keys())
+    differing = [key for key in keys if expected.get(key, "none") != seen.get(key, "none")]
+    return [f"{what}: {k}: expected {expected.get(k, 'none')}, seen {seen.get(k, 'none')}" for k in differing]
+
+
+def _by_region(rows: Iterable[Mapping[str, Any]]) -> dict[str, str]:
+    return {row["region"]: row["verdict"] for row in rows}
+
+
+def _state(resolution: str | None) -> tuple[str, str | None]:
+    return ("resolved" if resolution else "firing", resolution)
+
+
+def _flags(alert: Mapping[str, Any]) -> Flags:
+    details = alert["details"]
+    return Flags(True, details["occurred_in_quiet_period"], details["reported_in_quiet_period"])
+
+
+def _counters(state: Mapping[str, Any]) -> dict[str, int]:
+    """The counters of a region's state by the oracle's names, zeros left out."""
+    counters = {
+        "reports": state["reports"]["count"],
+        "incidents": state["incidents"]["count"],
+        "violations": state["violations"],
+        "quiet_period_violations": state["quiet_period_violations"],
+        **{f"category {name}": count for name, count in state["incidents"]["by_category"].items()},
+    }
+    return {name: count for name, count in counters.items() if count}
+
+
+def _is_counted(became: Mapping[str, Any]) -> bool:
+    return bool(became["counted"]) and became["status"] in BECAME
+
+
+def _period(data: Mapping[str, Any]) -> date:
+    return date.fromisoformat(data["period"])

@@ -1,0 +1,217 @@
+"""What the system must say in the end, worked out plainly from the text of the rules alone.
+
+Nothing is taken from the system's own code: zones, calendar and rules are written here a second time, slowly and
+obviously. Given the election's facts, the regions, and the submissions that were accepted (answered 202, in the
+order of the log), `answers` says what holds at the horizon `now`.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, time, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+WEEK = timedelta(days=7)
+VIOLATIONS = frozenset({"campaigning", "money_politics", "campaign_props", "media_advertising"}) | frozenset(
+    {"survey_publication", "neutrality", "intimidation", "other_violation"}
+)
+
+
+@dataclass(frozen=True)
+class Region:
+    code: str
+    level: str
+    zone: str | None = None
+
+
+@dataclass(frozen=True)
+class Rules:
+    """The election file's facts. Dates are inclusive and local; `due_after` counts from the Monday's midnight."""
+
+    zone: str
+    quiet_from: date
+    quiet_to: date
+    judged_from: date
+    judged_until: date
+    zones: Mapping[str, str] = field(default_factory=dict)
+    level: str = "regency"
+    due_after: timedelta = timedelta(hours=24)
+    grace: timedelta = timedelta(hours=2)
+    allowance: timedelta = timedelta(hours=72)
+    tolerance: timedelta = timedelta(minutes=10)
+
+
+@dataclass(frozen=True)
+class Accepted:
+    """One submission that was answered 202. `content` is all the sender said; instants are aware."""
+
+    agency: str
+    id: str
+    kind: str
+    region: str
+    received_at: datetime
+    content: Any = None
+    period: date | None = None
+    submitted_at: datetime | None = None
+    category: str = ""
+    occurred_at: datetime | None = None
+
+    @property
+    def identity(self) -> tuple[str, str]:
+        return self.agency, self.id
+
+
+@dataclass(frozen=True)
+class Obligation:
+    """What holds for one region and one period. `resolution` is that of the missing-report alert, if there was one."""
+
+    verdict: str
+    has_alert: bool = False
+    resolution: str | None = None
+
+
+@dataclass(frozen=True)
+class Flags:
+    is_violation: bool
+    occurred_in_quiet_period: bool
+    reported_in_quiet_period: bool
+
+    @property
+    def alerts(self) -> bool:
+        return self.is_violation and (self.occurred_in_quiet_period or self.reported_in_quiet_period)
+
+
+@dataclass
+class Answers:
+    obligations: dict[tuple[date, str], Obligation] = field(default_factory=dict)
+    incidents: dict[tuple[str, str], Flags] = field(default_factory=dict)
+    own: dict[str, Counter[str]] = field(default_factory=dict)
+    totals: dict[str, Counter[str]] = field(default_factory=dict)
+
+    def missing_alerts(self) -> dict[str, str | None]:
+        """Alert id to resolution."""
+        owed = self.obligations.items()
+        return {f"missing-report:{period}:{code}": o.resolution for (period, code), o in owed if o.has_alert}
+
+    def violation_alerts(self) -> dict[str, Flags]:
+        return {f"quiet-period-violation:{a}:{i}": flags for (a, i), flags in self.incidents.items() if flags.alerts}
+
+
+class Oracle:
+    def __init__(self, rules: Rules, regions: Iterable[Region]) -> None:
+        self.rules = rules
+        self.regions = {region.code: region for region in regions}
+
+    def zone(self, code: str) -> ZoneInfo:
+        """The election's override for the region or what lies above it, else the roster's zone, else the default."""
+        upwards = [".".join(code.split(".")[:n]) for n in range(code.count(".") + 1, 0, -1)]
+        for above in upwards:
+            if above in self.rules.zones:
+                return ZoneInfo(self.rules.zones[above])
+        for above in upwards:
+            if above in self.regions and (name := self.regions[above].zone):
+                return ZoneInfo(name)
+        return ZoneInfo(self.rules.zone)
+
+    def midnight(self, code: str, day: date) -> datetime:
+        """The first instant of a day, where the region is."""
+        return datetime.combine(day, time(0), tzinfo=self.zone(code)).astimezone(UTC)
+
+    def due(self, code: str, period: date) -> datetime:
+        return self.midnight(code, period) + self.rules.due_after
+
+    def judged_at(self, code: str, period: date) -> datetime:
+        return self.due(code, period) + self.rules.grace
+
+    def period_of(self, report: Accepted) -> date:
+        """The period it names; else the latest Monday on or before the local day it was written, or received."""
+        if report.period is not None:
+            return report.period
+        day = self._written_at(report).astimezone(self.zone(report.region)).date()
+        while day.isoweekday() != 1:
+            day -= timedelta(days=1)
+        return day
+
+    def _written_at(self, report: Accepted) -> datetime:
+        """The device's time, unless its clock is ahead of ours by more than the tolerance."""
+        written = report.submitted_at
+        if written is None or written > report.received_at + self.rules.tolerance:
+            return report.received_at
+        return written
+
+    def is_on_time(self, report: Accepted, period: date) -> bool:
+        due = self.due(report.region, period)
+        in_time = report.received_at < due
+        written = self._written_at(report)
+        return in_time or (written < due and report.received_at <= written + self.rules.allowance)
+
+    def periods(self, now: datetime) -> list[date]:
+        """Every Monday that is owed and has begun somewhere."""
+        day, found = self.rules.judged_from, []
+        while day <= self.rules.judged_until:
+            if day.isoweekday() == 1 and datetime.combine(day, time(0), tzinfo=ZoneInfo("Asia/Jayapura")) <= now:
+                found.append(day)
+            day += timedelta(days=1)
+        return found
+
+    def obligation(self, code: str, period: date, reports: Sequence[Accepted], now: datetime) -> Obligation:
+        """`reports` are the region's for the period, once each, in order of receipt."""
+        judged_at = self.judged_at(code, period)
+        in_time = [r for r in reports if self.is_on_time(r, period)]
+        if now < judged_at:
+            return Obligation("on_time" if in_time else "pending")
+        verdict = "on_time" if in_time else "late" if reports else "missing"
+        if any(r.received_at < judged_at for r in reports):
+            return Obligation(verdict)
+        if not reports:
+            return Obligation("missing", has_alert=True)
+        first_is_in_time = self.is_on_time(reports[0], period)
+        return Obligation(verdict, True, "delivered_late" if first_is_in_time else "reported_late")
+
+    def in_quiet_period(self, code: str, instant: datetime) -> bool:
+        begin = self.midnight(code, self.rules.quiet_from)
+        return begin <= instant < self.midnight(code, self.rules.quiet_to + timedelta(days=1))
+
+    def flags(self, incident: Accepted) -> Flags:
+        assert incident.occurred_at is not None
+        return Flags(
+            incident.category in VIOLATIONS,
+            self.in_quiet_period(incident.region, incident.occurred_at),
+            self.in_quiet_period(incident.region, incident.received_at),
+        )
+
+    def answers(self, accepted: Iterable[Accepted], now: datetime) -> Answers:
+        """All of it. Once per (agency, id): the first content in the log counts."""
+        once: dict[tuple[str, str], Accepted] = {}
+        for event in accepted:
+            once.setdefault(event.identity, event)
+        answers = Answers()
+        filed: dict[tuple[date, str], list[Accepted]] = {}
+        for event in sorted(once.values(), key=lambda e: e.received_at):
+            if event.kind == "report":
+                filed.setdefault((self.period_of(event), event.region), []).append(event)
+            else:
+                answers.incidents[event.identity] = self.flags(event)
+        owing = [region.code for region in self.regions.values() if region.level == self.rules.level]
+        for key in ((period, code) for period in self.periods(now) for code in owing):
+            answers.obligations[key] = self.obligation(key[1], key[0], filed.get(key, []), now)
+        self._count(once.values(), answers)
+        return answers
+
+    def _count(self, events: Iterable[Accepted], answers: Answers) -> None:
+        answers.own = {code: Counter() for code in self.regions}
+        answers.totals = {code: Counter() for code in self.regions}
+        for event in events:
+            counted = Counter({f"{event.kind}s": 1})
+            if event.kind == "incident":
+                flags = answers.incidents[event.identity]
+                counted[f"category {event.category}"] += 1
+                counted["violations"] += flags.is_violation
+                counted["quiet_period_violations"] += flags.alerts
+            answers.own[event.region] += counted
+            for code in self.regions:
+                if event.region == code or event.region.startswith(code + "."):
+                    answers.totals[code] += counted

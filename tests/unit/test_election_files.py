@@ -1,0 +1,323 @@
+"""The election file, the roster and the receivers file: a bad one is one line with file, key, problem and example."""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+from pathlib import Path
+
+import pytest
+
+from services.notifier.receivers import read_receivers
+from shared.election.durations import format_duration, parse_duration, parse_time_of_day
+from shared.election.files import BadFile, read_election, read_roster
+from shared.election.loaded import load_calendar
+
+DEPLOY = Path(__file__).resolve().parents[2] / "deploy"
+# As in docs/election-file.md: the least that is needed, and what it leaves out has defaults.
+MINIMAL = """\
+election: kaltim-2024
+zone: Asia/Makassar            # default; zones: {"64.72": Asia/Jakarta} overrides a region and all below it
+stages:
+  - {stage: campaign,     from: 2024-09-25, to: 2024-11-23}
+  - {stage: quiet_period, from: 2024-11-24, to: 2024-11-26}
+reports:
+  - {level: regency, weekday: monday, due: "24:00", grace: 2h, from: 2024-09-30, until: 2024-12-16}
+obligations_from: 2024-11-11   # nothing earlier is judged, so a first start raises no old alarms
+"""
+EXAMPLE = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
+
+
+def one_line(refused: pytest.ExceptionInfo[BadFile]) -> str:
+    """The refusal, which must be one line with an example."""
+    line = str(refused.value)
+    assert "\n" not in line
+    assert "(for example `" in line
+    assert len(line) < 600
+    return line
+
+
+def test_minimal_example_is_accepted(tmp_path: Path) -> None:
+    """The documented minimal example, as it is, with the standard categories and defaults."""
+    file = tmp_path / "e.yaml"
+    file.write_text(MINIMAL)
+    election = read_election(file)
+    assert election.election == "kaltim-2024"
+    assert election.reports[0].due == timedelta(hours=24)
+    assert election.obligations_from == date(2024, 11, 11)
+    assert (election.offline_allowance, election.clock_tolerance) == (timedelta(hours=72), timedelta(minutes=10))
+    assert len(election.categories) == 16
+    assert sum(c.violation for c in election.categories.values()) == 8
+
+
+@pytest.mark.parametrize("name", ["kaltim-2024", "nasional-2024"])
+def test_our_own_elections_are_accepted(name: str) -> None:
+    """The files we ship load with their rosters, and their desks owe reports."""
+    calendar = load_calendar(DEPLOY / "elections" / f"{name}.yaml", None, None)
+    owing = [r for r in calendar.roster if calendar.owed(r, date(2024, 11, 18))]
+    assert len(owing) == {"kaltim-2024": 10, "nasional-2024": 508}[name]
+
+
+def test_obligations_from_can_be_moved() -> None:
+    """`desk up` with a clock judges from another day on, whatever the file says."""
+    calendar = load_calendar(DEPLOY / "elections" / "kaltim-2024.yaml", None, date(2024, 12, 2))
+    assert calendar.all_periods() == [date(2024, 12, 2), date(2024, 12, 9), date(2024, 12, 16)]
+
+
+BAD_ELECTIONS = [
+    # what stands in the minimal example, what stands there instead, the key, the problem
+    ("election: kaltim-2024", "", "election:", "is missing"),
+    ("election: kaltim-2024", "election: 2024", "election:", "put it in quotes"),
+    ("election: kaltim-2024", "election: kaltim 2024", "election:", "not written as it must be"),
+    ("election: kaltim-2024", "election: a\nelection: b", "line 2:", "'election' stands twice"),
+    ("zone: Asia/Makassar", "zone: WITA", "zone:", "'WITA' is no time zone"),
+    ("zone: Asia/Makassar", "zone: ../../etc/passwd", "zone:", "is no time zone"),
+    ("zone: Asia/Makassar", "zone: ''", "zone:", "is no time zone"),
+    ("zone: Asia/Makassar", "zonne: Asia/Makassar", "zone:", "is missing"),
+    ("zone: Asia/Makassar", "zone: Asia/Makassar\nzonne: x", "zonne:", "the keys are election, title, zone"),
+    ("zone: Asia/Makassar", "zone: Asia/Makassar\nzones: {64.72: Asia/Jakarta}", "zones.64.72:", "in quotes"),
+    ("zone: Asia/Makassar", 'zone: Asia/Makassar\nzones: {"64.7": Asia/Jakarta}', "zones.64.7:", "not written as"),
+    ("zone: Asia/Makassar", 'zone: Asia/Makassar\nzones: {"64.72": WIB}', "zones.64.72:", "no time zone"),
+    ("stage: quiet_period", "stage: masa_tenang", "stages:", "holds no quiet_period"),
+    ("to: 2024-11-26", "to: 2024-11-23", "stages.1:", "lies before `from`"),
+    ("from: 2024-11-24", "from: 24-11-2024", "stages.1.from:", "is no date"),
+    ("from: 2024-11-24", "from: 2024-11-31", "line 5:", "day is out of range"),
+    ("from: 2024-11-24", "from: 20241124", "stages.1.from:", "is no date"),
+    ("from: 2024-11-24", "from: 2024-11-24T08:00:00", "stages.1.from:", "is no date"),
+    ("from: 2024-11-24", "fron: 2024-11-24", "stages.1.from:", "is missing"),
+    ("weekday: monday", "weekday: senin", "reports.0.weekday:", "'monday'"),
+    ("level: regency", "level: kabupaten", "reports.0.level:", "'regency'"),
+    ('due: "24:00"', "due: 24:00", "reports.0.due:", 'write "HH:MM" in quotes'),
+    ('due: "24:00"', 'due: "24:01"', "reports.0.due:", "is no time of day"),
+    ('due: "24:00"', 'due: "18:60"', "reports.0.due:", "is no time of day"),
+    ("grace: 2h", "grace: 12s", "reports.0:", "must exceed the publish deadline"),
+    ("grace: 2h", "grace: 7200", "reports.0.grace:", "is no duration"),
+    ("grace: 2h", "grace: -2h", "reports.0.grace:", "is no duration"),
+    ("grace: 2h", "grace: 2h, gracee: 2h", "reports.0.gracee:", "is no key we know"),
+    ("until: 2024-12-16", "until: 2024-09-29", "reports.0:", "lies before `from`"),
+    ("obligations_from: 2024-11-11", "obligations_from: soon", "obligations_from:", "is no date"),
+    ("obligations_from: 2024-11-11", "offline_allowance: 3 days", "obligations_from:", "is missing"),
+    ("election: kaltim-2024", "election: x\noffline_allowance: 3 days", "offline_allowance:", "is no duration"),
+    ("election: kaltim-2024", "election: x\ncategories: [campaigning]", "categories:", "is no mapping"),
+    ("election: kaltim-2024", "election: x\ncategories: {a b: {violation: true}}", "categories.a b", "label"),
+    ("election: kaltim-2024", "election: x\ncategories: {a: {violation: maybe}}", "categories.a.violation", "true or"),
+    ("election: kaltim-2024", "election: x\ncategories: {a: true}", "categories.a:", "must be a mapping"),
+    ("election: kaltim-2024", "\ttab: 1", "line 1:", "cannot start any token"),
+    ("election: kaltim-2024", "a: b: c", "line 1:", "mapping values are not allowed"),
+    ("election: kaltim-2024", "a: !!python/object/apply:os.getcwd []", "line 1:", "could not determine a constructor"),
+    ("election: kaltim-2024", '"two\\nlines": 1', "election:", "is missing"),
+    ("obligations_from: 2024-11-11", 'obligations_from: 2024-11-11\n"two\\nlines": 1', "two lines:", "no key we know"),
+]
+
+
+@pytest.mark.parametrize(("there", "instead", "key", "problem"), BAD_ELECTIONS)
+def test_bad_election_file(tmp_path: Path, there: str, instead: str, key: str, problem: str) -> None:
+    """Each mistake is told by its file, its key and what is wrong with it."""
+    file = tmp_path / "e.yaml"
+    assert there in MINIMAL
+    file.write_text(MINIMAL.replace(there, instead))
+    with pytest.raises(BadFile) as refused:
+        read_election(file)
+    line = one_line(refused)
+    if problem == "label":  # the first of two mistakes is told; either names the category
+        assert line.startswith(f"{file}: {key}")
+    else:
+        assert line.startswith(f"{file}: {key} {problem}") or (line.startswith(f"{file}: {key}") and problem in line)
+
+
+@pytest.mark.parametrize(
+    ("content", "problem"),
+    [
+        (b"", "holds no `key: value` lines"),
+        (b"- a\n", "holds no `key: value` lines"),
+        (b"\xff\xfe", "cannot be read"),
+        (None, "No such file"),
+    ],
+)
+def test_file_that_is_none(tmp_path: Path, content: bytes | None, problem: str) -> None:
+    """A missing, empty or unreadable file is named as well."""
+    file = tmp_path / "e.yaml"
+    if content is not None:
+        file.write_bytes(content)
+    for read in (read_election, read_receivers):
+        with pytest.raises(BadFile) as refused:
+            read(file)
+        assert f"{file}: file: " in one_line(refused)
+        assert problem in one_line(refused)
+
+
+HEAD = "code,parent_code,level,name,zone\n64,,province,KALTIM,\n"
+
+
+@pytest.mark.parametrize(
+    ("content", "where", "problem"),
+    [
+        (HEAD + "64.72,64,city,SAMARINDA,\n", "line 3", "needs code, parent_code, level and name"),
+        (HEAD + "64.72,64,regency,,\n", "line 3", "needs code, parent_code, level and name"),
+        (HEAD + "64.72,64,district,SAMARINDA,\n", "line 3", "the code 64.72 is no code of a district"),
+        (HEAD + "6472,64,regency,SAMARINDA,\n", "line 3", "the code 6472 is no code of a regency"),
+        (HEAD + "6x.72,64,regency,SAMARINDA,\n", "line 3", "the code 6x.72 is no code"),
+        (HEAD + "1.2.3.4.5.6,64,village,SAMARINDA,\n", "line 3", "the code 1.2.3.4.5.6 is no code"),
+        (HEAD + "64.72,64,regency,SAMARINDA,WITA\n", "line 3", "'WITA' is no time zone"),
+        (HEAD + "64.72,63,regency,SAMARINDA,\n", "line 3", "64.72 does not lie below 63"),
+        (HEAD + "64.72,64.72,regency,SAMARINDA,\n", "line 3", "64.72 does not lie below 64.72"),
+        (HEAD + "64.72.01,64.72,district,PALARAN,\n", "code", "names the parent 64.72, which is not in the roster"),
+        (HEAD + "64.72,64,regency,A,\n64.72,64,regency,B,\n", "code", "64.72 stands twice"),
+        ("kode,nama\n64,KALTIM\n", "line 2", "needs code, parent_code, level and name"),
+        ("code,parent_code,level,name\n", "file", "names no region"),
+        ("", "file", "names no region"),
+    ],
+)
+def test_bad_roster(tmp_path: Path, content: str, where: str, problem: str) -> None:
+    """A roster's mistake is told by its line."""
+    file = tmp_path / "r.csv"
+    file.write_text(content)
+    with pytest.raises(BadFile) as refused:
+        read_roster(file)
+    line = one_line(refused)
+    assert line.startswith(f"{file}: {where}: ")
+    assert problem in line
+
+
+def test_missing_roster_is_named(tmp_path: Path) -> None:
+    """The roster that an election file names and that is not there is told by its path."""
+    file = tmp_path / "e.yaml"
+    file.write_text(MINIMAL + "roster: nowhere.csv\n")
+    with pytest.raises(BadFile, match=r"nowhere\.csv: file: cannot be read") as refused:
+        load_calendar(file, None, None)
+    one_line(refused)
+
+
+def test_zone_of_a_region_that_is_not_there(tmp_path: Path) -> None:
+    """An override for a region that the roster does not know is a typing error."""
+    file = tmp_path / "e.yaml"
+    file.write_text(MINIMAL + 'zones: {"64.99": Asia/Jakarta}\n')
+    with pytest.raises(BadFile, match=r"zones\.64\.99: is no region of the roster") as refused:
+        load_calendar(file, None, None)
+    one_line(refused)
+
+
+def test_roster_of_a_spreadsheet(tmp_path: Path) -> None:
+    """A byte-order mark, CRLF and quotes, as spreadsheets write them, are no mistake."""
+    file = tmp_path / "r.csv"
+    file.write_bytes(b'\xef\xbb\xbfcode,parent_code,level,name,zone\r\n64,,province,"KALIMANTAN, TIMUR", Asia/Makassar\r\n')
+    (region,) = read_roster(file)
+    assert (region.name, region.zone, region.parent) == ("KALIMANTAN, TIMUR", "Asia/Makassar", None)
+
+
+CONSOLE = "{name: a, channel: console}"
+
+
+@pytest.mark.parametrize(
+    ("content", "key", "problem"),
+    [
+        ("max_notice_age: 7d", "receivers:", "is missing"),
+        ("receivers: x", "receivers:", "must be a list"),
+        ("receivers: [x]", "receivers.0:", "must be a mapping"),
+        ("receivers: [{name: a}]", "receivers.0:", "names no `channel`"),
+        ("receivers: [{name: a, channel: pigeon}]", "receivers.0:", "'pigeon'"),
+        ("receivers: [{channel: console}]", "receivers.0.console.name:", "is missing"),
+        ("receivers: [{name: a b, channel: console}]", "receivers.0.console.name:", "not written as it must be"),
+        ("receivers: [{name: a, channel: console, url: x}]", "receivers.0.console.url:", "is no key we know"),
+        ("receivers: [{name: a, channel: console, rules: [late]}]", "receivers.0.console:", "'late' is no rule; the"),
+        ("receivers: [{name: a, channel: console, regions: [64.72]}]", "receivers.0.console.regions.0:", "in quotes"),
+        ('receivers: [{name: a, channel: console, regions: ["6472"]}]', "receivers.0.console.regions.0:", "written"),
+        (f"receivers: [{CONSOLE}, {CONSOLE}]", "receivers:", "two receivers are named a"),
+        (f"receivers: [{CONSOLE}]\nmax_notice_age: 7", "max_notice_age:", "is no duration"),
+        (f"receivers: [{CONSOLE}]\nmax_age: 7d", "max_age:", "the keys are receivers, max_notice_age"),
+        ("receivers: [{name: a, channel: webhook, secret: x}]", "receivers.0.webhook.url:", "is missing"),
+        ("receivers: [{name: a, channel: webhook, url: ftp://x/token, secret: x}]", "receivers.0.webhook.url", "written"),
+        ("receivers: [{name: a, channel: webhook, url: https://x}]", "receivers.0.webhook:", "one of `secret` and"),
+        (
+            "receivers: [{name: a, channel: webhook, url: https://x, secret: x, secret_file: y}]",
+            "receivers.0.webhook:",
+            "one of `secret` and",
+        ),
+        ("receivers: [{name: a, channel: webhook, url: https://x, secret: '***'}]", "receivers.secret:", "no base64"),
+        ("receivers: [{name: a, channel: webhook, url: https://x, secret: ''}]", "receivers.secret:", "of 0 bytes"),
+        (
+            "receivers: [{name: a, channel: webhook, url: https://x, secret: whsec_changeme}]",
+            "receivers.secret:",
+            "the secret of a is of 6 bytes; 24 are needed",
+        ),
+        (
+            "receivers: [{name: a, channel: webhook, url: https://x, secret_file: /nowhere/s}]",
+            "receivers.secret:",
+            "cannot be read (No such file",
+        ),
+    ],
+)
+def test_bad_receivers_file(tmp_path: Path, content: str, key: str, problem: str) -> None:
+    """The receivers file is checked the same way, secrets included."""
+    file = tmp_path / "receivers.yaml"
+    file.write_text(content)
+    with pytest.raises(BadFile) as refused:
+        read_receivers(file)
+    line = one_line(refused)
+    assert line.startswith(f"{file}: {key}")
+    assert problem in line
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        f"receivers: [{{name: a, channel: webhook, url: https://x, secret: {EXAMPLE[:-9]}geheim: x}}]",
+        f"receivers:\n  - secret: {EXAMPLE[:-9]}geheim: x\n",
+        f"receivers: [{{name: a, channel: webhook, url: https://x/geheim y, secret: {EXAMPLE}}}]",
+        "receivers: [{name: a, channel: webhook, url: https://x, secret: 'whsec_geheim!'}]",
+    ],
+)
+def test_errors_leak_no_secret(tmp_path: Path, content: str) -> None:
+    """What is wrong around a secret is told without the secret: the line goes into logs."""
+    file = tmp_path / "receivers.yaml"
+    file.write_text(content)
+    with pytest.raises(BadFile) as refused:
+        read_receivers(file)
+    assert "geheim" not in one_line(refused)
+
+
+def test_good_receivers(tmp_path: Path) -> None:
+    """Defaults are all rules and all regions; a secret may stand in a file of its own; no file is the console alone."""
+    (tmp_path / "secret").write_text(EXAMPLE + "\n")
+    file = tmp_path / "receivers.yaml"
+    file.write_text(
+        f"receivers:\n  - {{name: hook, channel: webhook, url: https://x/y, secret_file: {tmp_path}/secret}}\n"
+        f"  - {CONSOLE}\nmax_notice_age: 2d\n"
+    )
+    found = read_receivers(file)
+    hook, console = found.receivers
+    assert hook.regions == console.regions == ("*",)
+    assert set(hook.rules) == {"missing-report", "quiet-period-violation", "cannot-evaluate"}
+    assert hook.channel == "webhook"
+    assert hook.signing_secret() == EXAMPLE
+    assert found.max_notice_age == timedelta(days=2)
+    assert [r.name for r in read_receivers(None).receivers] == ["console"]
+
+
+@pytest.mark.parametrize(
+    ("text", "length"),
+    [("2h", 7200), ("72h", 259_200), ("10m", 600), ("7d", 604_800), ("13s", 13), (" 2h ", 7200), ("0s", 0)],
+)
+def test_durations(text: str, length: int) -> None:
+    """Durations are a number and a unit, and are written back as something of the same length."""
+    assert parse_duration(text) == timedelta(seconds=length)
+    assert parse_duration(format_duration(timedelta(seconds=length))) == timedelta(seconds=length)
+
+
+@pytest.mark.parametrize("text", ["", "2", "h", "2 h", "2.5h", "1h30m", "-1h", "1w", "1234567s", None, 2, "２h2"])
+def test_no_durations(text: object) -> None:
+    """Anything else is refused with an example."""
+    with pytest.raises(ValueError, match="for example 2h or 72h"):
+        parse_duration(text)
+
+
+@pytest.mark.parametrize(("text", "minutes"), [("00:00", 0), ("18:00", 1080), ("23:59", 1439), ("24:00", 1440)])
+def test_times_of_day(text: str, minutes: int) -> None:
+    """Times of day run from 00:00 to 24:00."""
+    assert parse_time_of_day(text) == timedelta(minutes=minutes)
+
+
+@pytest.mark.parametrize("text", ["", "24:01", "25:00", "18:60", "6:00", "18.00", "18", 1440, None, "18:00:00"])
+def test_no_times_of_day(text: object) -> None:
+    """Anything else is refused with an example."""
+    with pytest.raises(ValueError, match=r'for example "24:00"'):
+        parse_time_of_day(text)

@@ -1,0 +1,204 @@
+"""Alerts: raised and resolved once, with who, when and why; and what each event does to the notifier's documents."""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+from typing import Any
+
+import pytest
+
+from services.notifier import alerts, changes
+from services.notifier.rules import RULES, cannot_evaluate, quiet_period_violation
+from shared.election import quiet_period
+from shared.events.alert import AlertEvent, AlertState
+from shared.events.codec import decode, encode
+from shared.events.envelope import NOTIFIER, Envelope
+from shared.exactly_once.cursors import empty
+from shared.exactly_once.records import Position, Record, Sighting
+from shared.topics import ALERTS
+from tests.builders import MONDAY, a_calendar, a_report, an_incident, utc
+
+Document = dict[str, Any]
+AT = utc("2024-11-25T02:00:00Z")
+HOUR = timedelta(hours=1)
+
+
+def firing(alert_id: str = "missing-report:2024-11-18:64.72", **details: Any) -> Document:
+    return alerts.raised(empty(alert_id), region="64.72", period=MONDAY, at=AT, why="because", details=details)
+
+
+def test_raising() -> None:
+    """An alert that fires says since when and why, and waits for its notice and its publication."""
+    alert = firing(x=1)
+    assert (alert["rule"], alert["state"], alert["revision"], alert["unpublished"]) == ("missing-report", "firing", 1, 1)
+    assert alert["history"] == [{"at": AT, "by": NOTIFIER, "what": "raised", "why": "because"}]
+    assert alert["to_notice"] == [{"revision": 1, "change": "raised"}]
+    assert (alert["raised_at"], alert["resolved_at"], alert["resolution"]) == (AT, None, None)
+
+
+def test_raising_twice_changes_nothing() -> None:
+    """The id is a value: the same alert again is the one there is, also when it is resolved already."""
+    alert = firing()
+    ended = alerts.resolved(alert, at=AT + HOUR, resolution="judged", why="done")
+    for known in (alert, ended):
+        again = alerts.raised(known, region="x", period=None, at=AT + HOUR, why="again", details={})
+        assert again is known
+
+
+def test_resolving() -> None:
+    """The end has its time and reason, once; what never fired has no end."""
+    alert = firing()
+    ended = alerts.resolved(alert, at=AT + HOUR, resolution="judged", why="done")
+    assert (ended["state"], ended["resolved_at"], ended["resolution"]) == ("resolved", AT + HOUR, "judged")
+    assert ended["history"][:1] == alert["history"]
+    assert [(h["what"], h["why"]) for h in ended["history"]] == [("raised", "because"), ("resolved", "done")]
+    assert (ended["revision"], ended["unpublished"]) == (2, 2)
+    assert [n["revision"] for n in ended["to_notice"]] == [1, 2]
+    assert alerts.resolved(ended, at=AT, resolution="other", why="x") is ended
+    nothing = empty("x:y")
+    assert alerts.resolved(nothing, at=AT, resolution="judged", why="x") is nothing
+
+
+@pytest.mark.parametrize(("up_to", "left"), [(0, [1, 2]), (1, [2]), (2, []), (9, [])])
+def test_noticed(up_to: int, left: list[int]) -> None:
+    """Notices that are planned are taken off; those of later changes stay."""
+    ended = alerts.resolved(firing(), at=AT, resolution="judged", why="x")
+    assert [n["revision"] for n in alerts.noticed(ended, up_to)["to_notice"]] == left
+
+
+@pytest.mark.parametrize(
+    ("alert_id", "rule"),
+    [
+        ("missing-report:2024-11-18:64.72", "missing-report"),
+        ("quiet-period-violation:bawaslu:a.b-c", "quiet-period-violation"),
+        ("cannot-evaluate:2024-11-18", "cannot-evaluate"),
+    ],
+)
+def test_rule_is_the_part_before_the_colon(alert_id: str, rule: str) -> None:
+    """An alert's id begins with its rule, and each such rule is known."""
+    assert alerts.rule_of(alert_id) == rule
+    assert RULES[rule].name == rule
+
+
+@pytest.mark.parametrize("period", [MONDAY, None])
+def test_event_of_an_alert(period: date | None) -> None:
+    """The event carries the whole alert under an id with its revision, and every reader can read it."""
+    alert = alerts.raised(
+        empty("quiet-period-violation:bawaslu:i1"), region="64.72", period=period, at=AT, why="occurred", details={"a": AT}
+    )
+    for revision, known in enumerate([alert, alerts.resolved(alert, at=AT + HOUR, resolution="dismissed", why="x")], 1):
+        event = alerts.to_event(known)
+        assert event == alerts.to_event(known)
+        assert event.id == f"quiet-period-violation:bawaslu:i1#{revision}"
+        read = decode(ALERTS.name, encode(event))
+        assert isinstance(read, AlertEvent)
+        assert read.data.period == period
+        assert read.data.state is AlertState(known["state"])
+        assert read.data.details == {"a": "2024-11-25T02:00:00Z"}
+        assert [h.what for h in read.data.history] == ["raised", "resolved"][:revision]
+
+
+def test_longest_alert_fits_the_wire() -> None:
+    """Agency and event id of 64 characters each, and a revision, are still an event id."""
+    alert = alerts.raised(
+        empty(quiet_period_violation.alert_id("a" * 64, "b" * 64)),
+        region="64.72.01.1001",
+        period=None,
+        at=AT,
+        why="occurred",
+        details={},
+    )
+    assert decode(ALERTS.name, encode(alerts.to_event(alert)))
+
+
+def test_cannot_evaluate() -> None:
+    """One alert about the system itself for a period, with the problem; it ends when the log has been read."""
+    alert = cannot_evaluate.raised(empty(cannot_evaluate.alert_id(MONDAY)), MONDAY, AT, "partition 3")
+    assert (alert["_id"], alert["region"], alert["period"]) == ("cannot-evaluate:2024-11-18", "system", "2024-11-18")
+    assert alert["details"] == {"problem": "partition 3"}
+    assert cannot_evaluate.resolved(alert, AT)["resolution"] == "judged"
+
+
+def test_json_of_an_alert() -> None:
+    """What the API and the webhooks show: the fields of the contract, no marks of ours."""
+    shown = alerts.to_json(firing())
+    assert list(shown) == [
+        "id",
+        "rule",
+        "region",
+        "period",
+        "state",
+        "raised_at",
+        "resolved_at",
+        "resolution",
+        "details",
+        "history",
+    ]
+
+
+# what an event does
+
+
+def sighting(event: Envelope, offset: int = 7) -> Sighting:
+    position = Position("desk.reports", 3, offset)
+    return Sighting(position, event, Record(position, b"64.72", b""))
+
+
+def test_violation_in_the_quiet_period_raises_at_once() -> None:
+    """The incident becomes an alert of its own, raised at its receipt, with both flags and where it came from."""
+    incident = an_incident(AT, AT + HOUR, place="Pasar Pagi")
+    (change,) = changes.changes_of(a_calendar())(sighting(incident))
+    assert (change.collection, change.document_id) == ("alerts", "quiet-period-violation:bawaslu:i1")
+    assert change.position == sighting(incident).position
+    alert = change.apply(empty(change.document_id))
+    assert (alert["raised_at"], alert["region"], alert["period"]) == (AT + HOUR, "64.72", None)
+    assert alert["details"]["occurred_in_quiet_period"] is alert["details"]["reported_in_quiet_period"] is True
+    assert alert["details"]["event"] == {"agency": "bawaslu", "id": "i1"}
+    assert alert["to_notice"] == [{"revision": 1, "change": "raised"}]
+    assert change.apply(alert) is alert
+
+
+@pytest.mark.parametrize(
+    ("occurred", "received", "category", "why"),
+    [
+        ("2024-11-25T02:00Z", "2024-11-28T02:00Z", "campaigning", "occurred"),
+        ("2024-11-01T02:00Z", "2024-11-25T02:00Z", "campaigning", "reported"),
+        ("2024-11-25T02:00Z", "2024-11-25T02:00Z", "security", None),
+        ("2024-11-01T02:00Z", "2024-11-02T02:00Z", "campaigning", None),
+    ],
+)
+def test_which_incidents_alert(occurred: str, received: str, category: str, why: str | None) -> None:
+    """Violations that occurred in the quiet period or were reported in it; others leave no trace here."""
+    found = changes.changes_of(a_calendar())(sighting(an_incident(utc(occurred), utc(received), category=category)))
+    reasons = [change.apply(empty(change.document_id))["history"][0]["why"] for change in found]
+    assert reasons == ([why] if why else [])
+
+
+def test_flags_are_those_of_the_pure_rule() -> None:
+    """The alert shows the flags as the rule of the quiet period gives them."""
+    incident = an_incident(utc("2024-11-25T02:00Z"), utc("2024-11-28T02:00Z"))
+    found = quiet_period.flags(a_calendar(), incident)
+    details = quiet_period_violation.raised(empty("quiet-period-violation:a:b"), incident, found)["details"]
+    assert (details["occurred_in_quiet_period"], details["reported_in_quiet_period"]) == (True, False)
+
+
+@pytest.mark.parametrize(
+    ("region", "period", "owes"),
+    [
+        ("64.72", "2024-11-18", True),
+        ("64.72", "2024-11-11", True),
+        ("64.72", "2024-11-04", False),  # before obligations_from
+        ("64.72", "2024-12-23", False),  # after the last
+        ("64", "2024-11-18", False),  # no rule for provinces
+        ("64.72.01", "2024-11-18", False),
+        ("64.99", "2024-11-18", False),  # has left the roster
+    ],
+)
+def test_which_reports_fulfil_an_obligation(region: str, period: str, owes: bool) -> None:
+    """A report that nobody owed is welcome and no obligation."""
+    received = utc(f"{period}T02:00Z")
+    report = a_report(received, region=region, period=date.fromisoformat(period))
+    found = changes.changes_of(a_calendar())(sighting(report))
+    assert [c.document_id for c in found] == ([f"{period}:{region}"] if owes else [])
+    if owes:
+        assert found[0].apply(empty(found[0].document_id))["verdicts"][0]["report"] == report.identity

@@ -1,0 +1,122 @@
+"""Texts for people: complete in both languages, and every text that the code names exists."""
+
+from __future__ import annotations
+
+import ast
+import string
+from collections.abc import Iterator
+from importlib import resources
+from pathlib import Path
+
+import pytest
+
+from services.notifier import filing, obligations
+from services.notifier.rules import RULES
+from shared.events.verdict import Verdict
+from shared.texts import catalogue, language_of, text
+
+ROOT = Path(__file__).resolve().parents[2]
+CATALOGUES = sorted(p.name.removesuffix(".yaml") for p in resources.files("shared.texts").iterdir() if ".yaml" in p.name)
+ALL = [(name, key) for name in CATALOGUES for key in catalogue(name)]
+
+
+def placeholders(template: str) -> set[str]:
+    return {field for _, field, _, _ in string.Formatter().parse(template) if field is not None}
+
+
+def test_catalogues() -> None:
+    """The files there are."""
+    assert {"notices", "problems", "verdicts"} <= set(CATALOGUES)
+
+
+@pytest.mark.parametrize(("name", "key"), ALL)
+def test_both_languages(name: str, key: str) -> None:
+    """Each text is there in Indonesian and English, with the same placeholders, and can be filled in."""
+    entry = catalogue(name)[key]
+    assert set(entry) == {"id", "en"}
+    assert all(entry[lang].strip() == entry[lang] != "" for lang in entry)
+    wanted = placeholders(entry["id"])
+    assert placeholders(entry["en"]) == wanted
+    assert "" not in wanted
+    filled = text(name, key, "en", **dict.fromkeys(wanted, "{x}"))
+    assert ("{x}" in filled) is bool(wanted)
+
+
+# What raises with keys of problems.yaml -> which of its positional arguments are such keys.
+KEYED = {"Problem": (1, 2), "FieldError": (1,), "BadJson": (0,), "PydanticCustomError": (0,), "invalid": ()}
+
+
+def keys_in(tree: ast.Module) -> Iterator[str]:
+    for node in ast.walk(tree):
+        name = getattr(getattr(node, "func", None), "id", None)
+        if isinstance(node, ast.Call) and name in KEYED:
+            for index in KEYED[name]:
+                argument = node.args[index] if index < len(node.args) else None
+                if isinstance(argument, ast.Constant) and isinstance(argument.value, str):
+                    yield argument.value
+
+
+def test_every_problem_that_the_code_names_has_a_text() -> None:
+    """Titles, details and reasons of wrong fields, wherever they are raised; what makes an event a dead letter is told
+    by its message alone."""
+    sources = [p for folder in ("shared", "services") for p in (ROOT / folder).rglob("*.py")]
+    sources = [p for p in sources if p.parent.name != "events"]
+    named = {key: p.name for p in sources for key in keys_in(ast.parse(p.read_text(encoding="utf-8")))}
+    assert len(named) > 30
+    assert {key: where for key, where in named.items() if key not in catalogue("problems")} == {}
+
+
+def test_every_notice_has_a_text() -> None:
+    """Each rule tells of its raising, and of each way in which it is resolved."""
+    resolutions = {
+        "missing-report": {"reported_late", "delivered_late"},
+        "quiet-period-violation": {"dismissed"},
+        "cannot-evaluate": {"judged"},
+    }
+    assert set(RULES) <= {key.partition(".")[0] for key in catalogue("notices")}
+    for rule in RULES:
+        found = {key.removeprefix(f"{rule}.") for key in catalogue("notices") if key.startswith(f"{rule}.")}
+        assert {"raised", *(f"resolved.{r}" for r in resolutions.get(rule, ()))} <= found, rule
+
+
+def test_every_verdict_and_reason_has_a_text() -> None:
+    """What a screen shows of a verdict."""
+    reasons = [filing.RECEIVED_IN_TIME, filing.WRITTEN_IN_TIME, filing.RECEIVED_LATE]
+    reasons += [obligations.NOTHING_RECEIVED, obligations.LOG_NOT_READ]
+    reasons += [obligations.REPORTED_LATE, obligations.DELIVERED_LATE]
+    assert {*Verdict, *reasons} <= set(catalogue("verdicts"))
+
+
+@pytest.mark.parametrize(
+    ("header", "language"),
+    [
+        (None, "id"),
+        ("", "id"),
+        ("*", "id"),
+        ("en", "en"),
+        ("en-GB", "en"),
+        ("EN-us", "en"),
+        ("in", "id"),
+        ("id-ID,en;q=0.9", "id"),
+        ("en;q=0.9,id", "id"),
+        ("en, id", "en"),  # equal: the first named
+        ("id;q=0.2, en; q=0.8", "en"),
+        ("en; q=0.1, id ;q=0.2", "id"),
+        ("fr,de;q=0.9", "id"),
+        ("fr,en;q=0.1", "en"),
+        ("en;q=0", "id"),
+        ("en;q=²", "en"),  # nonsense after q counts as none
+        ("en;q=", "en"),
+        (";;;,,,=", "id"),
+        ("en;q=1.0.0", "en"),
+    ],
+)
+def test_language_of_a_reader(header: str | None, language: str) -> None:
+    """Indonesian unless English is preferred (RFC 9110); nonsense never fails."""
+    assert language_of(header) == language
+
+
+def test_values_may_be_called_anything() -> None:
+    """A value's name collides with no parameter of ours: texts speak of names, keys and languages."""
+    assert "`lap`" in text("problems", "json_duplicate_key", "id", key="lap")
+    assert "desk-1" in text("problems", "forbidden_send", "en", name="desk-1", kind="reports", region="64")
