@@ -12,7 +12,7 @@ from typing import Annotated
 import typer
 
 from desk.cli_agency import agency
-from desk.console import fail, say
+from desk.console import fail, in_short, say
 from desk.options import Clock, Election, PortBase, ReceiversFile, RosterFile, settings_with
 
 main = typer.Typer(
@@ -81,7 +81,7 @@ def init(
     except (InitFailed, NotAReplicaSet) as error:
         raise fail(error, 1) from None
     except (DatabaseError, TimeoutError) as error:
-        raise fail(f"MongoDB did not answer: {error or type(error).__name__}", 1) from None
+        raise fail(f"MongoDB did not answer: {in_short(error)}", 1) from None
 
 
 @main.command()

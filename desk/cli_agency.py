@@ -9,7 +9,7 @@ from typing import Annotated, TypeVar
 
 import typer
 
-from desk.console import fail, say
+from desk.console import fail, in_short, say
 from desk.options import settings_with
 from shared.access.keys import EVERYWHERE, Kind
 from shared.settings import Settings
@@ -95,4 +95,4 @@ def _with_keys(settings: Settings, ask: Callable[..., Awaitable[T]]) -> T:
     try:
         return asyncio.run(asked())
     except DatabaseError as error:
-        raise fail(f"MongoDB did not answer: {str(error).splitlines()[0][:200]}", 1) from None
+        raise fail(f"MongoDB did not answer: {in_short(error)}", 1) from None

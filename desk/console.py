@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
+import textwrap
 from contextlib import suppress
 
 import typer
+
+LONGEST = 240
 
 
 def say(text: str) -> None:
     """One message for people. A reader that has gone away stops nothing."""
     with suppress(OSError):
         typer.echo(f"desk: {text}", err=True)
+
+
+def in_short(error: Exception) -> str:
+    """The first thing an error says: drivers append pages on their timeouts and topologies."""
+    text = str(error).partition(" (configured timeouts")[0]
+    return textwrap.shorten(text, LONGEST, placeholder=" ...") or type(error).__name__
 
 
 def fail(problem: object, status: int) -> typer.Exit:

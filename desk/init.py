@@ -11,6 +11,7 @@ from typing import TypeVar
 
 from aiokafka.errors import KafkaError
 
+from desk.console import in_short
 from desk.data_dir import AGENCY, OPERATOR, Kept
 from desk.keys import everything_grant, open_keys, person_grant
 from desk.replica_set import NotYetPrimary, found_replica_set
@@ -58,7 +59,7 @@ def _keep_trying(what: str, attempt: Callable[[], T], passing: tuple[type[Except
         try:
             return attempt()
         except passing as error:
-            reason = f"{type(error).__name__}: {error}".splitlines()[0]
+            reason = in_short(error)
         now = time.monotonic()
         if now - began > WAIT_S:
             raise InitFailed(f"{what} was not ready after {WAIT_S:.0f} s: {reason}")

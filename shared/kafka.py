@@ -247,8 +247,8 @@ async def create_topics(addresses: str, topics: Iterable[Topic], replication: in
     """Create what is missing; the names created. Raises KafkaError, TimeoutError."""
     admin = AIOKafkaAdminClient(bootstrap_servers=addresses.split(","), request_timeout_ms=20_000)
     async with asyncio.timeout(30):
-        await admin.start()
         try:
+            await admin.start()
             reply = await admin.create_topics([_new_topic(t, replication, min_insync) for t in topics])
         finally:
             await admin.close()

@@ -54,10 +54,10 @@ class Receiver:
     async def serve(self, listening: socket.socket) -> AsyncIterator[None]:
         app = web.Application()
         app.router.add_post(PATH, self._take)
-        runner = web.AppRunner(app, access_log=None)
+        runner = web.AppRunner(app, access_log=None, shutdown_timeout=1.0)
         await runner.setup()
         try:
-            await web.SockSite(runner, listening, shutdown_timeout=1.0).start()
+            await web.SockSite(runner, listening).start()
             yield
         finally:
             await runner.cleanup()

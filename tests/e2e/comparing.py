@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import http.client
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from datetime import date
@@ -97,7 +98,21 @@ class Comparison:
         identities = sorted({event.identity for event in self._outcome.accepted})
         with ThreadPoolExecutor(READERS) as pool:
             became = list(pool.map(lambda i: self._aggregator.get(f"/v1/events/{i[0]}/{i[1]}"), identities))
-        return [f"{i} became {b}" for i, b in zip(identities, became, strict=True) if not _is_counted(b)]
+        found = [f"{i} became {b}" for i, b in zip(identities, became, strict=True) if not _is_counted(b)]
+        return found + self._promised()
+
+    def _promised(self) -> list[str]:
+        """What the first 202 of each id said of it. (A repeat without a period may be of another day.)"""
+        found, seen = [], set()
+        for sent, answer in self._outcome.answers:
+            if answer.status == http.client.ACCEPTED and sent.id not in seen:
+                seen.add(sent.id)
+                told = {name: answer.body[name] for name in ("id", "region", "period")}
+                event = sent.accepted("")
+                period = str(self._oracle.period_of(event)) if sent.kind == "report" else None
+                if told != {"id": sent.id, "region": event.region, "period": period}:
+                    found.append(f"{sent} was answered {answer}")
+        return found
 
     def notices(self) -> list[str]:
         """Each alert is told; a repeat is the same; at most one digest a province and judgement."""

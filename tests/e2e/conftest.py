@@ -9,14 +9,16 @@ from collections.abc import Callable
 
 import pytest
 
+from tests.backends import SAID
+
 DEFAULT_SEED = 20241127
 
 
 @pytest.fixture
-def seed(say: Callable[[str], None]) -> int:
+def seed() -> int:
     """`E2E_SEED` runs another fortnight, or a failed one again."""
     chosen = int(os.environ.get("E2E_SEED", DEFAULT_SEED))
-    say(f"E2E_SEED={chosen}")
+    SAID[f"end to end: E2E_SEED={chosen} runs the same random fortnights again"] = None
     return chosen
 
 

@@ -9,6 +9,7 @@ from datetime import datetime
 from pathlib import Path
 
 from desk.running import RunningStack, StackOptions, run_stack
+from tests.backends import SAID
 from tests.e2e.comparing import Comparison
 from tests.e2e.driving import Driver, Outcome, hold, until_none
 from tests.e2e.oracle import Answers, Oracle
@@ -48,7 +49,7 @@ def run_and_compare(fortnight: Fortnight, data_dir: Path, say: Say) -> Answers:
             start_clock=False,
         )
         with run_stack(options, say) as running:
-            say(f"broker: {running.broker_name}")
+            SAID[f"end to end: {running.broker_name}"] = None
             outcome = _drive(running, fortnight, say)
             answers = oracle.answers(outcome.accepted, fortnight.end)
             _settle(running, Comparison(running, oracle, answers, outcome, receiver), say)

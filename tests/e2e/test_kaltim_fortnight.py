@@ -10,10 +10,12 @@ from pathlib import Path
 import pytest
 import yaml
 
-from tests.e2e.driving import instants
+from desk.stack.brokers import choose_broker
+from tests.e2e import fortnight
+from tests.e2e.driving import instants, random_kills
 from tests.e2e.fortnight_run import Fortnight, run_and_compare
-from tests.e2e.oracle import Flags
-from tests.e2e.scenario_files import DEPLOY, KALTIM
+from tests.e2e.oracle import Flags, Oracle
+from tests.e2e.scenario_files import DEPLOY, KALTIM, read_regions, read_rules
 from tests.e2e.submissions import CONFLICT, REFUSED, Submission, incident, report
 
 pytestmark = pytest.mark.timeout(300)
@@ -147,3 +149,14 @@ def test_other_desks_and_zones_are_judged_in_their_own_time(tmp_path: Path, say:
     told = {name.rpartition(":")[2].partition(".")[0] for name in answers.violation_alerts()}
     assert told == {"first-report", "first-event", "last-event", "last-told-after"}
     assert len(answers.violation_alerts()) == 16
+
+
+def test_a_random_fortnight_of_all_levels_survives_broker_and_database(tmp_path: Path, seed: int, say: Say) -> None:
+    """Villages, districts and the province too, three zones, and Kafka and MongoDB die as well as the services."""
+    election = elsewhere(tmp_path)
+    oracle = Oracle(read_rules(election), read_regions(election))
+    sent = fortnight.Fortnight(seed, oracle, BEGIN, END, incidents=4).submissions()
+    kills = random_kills(seed, instants(sent), 6)
+    if choose_broker(say).keeps_data:
+        kills |= {instants(sent) // 3: ["mongod"], instants(sent) * 2 // 3: ["kafka"]}
+    run_and_compare(Fortnight(election, BEGIN, END, sent, kills), tmp_path / "data", say)

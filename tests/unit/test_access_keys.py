@@ -69,7 +69,14 @@ def test_each_role_includes_the_ones_before(role: Role | None, may: set[Role]) -
 
 @pytest.mark.parametrize(
     ("expires_in", "is_revoked", "is_valid"),
-    [(None, False, True), (None, True, False), (1, False, True), (0, False, False), (-1, False, False), (1, True, False)],
+    [
+        (None, False, True),
+        (None, True, False),
+        (1, False, True),
+        (0, False, False),
+        (-1, False, False),
+        (1, True, False),
+    ],
 )
 def test_validity(expires_in: int | None, is_revoked: bool, is_valid: bool) -> None:
     """A key ends at its expiry, exactly, and with its revocation."""

@@ -123,7 +123,7 @@ def with_zones(**zones_of_regions: str) -> tuple[Region, ...]:
     ],
 )
 def test_zone_of_a_region(overrides: dict[str, str], in_roster: dict[str, str], expected: dict[str, str]) -> None:
-    """The election file's nearest override holds for a region and all below it, else the roster's, else the default."""
+    """The election file's nearest override holds, also for all below; else the roster's nearest, else the default."""
     election_zones = {code: f"Asia/{zone}" for code, zone in overrides.items() if code != "64.7"}
     calendar = a_calendar(*with_zones(**in_roster), zones=election_zones)
     assert {code: calendar.zone(code).key.removeprefix("Asia/") for code in expected} == expected
@@ -170,9 +170,7 @@ def test_periods_that_are_judged(start: str, until: str, obligations_from: str, 
     """A rule's Mondays, both bounds inclusive, and nothing before `obligations_from`."""
     rule = a_rule(**{"from": date.fromisoformat(start), "until": date.fromisoformat(until)})
     calendar = a_calendar(reports=[rule])
-    moved = Calendar(
-        with_obligations_from(calendar.election, date.fromisoformat(obligations_from)), calendar.roster
-    )
+    moved = Calendar(with_obligations_from(calendar.election, date.fromisoformat(obligations_from)), calendar.roster)
     assert [p.isoformat() for p in moved.all_periods()] == expected
     for monday in (date(2024, 11, 11), MONDAY, date(2024, 11, 25)):
         assert (moved.owed(regency(moved), monday) is not None) is (monday.isoformat() in expected)

@@ -70,7 +70,9 @@ def test_two_processes_agree_and_a_restart_keeps_the_anchor(tmp_path: Path) -> N
 def test_another_scenario_s_anchor_is_refused_at_once(tmp_path: Path) -> None:
     """A data directory of another scenario is refused when the clock is made, in one line that says what to do."""
     ScenarioClock(SPEC, tmp_path).run()
-    with pytest.raises(ValueError, match=r"belongs to the scenario clock .*@60, not to .*@1: take that one") as refused:
+    with pytest.raises(
+        ValueError, match=r"belongs to the scenario clock .*@60, not to .*@1: take that one"
+    ) as refused:
         make_clock("2024-11-11T08:00:00+08:00@1", tmp_path)
     assert "\n" not in str(refused.value)
 

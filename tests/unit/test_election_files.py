@@ -199,7 +199,9 @@ def test_zone_of_a_region_that_is_not_there(tmp_path: Path) -> None:
 def test_roster_of_a_spreadsheet(tmp_path: Path) -> None:
     """A byte-order mark, CRLF and quotes, as spreadsheets write them, are no mistake."""
     file = tmp_path / "r.csv"
-    file.write_bytes(b'\xef\xbb\xbfcode,parent_code,level,name,zone\r\n64,,province,"KALIMANTAN, TIMUR", Asia/Makassar\r\n')
+    file.write_bytes(
+        b'\xef\xbb\xbfcode,parent_code,level,name,zone\r\n64,,province,"KALIMANTAN, TIMUR", Asia/Makassar\r\n'
+    )
     (region,) = read_roster(file)
     assert (region.name, region.zone, region.parent) == ("KALIMANTAN, TIMUR", "Asia/Makassar", None)
 
@@ -225,7 +227,11 @@ CONSOLE = "{name: a, channel: console}"
         (f"receivers: [{CONSOLE}]\nmax_notice_age: 7", "max_notice_age:", "is no duration"),
         (f"receivers: [{CONSOLE}]\nmax_age: 7d", "max_age:", "the keys are receivers, max_notice_age"),
         ("receivers: [{name: a, channel: webhook, secret: x}]", "receivers.0.webhook.url:", "is missing"),
-        ("receivers: [{name: a, channel: webhook, url: ftp://x/token, secret: x}]", "receivers.0.webhook.url", "written"),
+        (
+            "receivers: [{name: a, channel: webhook, url: ftp://x/token, secret: x}]",
+            "receivers.0.webhook.url",
+            "written",
+        ),
         ("receivers: [{name: a, channel: webhook, url: https://x}]", "receivers.0.webhook:", "one of `secret` and"),
         (
             "receivers: [{name: a, channel: webhook, url: https://x, secret: x, secret_file: y}]",
@@ -276,7 +282,7 @@ def test_errors_leak_no_secret(tmp_path: Path, content: str) -> None:
 
 
 def test_good_receivers(tmp_path: Path) -> None:
-    """Defaults are all rules and all regions; a secret may stand in a file of its own; no file is the console alone."""
+    """Defaults are all rules and regions; a secret may stand in a file of its own; no file is the console alone."""
     (tmp_path / "secret").write_text(EXAMPLE + "\n")
     file = tmp_path / "receivers.yaml"
     file.write_text(

@@ -71,7 +71,10 @@ INCIDENT_FULL = IncidentEvent(
         place="Jalan Gajah Mada",
         polling_station="TPS 12",
         reported_party="Tim kampanye",
-        evidence=(Evidence(url="https://example.org/foto.jpg", sha256="ab" * 32), Evidence(url="http://example.org/2")),
+        evidence=(
+            Evidence(url="https://example.org/foto.jpg", sha256="ab" * 32),
+            Evidence(url="http://example.org/2"),
+        ),
         source_office="Panwascam Palaran",
     ),
 )
@@ -178,7 +181,7 @@ ALERTED = golden("alert-v1")
         (REPORTS.name, REPORT.replace(b'"period":', b'"extra":1,"period":'), "data.extra"),
         (REPORTS.name, REPORT.replace(b"/agencies/", b"/other/"), "source"),
         (REPORTS.name, REPORT.replace(b"64.02.01.2001", b"64.2"), "subject"),
-        (REPORTS.name, REPORT.replace("64.02".encode(), "٦٤.02".encode()), "subject"),
+        (REPORTS.name, REPORT.replace(b"64.02", "٦٤.02".encode()), "subject"),
         (REPORTS.name, REPORT.replace(b"critical", b"dire"), "condition"),
         (REPORTS.name, REPORT.replace(b'"2024-11-18"', b'"18-11-2024"'), "period"),
         (REPORTS.name, REPORT.replace(b'"2024-11-18"', b"20241118"), "period"),

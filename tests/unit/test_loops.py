@@ -30,16 +30,15 @@ async def run_for(loop: Loop, turns: asyncio.Event) -> None:
 
 async def test_works_on_while_there_is_work_and_survives_failures() -> None:
     """Work is done without a pause; a failing step is counted and tried again."""
-    metrics, done, outcomes = Metrics("test"), asyncio.Event(), [True, True, ValueError("x"), True]
+    metrics, done, outcomes = Metrics("test"), asyncio.Event(), ["work", "work", "failure", "work"]
 
     async def step() -> bool:
         if not outcomes:
             done.set()
             return False
-        outcome = outcomes.pop(0)
-        if isinstance(outcome, Exception):
-            raise outcome
-        return outcome
+        if outcomes.pop(0) == "failure":
+            raise ConnectionError("away")
+        return True
 
     loop = Loop("work", step, metrics, idle_s=0.01)
     assert loop.is_turning()

@@ -48,7 +48,7 @@ def test_each_process_has_its_own_registry() -> None:
 
 
 def test_topics() -> None:
-    """Five topics, partitioned, kept for the whole election up to the re-votes of the next spring; a group a service."""
+    """Five topics, partitioned, kept for the whole election up to the next spring's re-votes; a group a service."""
     assert [t.name for t in topics.ALL] == [
         "desk.reports",
         "desk.incidents",

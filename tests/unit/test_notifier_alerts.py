@@ -30,7 +30,12 @@ def firing(alert_id: str = "missing-report:2024-11-18:64.72", **details: Any) ->
 def test_raising() -> None:
     """An alert that fires says since when and why, and waits for its notice and its publication."""
     alert = firing(x=1)
-    assert (alert["rule"], alert["state"], alert["revision"], alert["unpublished"]) == ("missing-report", "firing", 1, 1)
+    assert (alert["rule"], alert["state"], alert["revision"], alert["unpublished"]) == (
+        "missing-report",
+        "firing",
+        1,
+        1,
+    )
     assert alert["history"] == [{"at": AT, "by": NOTIFIER, "what": "raised", "why": "because"}]
     assert alert["to_notice"] == [{"revision": 1, "change": "raised"}]
     assert (alert["raised_at"], alert["resolved_at"], alert["resolution"]) == (AT, None, None)
@@ -84,9 +89,16 @@ def test_rule_is_the_part_before_the_colon(alert_id: str, rule: str) -> None:
 def test_event_of_an_alert(period: date | None) -> None:
     """The event carries the whole alert under an id with its revision, and every reader can read it."""
     alert = alerts.raised(
-        empty("quiet-period-violation:bawaslu:i1"), region="64.72", period=period, at=AT, why="occurred", details={"a": AT}
+        empty("quiet-period-violation:bawaslu:i1"),
+        region="64.72",
+        period=period,
+        at=AT,
+        why="occurred",
+        details={"a": AT},
     )
-    for revision, known in enumerate([alert, alerts.resolved(alert, at=AT + HOUR, resolution="dismissed", why="x")], 1):
+    for revision, known in enumerate(
+        [alert, alerts.resolved(alert, at=AT + HOUR, resolution="dismissed", why="x")], 1
+    ):
         event = alerts.to_event(known)
         assert event == alerts.to_event(known)
         assert event.id == f"quiet-period-violation:bawaslu:i1#{revision}"

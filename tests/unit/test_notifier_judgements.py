@@ -35,7 +35,9 @@ def test_unread(ends: dict[int, tuple[int, int]], committed: dict[int, int], exp
 
 def test_one_judgement_per_period_and_moment() -> None:
     """Regions of one zone are judged together; another zone at its own moment; each region once a period."""
-    in_wib = tuple(Region(r.code, r.parent, r.level, r.name, "Asia/Jakarta" if r.code == "64.71" else None) for r in REGIONS)
+    in_wib = tuple(
+        Region(r.code, r.parent, r.level, r.name, "Asia/Jakarta" if r.code == "64.71" else None) for r in REGIONS
+    )
     owed = judgements.owed_at(a_calendar(*in_wib, obligations_from=date(2024, 12, 9)))
     assert {judgement: [r.code for r, _ in those] for judgement, those in owed.items()} == {
         "kaltim-2024:2024-12-09@2024-12-09T18:00:00Z": ["64.02", "64.72"],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
@@ -68,14 +69,22 @@ def after(*steps: Step) -> Document:
         ([missed, missed, undetermined], ["missing"], ["nothing_received"]),
         ([missed, LATE], ["missing", "late"], ["nothing_received", "reported_late"]),
         ([missed, WRITTEN], ["missing", "on_time"], ["nothing_received", "delivered_late"]),
-        ([missed, LATE, WRITTEN], ["missing", "late", "on_time"], ["nothing_received", "reported_late", "delivered_late"]),
+        (
+            [missed, LATE, WRITTEN],
+            ["missing", "late", "on_time"],
+            ["nothing_received", "reported_late", "delivered_late"],
+        ),
         ([missed, LATE, missed], ["missing", "late"], ["nothing_received", "reported_late"]),
         # read before the judgement, received after it: waits, so that the same log gives the same verdicts
         ([WRITTEN], [], []),
         ([LATER], [], []),
         ([LATER, missed], ["missing", "late"], ["nothing_received", "reported_late"]),
         ([WRITTEN, missed], ["missing", "on_time"], ["nothing_received", "delivered_late"]),
-        ([LATER, WRITTEN, missed], ["missing", "late", "on_time"], ["nothing_received", "reported_late", "delivered_late"]),
+        (
+            [LATER, WRITTEN, missed],
+            ["missing", "late", "on_time"],
+            ["nothing_received", "reported_late", "delivered_late"],
+        ),
         ([WRITTEN, ON_TIME, missed], ["on_time"], ["received_in_time"]),
         ([LATER, LATE, missed], ["late"], ["received_late"]),
         ([WRITTEN, LATE, missed], ["late", "on_time"], ["received_late", "written_in_time"]),
@@ -122,7 +131,7 @@ def test_verdicts_are_append_only_and_repeats_change_nothing(steps: list[Step]) 
         assert verdicts[: len(before)] == before
         assert step(document).get("verdicts", []) == verdicts
     kinds = [v["verdict"] for v in document.get("verdicts", [])]
-    assert all(one != other for one, other in zip(kinds, kinds[1:], strict=False))
+    assert all(one != other for one, other in itertools.pairwise(kinds))
 
 
 @given(steps=steps_drawn)

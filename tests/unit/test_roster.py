@@ -22,9 +22,8 @@ from tests.builders import REGIONS
 
 VILLAGE = "64.72.01.1001"
 two = st.integers(0, 99).map(lambda n: f"{n:02}")
-codes = st.tuples(two, two, two, st.integers(0, 9999).map(lambda n: f"{n:04}"), st.integers(1, 4)).map(
-    lambda parts: ".".join(parts[: parts[4]])
-)
+parts = st.tuples(two, two, two, st.integers(0, 9999).map(lambda n: f"{n:04}"))
+codes = st.builds(lambda found, level: ".".join(found[:level]), parts, st.integers(1, 4))
 
 
 @pytest.mark.parametrize(

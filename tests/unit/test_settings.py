@@ -18,7 +18,12 @@ def test_defaults_need_nothing() -> None:
 def test_values_are_parsed() -> None:
     """Texts become what the field is."""
     found = read_settings(
-        {"DESK_HTTP_PORT": "9000", "DESK_OBLIGATIONS_FROM": "2024-11-11", "DESK_ELECTION": "/e.yaml", "DESK_CLOCK": "c"}
+        {
+            "DESK_HTTP_PORT": "9000",
+            "DESK_OBLIGATIONS_FROM": "2024-11-11",
+            "DESK_ELECTION": "/e.yaml",
+            "DESK_CLOCK": "c",
+        }
     )
     assert (found.http_port, str(found.obligations_from), found.election, found.clock) == (
         9000,

@@ -16,7 +16,9 @@ from shared.events.verdict import Verdict
 from shared.texts import catalogue, language_of, text
 
 ROOT = Path(__file__).resolve().parents[2]
-CATALOGUES = sorted(p.name.removesuffix(".yaml") for p in resources.files("shared.texts").iterdir() if ".yaml" in p.name)
+CATALOGUES = sorted(
+    p.name.removesuffix(".yaml") for p in resources.files("shared.texts").iterdir() if ".yaml" in p.name
+)
 ALL = [(name, key) for name in CATALOGUES for key in catalogue(name)]
 
 

@@ -1,0 +1,209 @@
+"""A notifier's parts on a real MongoDB, and small stand-ins for Kafka, clocks and receivers."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from datetime import datetime, timedelta
+from typing import Any
+
+import pytest
+from aiokafka.errors import KafkaConnectionError
+
+from services.notifier import obligations
+from services.notifier.channels import Message, SendFailed
+from services.notifier.filing import judge
+from services.notifier.judging import Judge
+from services.notifier.planning import Planning
+from services.notifier.receivers import Receivers
+from services.notifier.settling import Settling
+from services.notifier.store import Store
+from shared import mongo
+from shared.election.calendar import Calendar
+from shared.events.report import ReportEvent
+from shared.exactly_once.records import Position
+from tests.builders import MONDAY, a_calendar, utc
+
+Document = dict[str, Any]
+JUDGED_AT = utc("2024-11-18T18:00:00Z")
+
+
+@pytest.fixture(scope="session")
+async def notifier_client(mongo_url: str) -> AsyncIterator[mongo.Client]:
+    client = mongo.connect(mongo_url)
+    yield client
+    await client.drop_database("test_notifier")
+    await mongo.close(client)
+
+
+@pytest.fixture(scope="session")
+async def indexed_store(notifier_client: mongo.Client) -> Store:
+    store = Store(mongo.database(notifier_client, "test_notifier"))
+    await store.ensure_indexes()
+    return store
+
+
+@pytest.fixture
+async def store(indexed_store: Store) -> Store:
+    """The notifier's store, empty, with its indexes."""
+    for name in await indexed_store.database.list_collection_names():
+        await indexed_store.database[name].delete_many({})
+    return indexed_store
+
+
+@pytest.fixture
+def calendar() -> Calendar:
+    """Three regencies owe one report: that of Monday 18 November 2024, judged at 18:00 UTC."""
+    rule = {"level": "regency", "from": MONDAY, "until": MONDAY}
+    return a_calendar(reports=[rule])
+
+
+class FakeOffsets:
+    """Where the log ends and how far it is committed, as a test says; `is_away` as if Kafka were."""
+
+    def __init__(self, end: int = 5, committed: int = 5) -> None:
+        self.log, self.done, self.is_away = {0: (0, end), 1: (0, 0)}, {0: committed}, False
+
+    async def ends(self, topic: str) -> dict[int, tuple[int, int]]:
+        assert topic == "desk.reports"
+        if self.is_away:
+            raise KafkaConnectionError("away")
+        return dict(self.log)
+
+    async def committed(self, topic: str, partitions: list[int]) -> dict[int, int]:
+        if self.is_away:
+            raise TimeoutError
+        return {p: self.done.get(p, 0) for p in partitions}
+
+
+class FixedClock:
+    """The election's time, as a test says."""
+
+    def __init__(self, now: datetime = JUDGED_AT) -> None:
+        self.fixed = now
+
+    def at(self, instant: datetime) -> datetime:
+        return self.fixed
+
+    def now(self) -> datetime:
+        return self.fixed
+
+
+class FakePublisher:
+    """Keeps what is published; fails while `fails` says so."""
+
+    def __init__(self) -> None:
+        self.published: list[tuple[str, bytes | None, bytes]] = []
+        self.fails: Exception | None = None
+
+    async def publish(self, topic: str, key: bytes | None, value: bytes, headers: list[tuple[str, bytes]]) -> Position:
+        if self.fails is not None:
+            raise self.fails
+        self.published.append((topic, key, value))
+        return Position(topic, 0, len(self.published) - 1)
+
+
+class FakeChannel:
+    """Answers with the outcomes a test gives, then with 200; keeps what it got."""
+
+    def __init__(self, *outcomes: SendFailed | int) -> None:
+        self.outcomes, self.got = list(outcomes), list[Message]()
+
+    async def send(self, message: Message) -> int | None:
+        self.got.append(message)
+        outcome = self.outcomes.pop(0) if self.outcomes else 200
+        if isinstance(outcome, SendFailed):
+            raise outcome
+        return outcome
+
+    async def close(self) -> None:
+        """Nothing to close."""
+
+
+class Crash(BaseException):
+    """The process dies here."""
+
+
+def dying(store: Store, method: str, after_calls: int = 0) -> Store:
+    """The same database through a store whose `method` dies at a later call, before it does anything."""
+    copy, left = Store(store.database), [after_calls]
+    original = getattr(copy, method)
+
+    async def die(*args: Any, **kwargs: Any) -> Any:
+        left[0] -= 1
+        if left[0] < 0:
+            raise Crash
+        return await original(*args, **kwargs)
+
+    setattr(copy, method, die)
+    return copy
+
+
+class Bench:
+    """Parts of a notifier over one store, made as a test needs them."""
+
+    def __init__(self, store: Store, calendar: Calendar, client: mongo.Client) -> None:
+        self.store, self.calendar, self.client = store, calendar, client
+        self.offsets, self.clock = FakeOffsets(), FixedClock()
+        self.real_shift = timedelta()
+        self.woken = 0
+
+    def judge(self, store: Store | None = None, undetermined_after_s: float = 900) -> Judge:
+        chosen = store or self.store
+        return Judge(chosen, self.calendar, self.offsets, self.clock, self._database_now, undetermined_after_s)
+
+    def planning(self, receivers: Receivers, store: Store | None = None) -> Planning:
+        async def now() -> datetime:
+            return self.clock.now()
+
+        def wake() -> None:
+            self.woken += 1
+
+        return Planning(store or self.store, self.calendar, receivers, now, wake)
+
+    def settling(self) -> Settling:
+        return Settling(self.store)
+
+    async def file(self, report: ReportEvent) -> None:
+        """What the consumer does with a report."""
+        region = self.calendar.roster.get(report.subject)
+        deadline = self.calendar.owed(region, report.data.period) if region else None
+        assert deadline is not None
+        judged = judge(report, deadline, self.calendar.election)
+        await self.store.update(
+            self.store.obligations,
+            obligations.obligation_id(report.data.period, report.subject),
+            lambda o: obligations.filed(o, report, deadline, judged),
+        )
+
+    async def verdicts(self) -> dict[str, list[str]]:
+        """All verdicts of each region, in order."""
+        found = self.store.obligations.find().sort("_id", 1)
+        return {d["region"]: [v["verdict"] for v in d["verdicts"]] async for d in found}
+
+    async def alerts(self) -> dict[str, str]:
+        return {d["_id"]: d["state"] async for d in self.store.alerts.find().sort("_id", 1)}
+
+    async def deliveries(self, **wanted: Any) -> list[Document]:
+        return [d async for d in self.store.deliveries.find(wanted).sort("_id", 1)]
+
+    async def _database_now(self) -> datetime:
+        return await mongo.server_time(self.client) + self.real_shift
+
+
+@pytest.fixture
+async def bench(store: Store, calendar: Calendar, notifier_client: mongo.Client) -> Bench:
+    made = Bench(store, calendar, notifier_client)
+    await made.judge().plan()
+    return made
+
+
+def receivers_of(*wanted: Document, **more: Any) -> Receivers:
+    return Receivers.model_validate({"receivers": [{"channel": "console", **w} for w in wanted], **more})
+
+
+async def until_idle(*steps: Callable[[], Any], most: int = 50) -> None:
+    """Run loops' steps until none has work."""
+    for _ in range(most):
+        if not any([await step() for step in steps]):
+            return
+    raise AssertionError("there is no end of work")

@@ -1,0 +1,212 @@
+"""The judge: no false alarm, no silent miss, whoever dies when and however many judge."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import timedelta
+
+import pytest
+
+from services.notifier.store import Store
+from tests.builders import a_report, utc
+from tests.service.notifier.conftest import JUDGED_AT, Bench, Crash, dying, receivers_of, until_idle
+
+IN_TIME = utc("2024-11-18T08:00:00Z")
+ALL_SILENT = {"64.02": ["missing"], "64.71": ["missing"], "64.72": ["missing"]}
+
+
+async def test_nothing_before_the_moment(bench: Bench) -> None:
+    """A microsecond before due + grace nobody is judged, whatever is read."""
+    bench.clock.fixed = JUDGED_AT - timedelta(microseconds=1000)  # the database keeps milliseconds
+    assert await bench.judge().step() is False
+    assert await bench.verdicts() == {}
+
+
+async def test_exactly_the_silent_ones_are_missing(bench: Bench) -> None:
+    """At that moment, all read: who reported keeps its verdict, the others are missing."""
+    await bench.file(a_report(IN_TIME, region="64.72"))
+    assert await bench.judge().step() is True
+    assert await bench.verdicts() == {"64.02": ["missing"], "64.71": ["missing"], "64.72": ["on_time"]}
+    judgement = await bench.store.judgements.find_one()
+    assert judgement is not None
+    assert judgement["state"] == "judged"
+    assert judgement["missing"] == {"64": ["64.02", "64.71"]}
+    assert judgement["owed"] == {"64": ["64.02", "64.71", "64.72"]}
+    assert await bench.judge().step() is False
+
+
+async def test_everyone_reported(bench: Bench) -> None:
+    """Nobody missing: no verdict of ours, no digest to write."""
+    for region in ("64.02", "64.71", "64.72"):
+        await bench.file(a_report(IN_TIME, region=region))
+    await until_idle(bench.judge().step, bench.planning(receivers_of({"name": "all"})).step)
+    assert await bench.verdicts() == {r: ["on_time"] for r in ("64.02", "64.71", "64.72")}
+    assert await bench.deliveries() == []
+
+
+@pytest.mark.parametrize("problem", ["behind", "never committed", "kafka away", "no partitions"])
+async def test_what_cannot_be_proven_waits(bench: Bench, problem: str) -> None:
+    """While it cannot be shown that everything accepted has been read, nobody is called missing."""
+    if problem == "behind":
+        bench.offsets.done = {0: 4}
+    elif problem == "never committed":
+        bench.offsets.done = {}
+    elif problem == "kafka away":
+        bench.offsets.is_away = True
+    else:
+        bench.offsets.log = {}
+    for _ in range(3):
+        assert await bench.judge().step() is False
+    assert await bench.verdicts() == {}
+    assert await bench.alerts() == {}
+
+
+async def test_ends_are_taken_once_and_by_the_first(bench: Bench) -> None:
+    """What is written after the moment of judgement need not be read for it: the first end offsets hold."""
+    bench.offsets.done = {0: 4}
+    await bench.judge().step()
+    bench.offsets.log = {0: (0, 500), 1: (0, 500)}
+    assert await bench.judge().step() is False
+    bench.offsets.done = {0: 5}
+    assert await bench.judge().step() is True
+    assert await bench.verdicts() == ALL_SILENT
+
+
+async def test_bounded_wait(bench: Bench) -> None:
+    """After it: once, undetermined for who has no verdict and one alert about ourselves; then judged and resolved."""
+    await bench.file(a_report(IN_TIME, region="64.72"))
+    bench.offsets.done = {0: 4}
+    judge = bench.judge(undetermined_after_s=900)
+    await judge.step()
+    bench.real_shift = timedelta(seconds=899)
+    await judge.step()
+    assert await bench.alerts() == {}
+    bench.real_shift = timedelta(seconds=901)
+    for _ in range(3):
+        assert await judge.step() is False
+    assert await bench.verdicts() == {"64.02": ["undetermined"], "64.71": ["undetermined"], "64.72": ["on_time"]}
+    alert = await bench.store.alerts.find_one()
+    assert alert is not None
+    assert (alert["_id"], alert["state"], alert["revision"]) == ("cannot-evaluate:2024-11-18", "firing", 1)
+    assert "[0]" in alert["details"]["problem"]
+    assert await bench.settling().step() is False  # undetermined raises no alarm
+
+    bench.offsets.done = {0: 5}
+    await judge.step()
+    assert (await bench.verdicts())["64.02"] == ["undetermined", "missing"]
+    assert (await bench.verdicts())["64.72"] == ["on_time"]
+    assert (await bench.alerts())["cannot-evaluate:2024-11-18"] == "resolved"
+
+
+async def test_report_after_undetermined(bench: Bench) -> None:
+    """A report that is read after all beats undetermined, and its region is not called missing then."""
+    bench.offsets.done = {0: 4}
+    bench.real_shift = timedelta(hours=1)
+    await bench.judge().step()
+    await bench.file(a_report(IN_TIME, region="64.71"))
+    bench.offsets.done = {0: 5}
+    await until_idle(bench.judge().step, bench.settling().step)
+    assert (await bench.verdicts())["64.71"] == ["undetermined", "on_time"]
+    assert "missing-report:2024-11-18:64.71" not in await bench.alerts()
+
+
+async def test_two_judges_at_once(bench: Bench) -> None:
+    """Two replicas judge the same moment: each verdict once, each alert once, one digest."""
+    await bench.file(a_report(IN_TIME, region="64.72"))
+    judges = [bench.judge(Store(bench.store.database)) for _ in range(4)]
+    await asyncio.gather(*(judge.plan() for judge in judges))
+    await asyncio.gather(*(judge.step() for judge in judges))
+    assert await bench.verdicts() == {"64.02": ["missing"], "64.71": ["missing"], "64.72": ["on_time"]}
+    receivers = receivers_of({"name": "all"})
+    plannings = [bench.planning(receivers, Store(bench.store.database)) for _ in range(3)]
+    settlings = [bench.settling() for _ in range(3)]
+    await asyncio.gather(*(part.step() for part in [*plannings, *settlings]))
+    await until_idle(*(part.step for part in [*plannings, *settlings]))
+    alerts = [a async for a in bench.store.alerts.find().sort("_id", 1)]
+    assert [(a["_id"], a["revision"], len(a["history"])) for a in alerts] == [
+        ("missing-report:2024-11-18:64.02", 1, 1),
+        ("missing-report:2024-11-18:64.71", 1, 1),
+    ]
+    assert len(await bench.deliveries()) == 1
+
+
+async def test_two_judges_at_once_cannot_evaluate(bench: Bench) -> None:
+    """Two replicas that both wait too long raise one alert about ourselves, with one change."""
+    bench.offsets.done, bench.real_shift = {}, timedelta(hours=1)
+    await asyncio.gather(*(bench.judge().step() for _ in range(3)))
+    alert = await bench.store.alerts.find_one()
+    assert alert is not None
+    assert (alert["revision"], len(alert["history"])) == (1, 1)
+    assert await bench.verdicts() == {r: ["undetermined"] for r in ALL_SILENT}
+
+
+@pytest.mark.parametrize("after_verdicts", [0, 1, 2])
+async def test_dies_between_verdicts(bench: Bench, after_verdicts: int) -> None:
+    """The judgement stays open; whoever comes next judges the rest and adds nothing to what was judged."""
+    with pytest.raises(Crash):
+        await bench.judge(dying(bench.store, "update", after_verdicts)).step()
+    assert len(await bench.verdicts()) == after_verdicts
+    await bench.judge().step()
+    assert await bench.verdicts() == ALL_SILENT
+    judgement = await bench.store.judgements.find_one()
+    assert judgement is not None
+    assert judgement["missing"] == {"64": ["64.02", "64.71", "64.72"]}
+
+
+async def test_dies_between_verdicts_and_a_late_report_comes(bench: Bench) -> None:
+    """Judged missing, then the judge dies, then a late report: it was missing all the same, and the digest says so."""
+    with pytest.raises(Crash):
+        await bench.judge(dying(bench.store, "update", 1)).step()
+    await bench.file(a_report(JUDGED_AT + timedelta(minutes=1), region="64.02"))
+    await bench.judge().step()
+    judgement = await bench.store.judgements.find_one()
+    assert judgement is not None
+    assert judgement["missing"] == {"64": ["64.02", "64.71", "64.72"]}
+    assert (await bench.verdicts())["64.02"] == ["missing", "late"]
+
+
+async def test_dies_between_verdict_and_alert(bench: Bench) -> None:
+    """Verdicts are written, the process dies before any alert: settling finishes, also twice."""
+    with pytest.raises(Crash):
+        await bench.judge(dying(bench.store, "close_judgement")).step()
+    assert await bench.alerts() == {}
+    await until_idle(bench.settling().step)
+    assert set((await bench.alerts()).values()) == {"firing"}
+    assert len(await bench.alerts()) == 3
+    await bench.store.obligations.update_many({}, {"$set": {"unsettled": 1}})  # dies before the mark is taken off
+    await until_idle(bench.settling().step)
+    assert [a["revision"] async for a in bench.store.alerts.find()] == [1, 1, 1]
+
+
+async def test_settles_again_after_undetermined(bench: Bench) -> None:
+    """A death between alert and mark settles an obligation twice: the alarm must still be there."""
+    bench.offsets.done, bench.real_shift = {}, timedelta(hours=1)
+    await bench.judge().step()
+    bench.offsets.done = {0: 5}
+    await bench.judge().step()
+    obligations = [o async for o in bench.store.obligations.find()]
+    for _ in range(2):
+        for obligation in obligations:
+            await bench.settling().settle(obligation)
+    states = {a: s for a, s in (await bench.alerts()).items() if a.startswith("missing-report")}
+    assert set(states.values()) == {"firing"}
+
+
+async def test_dies_before_the_alert_about_ourselves_ends(bench: Bench) -> None:
+    """Judged at last, and dead at that moment: whoever comes next ends the alert about ourselves."""
+    bench.offsets.done, bench.real_shift = {}, timedelta(hours=1)
+    await bench.judge().step()
+    bench.offsets.done = {0: 5}
+    with pytest.raises(Crash):
+        await bench.judge(dying(bench.store, "ended_waits")).step()
+    assert (await bench.alerts())["cannot-evaluate:2024-11-18"] == "firing"
+    await bench.judge().step()
+    assert (await bench.alerts())["cannot-evaluate:2024-11-18"] == "resolved"
+
+
+async def test_planning_judgements_twice_changes_nothing(bench: Bench) -> None:
+    """A restart keeps what is judged."""
+    await bench.judge().step()
+    before = [j async for j in bench.store.judgements.find()]
+    await bench.judge().plan()
+    assert [j async for j in bench.store.judgements.find()] == before

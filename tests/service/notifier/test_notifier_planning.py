@@ -1,0 +1,172 @@
+"""Planning: one message with names, a delivery for each receiver, written before anything is sent."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from services.notifier import alerts
+from services.notifier.rules import missing_report, quiet_period_violation
+from services.notifier.store import PENDING, SUPPRESSED
+from shared.election import quiet_period
+from shared.election.calendar import Calendar
+from shared.election.config import Level
+from shared.election.roster import Region
+from tests.builders import MONDAY, REGIONS, a_calendar, a_report, an_incident, utc
+from tests.service.notifier.conftest import JUDGED_AT, Bench, receivers_of, until_idle
+
+Document = dict[str, Any]
+IN_TIME = utc("2024-11-18T08:00:00Z")
+DIGEST = "missing-report:2024-11-18:64@2024-11-18T18:00:00Z"
+
+
+def english(delivery: Document) -> str:
+    return str(delivery["payload"]["data"]["text"]["en"])
+
+
+async def violate(bench: Bench, event_id: str = "i1", region: str = "64.72") -> None:
+    """What the consumer does with a violation."""
+    incident = an_incident(utc("2024-11-25T02:00Z"), region=region, event_id=event_id)
+    flags = quiet_period.flags(bench.calendar, incident)
+    alert_id = quiet_period_violation.alert_id(incident.agency, incident.id)
+    await bench.store.update(
+        bench.store.alerts, alert_id, lambda alert: quiet_period_violation.raised(alert, incident, flags)
+    )
+
+
+async def test_one_digest_for_each_receiver(bench: Bench) -> None:
+    """Three missing are one message with names, for each receiver that is told of its province."""
+    await bench.file(a_report(IN_TIME, region="64.72"))
+    await bench.judge().step()
+    receivers = receivers_of({"name": "a"}, {"name": "b", "regions": ["64"]}, {"name": "c", "regions": ["63"]})
+    await until_idle(bench.planning(receivers).step)
+    planned = await bench.deliveries()
+    assert [(d["_id"], d["state"]) for d in planned] == [(f"{DIGEST}|a", PENDING), (f"{DIGEST}|b", PENDING)]
+    told = "1/3 have reported for 18-11-2024; missing: Kabupaten Kutai Kartanegara, Kota Balikpapan."
+    assert {english(d) for d in planned} == {told}
+    assert planned[0]["alerts"] == ["missing-report:2024-11-18:64.02", "missing-report:2024-11-18:64.71"]
+    assert planned[0]["webhook_id"] != planned[1]["webhook_id"]
+    assert bench.woken > 0
+
+
+async def test_a_receiver_of_one_regency_is_told_of_its_own(bench: Bench) -> None:
+    """A regency's own desk is told of itself, and of nobody else; one whose regency reported is told nothing."""
+    await bench.file(a_report(IN_TIME, region="64.72"))
+    await bench.judge().step()
+    receivers = receivers_of(
+        {"name": "kukar", "regions": ["64.02"]},
+        {"name": "samarinda", "regions": ["64.72"]},
+        {"name": "two", "regions": ["64.71", "64.72"]},
+        {"name": "district", "regions": ["64.71.01"]},
+    )
+    await until_idle(bench.planning(receivers).step)
+    assert {d["receiver"]: english(d) for d in await bench.deliveries()} == {
+        "kukar": "0/1 have reported for 18-11-2024; missing: Kabupaten Kutai Kartanegara.",
+        "two": "1/2 have reported for 18-11-2024; missing: Kota Balikpapan.",
+    }
+
+
+async def test_one_digest_a_province(bench: Bench) -> None:
+    """Two provinces are two messages, not one for each of their regions."""
+    more = (
+        Region("63", None, Level.PROVINCE, "KALIMANTAN SELATAN"),
+        *(Region(f"63.{n:02}", "63", Level.REGENCY, f"KABUPATEN {n}") for n in range(1, 14)),
+    )
+    calendar: Calendar = a_calendar(*REGIONS, *more, reports=[{"level": "regency", "from": MONDAY, "until": MONDAY}])
+    both = Bench(bench.store, calendar, bench.client)
+    await both.judge().plan()
+    await both.judge().step()
+    await until_idle(both.planning(receivers_of({"name": "a"})).step)
+    assert [english(d)[:4] for d in await both.deliveries()] == ["0/13", "0/3 "]
+
+
+async def test_planning_twice_adds_nothing(bench: Bench) -> None:
+    """A process that dies before the mark plans again: the same deliveries, also one that is delivered already."""
+    await bench.judge().step()
+    await violate(bench)
+    planning = bench.planning(receivers_of({"name": "a"}))
+    await until_idle(planning.step)
+    before = await bench.deliveries()
+    assert len(before) == 2
+    await bench.store.deliveries.update_one({"_id": before[0]["_id"]}, {"$set": {"state": "delivered"}})
+    await bench.store.judgements.update_many({}, {"$set": {"is_noticed": False}})
+    await bench.store.alerts.update_many(
+        {"rule": "quiet-period-violation"}, {"$set": {"to_notice": [{"revision": 1, "change": "raised"}]}}
+    )
+    await until_idle(planning.step)
+    after = await bench.deliveries()
+    assert [d["_id"] for d in after] == [d["_id"] for d in before]
+    assert (after[0]["state"], after[0]["attempts"]) == ("delivered", [])
+    assert await planning.step() is False
+
+
+async def test_end_is_told_to_those_who_got_the_alarm(bench: Bench) -> None:
+    """A late report is told one by one, after the digest."""
+    await bench.judge().step()
+    planning = bench.planning(receivers_of({"name": "a"}))
+    await until_idle(planning.step, bench.settling().step)
+    await bench.file(a_report(JUDGED_AT + timedelta(hours=1), region="64.72"))
+    await until_idle(bench.settling().step, planning.step)
+    ids = [d["_id"] for d in await bench.deliveries()]
+    assert ids == ["missing-report:2024-11-18:64.72#2|a", f"{DIGEST}|a"]
+    assert "reported late" in english((await bench.deliveries())[0])
+
+
+async def test_violations_go_out_one_by_one(bench: Bench) -> None:
+    """Each violation is its own message, to those whose rules and regions it concerns."""
+    await violate(bench, "i1", "64.72.01")
+    await violate(bench, "i2", "64.02")
+    receivers = receivers_of(
+        {"name": "all"},
+        {"name": "samarinda", "regions": ["64.72"]},
+        {"name": "reports-only", "rules": ["missing-report"]},
+    )
+    await until_idle(bench.planning(receivers).step)
+    assert [d["_id"] for d in await bench.deliveries()] == [
+        "quiet-period-violation:bawaslu:i1#1|all",
+        "quiet-period-violation:bawaslu:i1#1|samarinda",
+        "quiet-period-violation:bawaslu:i2#1|all",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("age", "state"), [(timedelta(days=2), PENDING), (timedelta(days=2, milliseconds=1), SUPPRESSED)]
+)
+async def test_old_news_is_suppressed(bench: Bench, age: timedelta, state: str) -> None:
+    """A notice older than `max_notice_age` is stored, not sent: a replay wakes nobody."""
+    await violate(bench)
+    alert = await bench.store.alerts.find_one()
+    assert alert is not None
+    bench.clock.fixed = alert["raised_at"] + age
+    await until_idle(bench.planning(receivers_of({"name": "a"}, max_notice_age="2d")).step)
+    assert [d["state"] for d in await bench.deliveries()] == [state]
+    assert await bench.store.claim("a", "me", 30) is None or state == PENDING
+
+
+async def test_a_change_that_comes_meanwhile_is_not_lost(bench: Bench) -> None:
+    """An alert that is resolved while its raising is planned is told of its end too."""
+    await violate(bench)
+    planning, alert_id = bench.planning(receivers_of({"name": "a"})), "quiet-period-violation:bawaslu:i1"
+    seen = await bench.store.alerts.find_one({"_id": alert_id})
+    assert seen is not None
+    await bench.store.update(
+        bench.store.alerts,
+        alert_id,
+        lambda a: alerts.resolved(a, at=JUDGED_AT, resolution="dismissed", why="unproven"),
+    )
+    await planning._plan_alert(seen)  # what a slow replica read before
+    await until_idle(planning.step)
+    assert [d["notice"] for d in await bench.deliveries()] == [f"{alert_id}#1", f"{alert_id}#2"]
+
+
+async def test_digest_raises_what_is_not_settled_yet(bench: Bench) -> None:
+    """Planning does not wait for settling: whoever comes first raises the alert, once."""
+    await bench.judge().step()
+    assert await bench.alerts() == {}
+    await until_idle(bench.planning(receivers_of({"name": "a"})).step, bench.settling().step)
+    assert set(await bench.alerts()) == {missing_report.alert_id(MONDAY, r) for r in ("64.02", "64.71", "64.72")}
+    found = await bench.store.alerts.find_one({"_id": "missing-report:2024-11-18:64.72"})
+    assert found is not None
+    assert found["revision"] == 1

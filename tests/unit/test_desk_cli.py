@@ -1,0 +1,78 @@
+"""The command line says in words what files say, and in one line what is wrong."""
+
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from desk.cli import main
+from desk.service_processes import Misconfigured
+from desk.stack_options import StackOptions, checked_settings, first_judged
+from shared.settings import Settings
+
+ROOT = Path(__file__).parents[2]
+
+
+def test_check_says_what_the_files_say() -> None:
+    """Election, regions, stages, reports, violations and receivers, each in a line."""
+    done = CliRunner().invoke(main, ["check"])
+    assert done.exit_code == 0
+    for part in (
+        "Election kaltim-2024",
+        "Roster: 1 province, 10 regencies and cities",
+        "Stage quiet_period: 2024-11-24 to 2024-11-26, both days inclusive.",
+        "each of 10 regencies and cities, every Monday, due 24:00 local, absence judged 2h later; 6 periods",
+        "Receiver console (console): everything, all regions.",
+    ):
+        assert part in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "line"),
+    [
+        (["check", "--election", "none.yaml"], "desk: none.yaml: file: cannot be read"),
+        (["check", "--receivers", "none.yaml"], "desk: none.yaml: file: cannot be read"),
+        (["agency", "add", "a b", "--region", "*", "--kind", "reports"], "desk: 'a b' is no agency's name"),
+        (
+            ["agency", "add", "bawaslu", "--region", "64.99", "--kind", "reports"],
+            "desk: --region: 64.99 is no region of the roster; for example 64.",
+        ),
+        (["up", "--clock", "tomorrow"], "desk: 'tomorrow' is no scenario clock; write <start>@<rate>, for example"),
+    ],
+)
+def test_what_is_wrong_is_one_line_and_status_2(arguments: list[str], line: str) -> None:
+    """Nothing is started, nothing is asked, and the line says what to write."""
+    done = CliRunner().invoke(main, arguments)
+    assert done.exit_code == 2
+    (said,) = done.stderr.splitlines()
+    assert said.startswith(line)
+
+
+def test_settings_prints_the_readmes_table() -> None:
+    """A Markdown table of all variables."""
+    done = CliRunner().invoke(main, ["settings"])
+    assert done.stdout.startswith("| variable | default | meaning |")
+    assert "`DESK_KAFKA`" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("clock", "monday"),
+    [
+        ("2024-11-18T00:00:00+08:00@60", "2024-11-18"),
+        ("2024-11-18T00:00:00+09:00@60", "2024-11-11"),  # still Sunday in the election's zone
+        ("2024-11-24T23:59:00+08:00@60", "2024-11-18"),
+    ],
+)
+def test_the_first_judged_date_is_the_clocks_monday(clock: str, monday: str) -> None:
+    """The Monday on or before the clock's start, in the election's zone."""
+    assert first_judged(Settings(clock=clock)).isoformat() == monday
+
+
+def test_options_are_over_the_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What an option names is taken, as an absolute path, before what DESK_* says."""
+    monkeypatch.setenv("DESK_ELECTION", "none.yaml")
+    with pytest.raises(Misconfigured, match=r"none\.yaml"):
+        checked_settings(StackOptions(tmp_path))
+    given = Path("deploy/elections/kaltim-2024.yaml")
+    monkeypatch.chdir(ROOT)
+    assert checked_settings(StackOptions(tmp_path, election=given)).election == ROOT / given
