@@ -19,7 +19,7 @@ from services.aggregator.store import ensure_indexes
 from services.notifier.store import Store
 from shared import mongo, topics
 from shared.access.keys import Grant, Role
-from shared.kafka import create_topics
+from shared.kafka.topic_admin import create_topics
 from shared.settings import Settings
 
 WAIT_S = 120.0

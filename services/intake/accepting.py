@@ -15,7 +15,7 @@ from shared.election.roster import regency_of
 from shared.events.codec import CONTENT_TYPE, encode
 from shared.events.envelope import Envelope
 from shared.http.problems import Problem
-from shared.kafka import PublishFailed
+from shared.kafka.producer import PublishFailed
 from shared.logs import TRACEPARENT, traceparent
 from shared.metrics import Metrics
 from shared.topics import Topic

@@ -21,7 +21,7 @@ from shared.election.loaded import load_calendar
 from shared.events.incident import IncidentEvent
 from shared.events.report import ReportEvent
 from shared.http.service import Check, Lifespan, make_app
-from shared.kafka import Producer
+from shared.kafka.producer import Producer
 from shared.metrics import Metrics
 from shared.settings import Settings
 from shared.topics import INCIDENTS, REPORTS

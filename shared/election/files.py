@@ -43,7 +43,7 @@ class BadFile(ValueError):
 
 
 class _UniqueKeyLoader(yaml.SafeLoader):
-    """YAML that refuses a key given twice (the second would silently win), and names the line of a day there is not."""
+    """YAML that refuses a key given twice (the second would win unseen), and names the line of a day there is not."""
 
 
 def _mapping(loader: _UniqueKeyLoader, node: yaml.MappingNode) -> dict[Any, Any]:

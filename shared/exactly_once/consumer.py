@@ -15,9 +15,11 @@ from collections.abc import Callable, Sequence
 from aiokafka import ConsumerRecord, TopicPartition
 from aiokafka.errors import CommitFailedError, IllegalStateError, KafkaError
 
-from shared import kafka
 from shared.exactly_once.guard import Guard, OtherLog
 from shared.exactly_once.steps import Poisoned, Steps
+from shared.kafka.limits import CALL_TIMEOUT_S
+from shared.kafka.log_reader import LogReader
+from shared.kafka.subscription import subscribe, to_record
 from shared.logs import get_logger, trace_id, trace_id_of
 from shared.loops import leave_process
 from shared.metrics import Metrics
@@ -40,7 +42,7 @@ class Consumer:
         *,
         steps: Steps,
         guard: Guard,
-        reader: kafka.LogReader,
+        reader: LogReader,
         metrics: Metrics,
         max_records: int,
         timeout_s: float,
@@ -53,7 +55,7 @@ class Consumer:
         self._metrics = metrics
         self._timeout_s, self._attempts, self._stuck_after_s = timeout_s, attempts, stuck_after_s
         self._after_commit = after_commit
-        self._broker, self._subscriber = kafka.subscribe(addresses, group, topics, self._handle, max_records)
+        self._broker, self._subscriber = subscribe(addresses, group, topics, self._handle, max_records)
         self._failures = 0
         self._stopped: str | None = None
         self._is_joined = False
@@ -100,7 +102,7 @@ class Consumer:
         if self._stopped:
             return
         began = time.perf_counter()
-        records = [kafka.to_record(r) for r in raw]
+        records = [to_record(r) for r in raw]
         trace_id.set(trace_id_of(_traceparent(raw[0])))
         try:
             async with asyncio.timeout(self._timeout_s):
@@ -122,7 +124,7 @@ class Consumer:
         and the cursors skip."""
         offsets = {TopicPartition(r.topic, r.partition): r.offset + 1 for r in raw}
         try:
-            await asyncio.wait_for(self._subscriber.consumer.commit(offsets), kafka.CALL_TIMEOUT_S)
+            await asyncio.wait_for(self._subscriber.consumer.commit(offsets), CALL_TIMEOUT_S)
         except (CommitFailedError, IllegalStateError) as error:
             log.info("commit_dropped", reason=str(error))
 
@@ -154,10 +156,10 @@ class Consumer:
         if not assigned or self._stopped:
             self._progress_at = time.monotonic()
             return
-        ends = await asyncio.wait_for(consumer.end_offsets(assigned), kafka.CALL_TIMEOUT_S)
+        ends = await asyncio.wait_for(consumer.end_offsets(assigned), CALL_TIMEOUT_S)
         lag = 0
         for where, end in ends.items():
-            lag += max(0, end - await asyncio.wait_for(consumer.position(where), kafka.CALL_TIMEOUT_S))
+            lag += max(0, end - await asyncio.wait_for(consumer.position(where), CALL_TIMEOUT_S))
         self._metrics.lag_records.set(lag)
         if lag == 0:
             self._progress_at = time.monotonic()

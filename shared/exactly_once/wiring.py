@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from shared import kafka
 from shared.exactly_once import guard, journal
 from shared.exactly_once.consumer import Consumer
 from shared.exactly_once.dead_letters import DeadLetters
@@ -13,6 +12,8 @@ from shared.exactly_once.documents import Documents
 from shared.exactly_once.guard import Guard
 from shared.exactly_once.journal import Journal
 from shared.exactly_once.steps import Changes, Parts, Steps
+from shared.kafka.log_reader import LogReader
+from shared.kafka.producer import Producer
 from shared.metrics import Metrics
 from shared.mongo import Database
 from shared.settings import Settings
@@ -24,8 +25,8 @@ class Consuming:
     """What a consuming service runs and closes."""
 
     consumer: Consumer
-    producer: kafka.Producer
-    reader: kafka.LogReader
+    producer: Producer
+    reader: LogReader
 
 
 def build_consuming(
@@ -40,8 +41,8 @@ def build_consuming(
     after_commit: Callable[[], None] = lambda: None,
 ) -> Consuming:
     """The consumer of `topics` as member of `group`, folding into `collections` (written in that order)."""
-    producer = kafka.Producer(settings.kafka, settings.publish_deadline_s, group)
-    reader = kafka.LogReader(settings.kafka, group, group)
+    producer = Producer(settings.kafka, settings.publish_deadline_s, group)
+    reader = LogReader(settings.kafka, group, group)
     keeper = Guard(database[guard.COLLECTION], reader)
     parts = Parts(
         journal=Journal(database[journal.COLLECTION]),

@@ -38,6 +38,11 @@ async def one(store: Store, delivery_id: str) -> Document:
     return dict(found)
 
 
+async def let_pass(store: Store, field: str) -> None:
+    """As if the time until then had passed."""
+    await store.deliveries.update_many({}, [{"$set": {field: "$$NOW"}}])
+
+
 # the drivers
 
 
@@ -218,9 +223,9 @@ async def test_two_owners(store: Store) -> None:
 async def test_lease_ends_by_the_database_s_clock(store: Store) -> None:
     """A dead owner's delivery is free again after the lease, with both attempts on record."""
     await plan(store, "n1")
-    assert await store.claim("hook", "dead", 0.05)
+    assert await store.claim("hook", "dead", 30)
     assert await store.claim("hook", "next", 30) is None
-    await asyncio.sleep(0.06)
+    await let_pass(store, "lease_until")
     claimed = await store.claim("hook", "next", 30)
     assert claimed is not None
     assert [a["by"] for a in claimed["attempts"]] == ["dead", "next"]
@@ -243,12 +248,13 @@ async def test_record_of_an_attempt(store: Store) -> None:
     claimed = await store.claim("hook", "me", 30)
     assert claimed is not None
     outcome = {"outcome": "failed", "status": 503, "problem": "$$NOW"}
-    await store.record_attempt(claimed, outcome, "pending", 0.05)
+    await store.record_attempt(claimed, outcome, "pending", 30)
     recorded = await one(store, "n1|hook")
     assert recorded["attempts"][0].items() >= outcome.items()
     assert recorded["attempts"][0]["ended_at"] >= recorded["attempts"][0]["started_at"]
+    assert recorded["next_attempt_at"] - recorded["attempts"][0]["ended_at"] == timedelta(seconds=30)
     assert await store.claim("hook", "me", 30) is None
-    await asyncio.sleep(0.06)
+    await let_pass(store, "next_attempt_at")
     again = await store.claim("hook", "me", 30)
     assert again is not None
     await store.record_attempt(again, {"outcome": "ok", "status": 200}, "delivered", None)

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from shared.events.incident import IncidentEvent
 from shared.events.report import ReportEvent
-from shared.kafka import PublishFailed
+from shared.kafka.producer import PublishFailed
 
 if TYPE_CHECKING:
     from tests.service.intake.conftest import Intake

@@ -120,8 +120,9 @@ async def test_two_judges_at_once(bench: Bench) -> None:
     receivers = receivers_of({"name": "all"})
     plannings = [bench.planning(receivers, Store(bench.store.database)) for _ in range(3)]
     settlings = [bench.settling() for _ in range(3)]
-    await asyncio.gather(*(part.step() for part in [*plannings, *settlings]))
-    await until_idle(*(part.step for part in [*plannings, *settlings]))
+    steps = [*(planning.step for planning in plannings), *(settling.step for settling in settlings)]
+    await asyncio.gather(*(step() for step in steps))
+    await until_idle(*steps)
     alerts = [a async for a in bench.store.alerts.find().sort("_id", 1)]
     assert [(a["_id"], a["revision"], len(a["history"])) for a in alerts] == [
         ("missing-report:2024-11-18:64.02", 1, 1),

@@ -11,7 +11,7 @@ from services.notifier.store import Store
 from shared.events.alert import AlertEvent
 from shared.events.codec import decode
 from shared.events.verdict import VerdictEvent
-from shared.kafka import PublishFailed
+from shared.kafka.producer import PublishFailed
 from shared.metrics import Metrics
 from shared.topics import ALERTS
 from tests.builders import a_report, utc

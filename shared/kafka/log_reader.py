@@ -1,0 +1,112 @@
+"""Offsets and single records, outside any subscription."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Iterable
+from typing import Any
+
+from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.errors import KafkaError, OffsetOutOfRangeError
+
+from shared.exactly_once.records import Position
+from shared.kafka.limits import CALL_TIMEOUT_S, METADATA_MAX_AGE_MS
+
+
+class LogReader:
+    """Offsets and single records, outside any group's subscription. One call at a time."""
+
+    def __init__(self, addresses: str, group: str, client_id: str) -> None:
+        self._options: dict[str, Any] = {
+            "bootstrap_servers": addresses.split(","),
+            "client_id": client_id,
+            "group_id": group,  # to ask for its committed offsets; this consumer never joins it
+            "enable_auto_commit": False,
+            "auto_offset_reset": "none",
+            "metadata_max_age_ms": METADATA_MAX_AGE_MS,
+            "request_timeout_ms": int(CALL_TIMEOUT_S * 1000),
+        }
+        self._started: AIOKafkaConsumer | None = None
+        self._lock = asyncio.Lock()
+
+    async def stop(self) -> None:
+        if self._started is not None:
+            with contextlib.suppress(TimeoutError, KafkaError):
+                await asyncio.wait_for(self._started.stop(), CALL_TIMEOUT_S)
+
+    async def partitions(self, topic: str) -> list[int]:
+        """The partitions of a topic by fresh metadata. Raises KafkaError, TimeoutError."""
+        async with self._lock, asyncio.timeout(CALL_TIMEOUT_S):
+            consumer = await self._consumer()
+            fresh = await consumer._client.fetch_all_metadata()
+            found = fresh.partitions_for_topic(topic)
+        return sorted(found or ())
+
+    async def beginning(self, topic: str, partition: int) -> int:
+        """The first offset still kept. Raises KafkaError, TimeoutError."""
+        where = TopicPartition(topic, partition)
+        async with self._lock, asyncio.timeout(CALL_TIMEOUT_S):
+            consumer = await self._consumer()
+            return int((await consumer.beginning_offsets([where]))[where])
+
+    async def ends(self, topic: str) -> dict[int, tuple[int, int]]:
+        """(beginning, end) of each partition of a topic, by fresh metadata: every partition counts, also one added a
+        moment ago. Raises KafkaError, TimeoutError."""
+        where = [TopicPartition(topic, p) for p in await self.partitions(topic)]
+        async with self._lock, asyncio.timeout(CALL_TIMEOUT_S):
+            consumer = await self._consumer()
+            begins = await consumer.beginning_offsets(where)
+            ends = await consumer.end_offsets(where)
+        return {w.partition: (begins[w], ends[w]) for w in where}
+
+    async def committed(self, topic: str, partitions: Iterable[int]) -> dict[int, int]:
+        """The group's committed offset of each partition; 0 where it has none. Raises KafkaError, TimeoutError."""
+        found: dict[int, int] = {}
+        async with self._lock, asyncio.timeout(CALL_TIMEOUT_S):
+            consumer = await self._consumer()
+            for partition in partitions:
+                found[partition] = await consumer.committed(TopicPartition(topic, partition)) or 0
+        return found
+
+    async def value_at(self, position: Position) -> bytes | None:
+        """The bytes at a position; None where the log ends before it. Raises KafkaError, TimeoutError.
+
+        By a consumer of its own without a group: to assign and unassign partitions kills the coordination of one
+        with a group (an assertion in aiokafka 0.14), and from then on it fails at every call.
+        """
+        where = TopicPartition(position.topic, position.partition)
+        async with asyncio.timeout(CALL_TIMEOUT_S):
+            consumer = AIOKafkaConsumer(**{**self._options, "group_id": None})
+            try:
+                await consumer.start()
+                consumer.assign([where])
+                consumer.seek(where, position.offset)
+                found = await consumer.getmany(where, timeout_ms=5000, max_records=1)
+                if not found and (await consumer.end_offsets([where]))[where] > position.offset:
+                    raise TimeoutError(f"the broker did not give the record at {position}")
+            except OffsetOutOfRangeError:
+                return None
+            finally:
+                await _stop(consumer)
+        records = found.get(where, [])
+        if not records or records[0].offset != position.offset:
+            return None
+        return records[0].value or b""
+
+    async def _consumer(self) -> AIOKafkaConsumer:
+        """Made at the first call, not before: aiokafka wants a running loop, and one that failed to start is spent."""
+        if self._started is None:
+            consumer = AIOKafkaConsumer(**self._options)
+            try:
+                await consumer.start()
+            except BaseException:
+                await _stop(consumer)
+                raise
+            self._started = consumer
+        return self._started
+
+
+async def _stop(consumer: AIOKafkaConsumer) -> None:
+    with contextlib.suppress(TimeoutError, KafkaError):
+        await asyncio.wait_for(consumer.stop(), 2.0)

@@ -1,0 +1,64 @@
+"""Our consumer's settings: a FastStream batch subscriber that hands over raw records and never commits by itself."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any
+
+from aiokafka import ConsumerRecord
+from faststream import AckPolicy
+from faststream.kafka import KafkaBroker
+from faststream.kafka.message import FAKE_CONSUMER, KafkaMessage
+
+from shared.exactly_once.records import Position, Record
+from shared.kafka.limits import METADATA_MAX_AGE_MS, POLL_MS, REQUEST_TIMEOUT_MS, SESSION_TIMEOUT_MS
+from shared.topics import Topic
+
+RawBatch = tuple[ConsumerRecord, ...]
+BatchHandler = Callable[[RawBatch], Awaitable[None]]
+
+
+def to_record(raw: ConsumerRecord) -> Record:
+    return Record(Position(raw.topic, raw.partition, raw.offset), raw.key, raw.value or b"", tuple(raw.headers))
+
+
+async def _raw_message(raw: RawBatch, _original: Any = None) -> KafkaMessage:
+    """FastStream's own parser decodes headers as UTF-8 and lets a record with others vanish: ours does not look."""
+    return KafkaMessage(body=b"", raw_message=raw, consumer=FAKE_CONSUMER, message_id="", correlation_id="")
+
+
+async def _raw_batch(message: KafkaMessage) -> Any:
+    return message.raw_message
+
+
+def subscribe(
+    addresses: str, group: str, topics: Sequence[Topic], handler: BatchHandler, max_records: int
+) -> tuple[KafkaBroker, Any]:
+    """A broker with one batch subscriber that never commits by itself; the handler gets raw records."""
+    broker = KafkaBroker(
+        addresses.split(","),
+        client_id=group,
+        consumer_only=True,
+        logger=None,
+        apply_types=False,
+        allow_auto_create_topics=False,
+        request_timeout_ms=REQUEST_TIMEOUT_MS,
+        metadata_max_age_ms=METADATA_MAX_AGE_MS,
+        graceful_timeout=15.0,
+    )
+    subscriber = broker.subscriber(
+        *(topic.name for topic in topics),
+        batch=True,
+        group_id=group,
+        auto_offset_reset="earliest",
+        ack_policy=AckPolicy.MANUAL,
+        max_records=max_records,
+        batch_timeout_ms=POLL_MS,
+        fetch_max_wait_ms=100,
+        session_timeout_ms=SESSION_TIMEOUT_MS,
+        parser=_raw_message,
+        decoder=_raw_batch,
+        include_in_schema=False,
+    )
+    subscriber(handler)
+    return broker, subscriber

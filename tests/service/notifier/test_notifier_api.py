@@ -1,0 +1,248 @@
+"""The notifier's HTTP side: who may see it, what is shown, filtered and paged, what is refused."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Awaitable, Callable
+from contextlib import asynccontextmanager
+from typing import Any
+from urllib.parse import urlencode
+
+import pytest
+from fastapi import FastAPI
+
+from services.notifier import api
+from services.notifier.rules import quiet_period_violation
+from services.notifier.store import Store
+from shared.access.keys import Grant, Kind, Role
+from shared.access.store import AccessStore
+from shared.election import quiet_period
+from shared.http.service import make_app
+from shared.metrics import Metrics
+from tests.builders import a_report, an_incident, utc
+from tests.service.notifier.conftest import Bench, receivers_of, until_idle
+
+IN_TIME = utc("2024-11-18T08:00:00Z")
+DIGEST = "missing-report:2024-11-18:64@2024-11-18T18:00:00Z"
+Answer = tuple[int, dict[str, str], Any]
+Get = Callable[..., Awaitable[Answer]]
+
+
+async def call(app: FastAPI, method: str, path: str, query: dict[str, str], headers: dict[str, str]) -> Answer:
+    """One call of an ASGI app: status, headers, JSON."""
+    sent: list[Any] = []
+
+    async def receive() -> dict[str, Any]:
+        return {"type": "http.request", "body": b"", "more_body": False}
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    scope = {"type": "http", "method": method, "path": path, "raw_path": path.encode(), "http_version": "1.1"}
+    scope |= {"query_string": urlencode(query).encode(), "root_path": "", "scheme": "http"}
+    raw_headers = [(k.lower().encode(), v.encode()) for k, v in headers.items()]
+    await app({**scope, "headers": raw_headers, "server": ("notifier", 80), "client": ("1.1.1.1", 1)}, receive, send)
+    body = b"".join(m.get("body", b"") for m in sent[1:])
+    return sent[0]["status"], {k.decode(): v.decode() for k, v in sent[0]["headers"]}, json.loads(body)
+
+
+@pytest.fixture
+async def get(bench: Bench) -> Get:
+    """Calls with a key by its name: `viewer`, `agency`, `revoked`; None for no key."""
+    access = AccessStore(bench.store.database["keys"], 15)
+    await access.put("viewer", Grant("ani", role=Role.VIEWER))
+    await access.put("agency", Grant("desk", "desk", frozenset({Kind.REPORTS.value}), ("*",)))
+    await access.put("revoked", Grant("old", role=Role.ADMIN, is_revoked=True))
+
+    @asynccontextmanager
+    async def lifespan(_app: FastAPI) -> Any:
+        yield
+
+    app = make_app("test", lifespan, {}, Metrics("test"), lambda: b"{}")
+    app.include_router(api.routes(bench.store, access, bench.calendar))
+
+    async def get(path: str, key: str | None = "viewer", method: str = "GET", **query: str) -> Answer:
+        headers = {"Accept-Language": "en"} | ({"Authorization": f"Bearer {key}"} if key else {})
+        return await call(app, method, path, query, headers)
+
+    return get
+
+
+async def violate(store: Store, bench: Bench, event_id: str, region: str = "64.72") -> None:
+    incident = an_incident(utc("2024-11-25T02:00Z"), region=region, event_id=event_id)
+    flags = quiet_period.flags(bench.calendar, incident)
+    alert_id = quiet_period_violation.alert_id(incident.agency, incident.id)
+    await store.update(store.alerts, alert_id, lambda alert: quiet_period_violation.raised(alert, incident, flags))
+
+
+@pytest.fixture
+async def judged(bench: Bench) -> Bench:
+    """Samarinda reported, two regencies are missing, two violations, all of it planned for one receiver."""
+    await bench.file(a_report(IN_TIME, region="64.72"))
+    await bench.judge().step()
+    await violate(bench.store, bench, "i1", "64.72.01")
+    await violate(bench.store, bench, "i2", "64.02")
+    await until_idle(bench.planning(receivers_of({"name": "hook"})).step, bench.settling().step)
+    return bench
+
+
+def ids(answer: Answer) -> list[str]:
+    assert answer[0] == 200, answer
+    return [item["id"] for item in answer[2]["items"]]
+
+
+MISSING = ["missing-report:2024-11-18:64.02", "missing-report:2024-11-18:64.71"]
+VIOLATIONS = ["quiet-period-violation:bawaslu:i1", "quiet-period-violation:bawaslu:i2"]
+
+
+@pytest.mark.parametrize("path", ["/v1/alerts", f"/v1/alerts/{MISSING[0]}", "/v1/deliveries", "/v1/obligations"])
+@pytest.mark.parametrize(("key", "status"), [(None, 401), ("unknown", 401), ("revoked", 401), ("agency", 403)])
+async def test_who_may_not_see_it(judged: Bench, get: Get, path: str, key: str | None, status: int) -> None:
+    """No key, a wrong one or an ended one is 401; an agency's key is 403: this is for people."""
+    answered, headers, problem = await get(path, key, period="2024-11-18")
+    assert (answered, problem["status"]) == (status, status)
+    assert headers["content-type"] == "application/problem+json"
+    assert ("www-authenticate" in headers) is (status == 401)
+    assert "missing-report" not in json.dumps(problem)
+
+
+@pytest.mark.parametrize(
+    ("query", "expected"),
+    [
+        ({}, MISSING + VIOLATIONS),
+        ({"rule": "missing-report"}, MISSING),
+        ({"rule": "quiet-period-violation"}, VIOLATIONS),
+        ({"rule": "cannot-evaluate"}, []),
+        ({"state": "firing"}, MISSING + VIOLATIONS),
+        ({"state": "resolved"}, []),
+        ({"region": "64"}, MISSING + VIOLATIONS),
+        ({"region": "64.02"}, [MISSING[0], VIOLATIONS[1]]),
+        ({"region": "64.72"}, [VIOLATIONS[0]]),  # everything below it too
+        ({"region": "64.72.01"}, [VIOLATIONS[0]]),
+        ({"region": "64.7"}, None),
+        ({"region": "63"}, []),
+        ({"period": "2024-11-18"}, MISSING),
+        ({"period": "2024-11-25"}, []),
+        ({"period": "2024-11-18", "region": "64.71", "rule": "missing-report", "state": "firing"}, [MISSING[1]]),
+        ({"state": "burning"}, None),
+        ({"rule": "no-such-rule"}, None),
+        ({"rule": "$ne"}, None),
+        ({"region": ".*"}, None),
+        ({"period": "18-11-2024"}, None),
+        ({"limit": "0"}, None),
+        ({"limit": "1001"}, None),
+        ({"limit": "x"}, None),
+        ({"cursor": "*"}, None),
+        ({"cursor": "_w"}, None),
+    ],
+)
+async def test_filters(judged: Bench, get: Get, query: dict[str, str], expected: list[str] | None) -> None:
+    """Filters narrow, together too; what is no valid parameter is a 422 that names it."""
+    answer = await get("/v1/alerts", **query)
+    if expected is None:
+        assert answer[0] == 422
+        assert [e["field"] for e in answer[2]["errors"]] == list(query)
+    else:
+        assert ids(answer) == expected
+
+
+@pytest.mark.parametrize("limit", [1, 2, 3, 4, 5])
+async def test_paging(judged: Bench, get: Get, limit: int) -> None:
+    """Page by page everything is seen once, in order; the last page has no next."""
+    seen, cursor = list[str](), dict[str, str]()
+    for _ in range(10):
+        answer = await get("/v1/alerts", limit=str(limit), **cursor)
+        assert len(ids(answer)) <= limit
+        seen += ids(answer)
+        if answer[2]["next"] is None:
+            break
+        cursor = {"cursor": answer[2]["next"]}
+    assert seen == MISSING + VIOLATIONS
+
+
+async def test_one_alert_with_its_deliveries(judged: Bench, get: Get) -> None:
+    """An alert shows its history and each delivery that told of it, with every attempt."""
+    claimed = await judged.store.claim("hook", "me", 30)
+    assert claimed is not None
+    await judged.store.record_attempt(claimed, {"outcome": "failed", "status": 503}, "pending", 1)
+    status, _, alert = await get(f"/v1/alerts/{MISSING[0]}")
+    assert status == 200
+    assert (alert["rule"], alert["region"], alert["period"], alert["state"]) == (
+        "missing-report",
+        "64.02",
+        "2024-11-18",
+        "firing",
+    )
+    assert [h["what"] for h in alert["history"]] == ["raised"]
+    (delivery,) = alert["deliveries"]
+    assert (delivery["id"], delivery["receiver"], delivery["alerts"]) == (f"{DIGEST}|hook", "hook", MISSING)
+    assert not {"unpublished", "rev", "cursors", "to_notice"} & set(alert)
+    _, _, listed = await get("/v1/deliveries")
+    attempts = {d["id"]: [a["status"] for a in d["attempts"]] for d in listed["items"]}
+    assert attempts[claimed["_id"]] == [503]
+
+
+@pytest.mark.parametrize("alert_id", ["missing-report:2024-11-18:64.72", "x", "$where"])
+async def test_no_such_alert(judged: Bench, get: Get, alert_id: str) -> None:
+    """404, naming what there is not."""
+    status, _, problem = await get(f"/v1/alerts/{alert_id}")
+    assert (status, problem["detail"]) == (404, f"There is no `{alert_id}`.")
+
+
+@pytest.mark.parametrize(
+    ("query", "count"), [({}, 3), ({"state": "pending"}, 3), ({"state": "dead"}, 0), ({"state": "lost"}, None)]
+)
+async def test_deliveries(judged: Bench, get: Get, query: dict[str, str], count: int | None) -> None:
+    """Deliveries by state, without their payloads."""
+    answer = await get("/v1/deliveries", **query)
+    if count is None:
+        assert answer[0] == 422
+        return
+    assert len(ids(answer)) == count
+    assert all("payload" not in d for d in answer[2]["items"])
+
+
+async def test_pages_of_deliveries(judged: Bench, get: Get) -> None:
+    """Deliveries are paged the same way."""
+    first = await get("/v1/deliveries", limit="2")
+    second = await get("/v1/deliveries", limit="2", cursor=first[2]["next"])
+    assert len(set(ids(first) + ids(second))) == 3
+    assert second[2]["next"] is None
+
+
+async def test_obligations(judged: Bench, get: Get) -> None:
+    """Who owes the report of a period, by name, with every verdict so far."""
+    _, _, found = await get("/v1/obligations", period="2024-11-18")
+    assert [(o["region"], o["name"], o["verdict"]) for o in found["items"]] == [
+        ("64.02", "Kabupaten Kutai Kartanegara", "missing"),
+        ("64.71", "Kota Balikpapan", "missing"),
+        ("64.72", "Kota Samarinda", "on_time"),
+    ]
+    samarinda = found["items"][2]
+    assert [v["reason"] for v in samarinda["verdicts"]] == ["received_in_time"]
+    assert (samarinda["due_at"], samarinda["judge_at"]) == ("2024-11-18T16:00:00+00:00", "2024-11-18T18:00:00+00:00")
+    page = await get("/v1/obligations", period="2024-11-18", limit="2")
+    rest = await get("/v1/obligations", period="2024-11-18", limit="2", cursor=page[2]["next"])
+    assert [o["region"] for p in (page, rest) for o in p[2]["items"]] == ["64.02", "64.71", "64.72"]
+
+
+async def test_obligations_before_anything_happened(bench: Bench, get: Get) -> None:
+    """Everyone is pending until there is a verdict."""
+    _, _, found = await get("/v1/obligations", period="2024-11-18")
+    assert {o["verdict"] for o in found["items"]} == {"pending"}
+
+
+@pytest.mark.parametrize("query", [{}, {"period": "2024-11-19"}, {"period": "2030-01-07"}, {"period": "x"}])
+async def test_obligations_of_no_period(judged: Bench, get: Get, query: dict[str, str]) -> None:
+    """A day for which nobody owes a report is a 422, as is none at all."""
+    status, _, problem = await get("/v1/obligations", **query)
+    assert status == 422
+    assert [e["field"] for e in problem["errors"]] == ["period"]
+
+
+@pytest.mark.parametrize(("path", "method", "status"), [("/v1/nothing", "GET", 404), ("/v1/alerts", "PUT", 405)])
+async def test_other_addresses_and_methods(bench: Bench, get: Get, path: str, method: str, status: int) -> None:
+    """Errors of the framework leave as problems too."""
+    answered, headers, problem = await get(path, method=method)
+    assert (answered, problem["status"]) == (status, status)
+    assert headers["content-type"] == "application/problem+json"
