@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -110,6 +110,17 @@ def test_order_of_events(steps: list[Step], verdicts: list[str], reasons: list[s
     assert document["verdict"] == obligations.current(document) == (verdicts[-1] if verdicts else "pending")
     assert document.get("unpublished", 0) == len(verdicts)
     assert sorted(times := [v["judged_at"] for v in document.get("verdicts", [])]) == times
+
+
+@pytest.mark.parametrize(
+    ("received", "is_held"), [(JUDGED - timedelta(microseconds=1), False), (JUDGED, True), (JUDGED + HOUR, True)]
+)
+def test_which_reports_wait_for_the_judgement(received: datetime, is_held: bool) -> None:
+    """Those received at its moment or later: whether the region was missing by then is the judge's to say."""
+    report = a_report(received)
+    document = after(lambda o: obligations.filed(o, report, DEADLINE, judge(report, DEADLINE, ELECTION)))
+    assert obligations.current(document) is (Verdict.PENDING if is_held else Verdict.LATE)
+    assert [f["report"] for f in document.get("held", [])] == ([report.identity] if is_held else [])
 
 
 def test_nothing_yet_is_pending() -> None:

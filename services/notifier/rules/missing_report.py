@@ -21,12 +21,10 @@ def alert_id(period: date, region: str) -> str:
 
 
 def alert_after(alert: Document, obligation: Document) -> Document:
-    """The alert as the obligation's verdicts demand: raised if it was ever missing, resolved if a report came after
-    that. Applied again it changes nothing: verdicts from before (undetermined) have no say."""
-    was_missing = False
+    """The alert as the obligation's verdicts demand: raised if it was ever missing, resolved if a report came.
+    Applied again it changes nothing: a verdict without a report (undetermined, before it was missing) has no say."""
     for entry in obligation["verdicts"]:
         if entry["verdict"] == Verdict.MISSING:
-            was_missing = True
             alert = alerts.raised(
                 alert,
                 region=obligation["region"],
@@ -36,7 +34,7 @@ def alert_after(alert: Document, obligation: Document) -> Document:
                 details={"due_at": obligation["due_at"], "judged_at": entry["judged_at"]},
                 is_noticed_alone=False,
             )
-        elif was_missing and entry["verdict"] in (Verdict.ON_TIME, Verdict.LATE):
+        elif entry["verdict"] in (Verdict.ON_TIME, Verdict.LATE):
             alert = alerts.resolved(alert, at=entry["judged_at"], resolution=_resolution(entry), why=entry["reason"])
     return alert
 
