@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import http.client
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from datetime import date
+from datetime import date, datetime
 from typing import Any
 
 from desk.running import RunningStack
@@ -116,12 +117,14 @@ class Comparison:
 
     def notices(self) -> list[str]:
         """Each alert is told; a repeat is the same; at most one digest a province and judgement."""
-        told = {(alert["id"], data["change"]) for data in self._receiver.notices() for alert in data["alerts"]}
+        each = Counter((a["id"], data["change"]) for data in self._receiver.notices() for a in data["alerts"])
+        told = set(each)
         expected = {(name, "raised") for name in self._answers.violation_alerts()}
         for name, resolution in self._answers.missing_alerts().items():
             expected |= {(name, "raised")} | ({(name, "resolved")} if resolution else set())
         found = [f"never told: {alert}" for alert in sorted(expected - told)]
         found += [f"told, but no alert: {alert}" for alert in sorted(told - expected)]
+        found += [f"told under {many} webhook-ids: {alert}" for alert, many in each.items() if many > 1]
         found += [f"two contents under {webhook_id}" for webhook_id in self._receiver.changed_repeats()]
         if self._receiver.bad_signatures:
             found.append(f"{self._receiver.bad_signatures} bad signatures")
@@ -129,15 +132,14 @@ class Comparison:
 
     def _digests(self) -> list[str]:
         """A province whose regions lie in two zones is judged twice."""
-        count: dict[tuple[str, str, Any], int] = {}
+        count: Counter[tuple[str, str, datetime]] = Counter()
         for data in self._receiver.notices():
             if data["rule"] == "missing-report" and data["change"] == "raised":
                 codes = [alert["region"] for alert in data["alerts"]]
                 moments = {self._oracle.judged_at(code, _period(data)) for code in codes}
                 if len(moments) > 1:
                     return [f"one digest of two judgements: {data['notice']}"]
-                key = (data["period"], codes[0].partition(".")[0], moments.pop())
-                count[key] = count.get(key, 0) + 1
+                count[data["period"], codes[0].partition(".")[0], moments.pop()] += 1
         return [f"{many} digests of {key}" for key, many in count.items() if many > 1]
 
 
