@@ -61,11 +61,12 @@ def raised(
     return _changed(fresh, AlertState.FIRING, RAISED, at, NOTIFIER, why, is_noticed=is_noticed_alone)
 
 
-def resolved(alert: Document, *, at: datetime, resolution: str, why: str) -> Document:
-    """The alert, resolved; one that never fired or is resolved already is left as it is."""
-    if not exists(alert) or alert["state"] == AlertState.RESOLVED:
+def resolved(alert: Document, *, at: datetime, resolution: str, why: str, details: Document | None = None) -> Document:
+    """The alert, resolved; one that never fired or ended in the same way is left as it is. Another resolution than
+    before is a correction, and told. `details` are added to the alert's."""
+    if not exists(alert) or (alert["state"] == AlertState.RESOLVED and alert["resolution"] == resolution):
         return alert
-    ended = {**alert, "resolved_at": at, "resolution": resolution}
+    ended = {**alert, "resolved_at": at, "resolution": resolution, "details": {**alert["details"], **(details or {})}}
     return _changed(ended, AlertState.RESOLVED, RESOLVED, at, NOTIFIER, why, is_noticed=True)
 
 
@@ -73,7 +74,7 @@ def _changed(
     alert: Document, state: AlertState, what: str, at: datetime, by: str, why: str, *, is_noticed: bool
 ) -> Document:
     revision = alert["revision"] + 1
-    notices = [{"revision": revision, "change": what}] if is_noticed else []
+    notices = [{"revision": revision, "change": what, "resolution": alert["resolution"]}] if is_noticed else []
     return {
         **alert,
         "state": state.value,

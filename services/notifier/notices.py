@@ -42,7 +42,7 @@ def of_alert(alert: Document, change: Document, calendar: Calendar) -> Notice:
     entry = alert["history"][change["revision"] - 1]
     key = f"{alert['rule']}.{change['change']}"
     if change["change"] == alerts.RESOLVED:
-        key = f"{key}.{alert['resolution']}"
+        key = f"{key}.{change['resolution']}"
     values = _values(alert, entry["at"], calendar)
     return _notice(f"{alert['_id']}#{change['revision']}", key, values, [alert], change["change"], entry["at"])
 
@@ -106,7 +106,7 @@ def _values(alert: Document, at: datetime, calendar: Calendar) -> Document:
     return {
         "names": calendar.roster.name(region),
         "period": _local_day(alert["period"]),
-        "at": _local_time(at, region, calendar),
+        "at": _local_time(details.get("reported_at", at), region, calendar),
         "category": known.label if known else details.get("category", ""),
         "occurred": _local_time(details["occurred_at"], region, calendar) if "occurred_at" in details else "",
         "agency": details.get("event", {}).get("agency", ""),

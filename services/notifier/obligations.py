@@ -95,7 +95,7 @@ def _with_filing(obligation: Document, region: str, deadline: Deadline, filing: 
         reason = DELIVERED_LATE if verdict is Verdict.ON_TIME else REPORTED_LATE
     # A verdict is never dated before the one it follows.
     at = max([filing["received_at"], *(v["judged_at"] for v in (obligation.get("verdicts") or [])[-1:])])
-    return _with_verdict(obligation, region, deadline, verdict, reason, at, filing["report"])
+    return _with_verdict(obligation, region, deadline, verdict, reason, at, filing)
 
 
 def _begun(obligation: Document, region: str, deadline: Deadline) -> Document:
@@ -118,7 +118,7 @@ def _with_verdict(
     verdict: Verdict,
     reason: str,
     at: datetime,
-    report: str | None,
+    filing: Document | None,
 ) -> Document:
     earlier = obligation.get("verdicts") or []
     entry = {
@@ -126,7 +126,8 @@ def _with_verdict(
         "verdict": verdict.value,
         "reason": reason,
         "judged_at": at,
-        "report": report,
+        "report": filing and filing["report"],
+        "received_at": filing and filing["received_at"],
     }
     concerns_an_alert = verdict is Verdict.MISSING or has_been(obligation, Verdict.MISSING)
     return {

@@ -168,8 +168,7 @@ class Oracle:
             return Obligation(verdict)
         if not reports:
             return Obligation("missing", has_alert=True)
-        first_is_in_time = self.is_on_time(reports[0], period)
-        return Obligation(verdict, True, "delivered_late" if first_is_in_time else "reported_late")
+        return Obligation(verdict, True, "delivered_late" if in_time else "reported_late")
 
     def in_quiet_period(self, code: str, instant: datetime) -> bool:
         begin = self.midnight(code, self.rules.quiet_from)

@@ -50,6 +50,11 @@ OBLIGATIONS: list[tuple[str, list[Accepted], Obligation]] = [
     ("beyond 72 h", [report("21 20:00:00.000001", "18 20:00")], Obligation("late", True, "reported_late")),
     ("written too late", [report("19 10:00", "19 09:00")], Obligation("late", True, "reported_late")),
     ("late, corrected", [report("19 10:00"), report("19 12:00")], Obligation("late", True, "reported_late")),
+    (
+        "late, then synced",
+        [report("19 10:00"), report("19 12:00", "18 20:00")],
+        Obligation("on_time", True, "delivered_late"),
+    ),
     ("in time, corrected", [report("18 10:00"), report("19 12:00")], Obligation("on_time")),
     ("of the week before", [report("18 10:00", period=date(2024, 11, 11))], Obligation("missing", True)),
     ("of a district", [report("18 10:00", region="64.72.01")], Obligation("missing", True)),

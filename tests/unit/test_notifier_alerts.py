@@ -37,7 +37,7 @@ def test_raising() -> None:
         1,
     )
     assert alert["history"] == [{"at": AT, "by": NOTIFIER, "what": "raised", "why": "because"}]
-    assert alert["to_notice"] == [{"revision": 1, "change": "raised"}]
+    assert alert["to_notice"] == [{"revision": 1, "change": "raised", "resolution": None}]
     assert (alert["raised_at"], alert["resolved_at"], alert["resolution"]) == (AT, None, None)
 
 
@@ -51,7 +51,7 @@ def test_raising_twice_changes_nothing() -> None:
 
 
 def test_resolving() -> None:
-    """The end has its time and reason, once; what never fired has no end."""
+    """The end has its time and reason, once; another reason corrects it; what never fired has no end."""
     alert = firing()
     ended = alerts.resolved(alert, at=AT + HOUR, resolution="judged", why="done")
     assert (ended["state"], ended["resolved_at"], ended["resolution"]) == ("resolved", AT + HOUR, "judged")
@@ -59,7 +59,9 @@ def test_resolving() -> None:
     assert [(h["what"], h["why"]) for h in ended["history"]] == [("raised", "because"), ("resolved", "done")]
     assert (ended["revision"], ended["unpublished"]) == (2, 2)
     assert [n["revision"] for n in ended["to_notice"]] == [1, 2]
-    assert alerts.resolved(ended, at=AT, resolution="other", why="x") is ended
+    assert alerts.resolved(ended, at=AT, resolution="judged", why="x") is ended
+    corrected = alerts.resolved(ended, at=AT + HOUR, resolution="other", why="x", details={"more": 1})
+    assert (corrected["resolution"], corrected["revision"], corrected["details"]["more"]) == ("other", 3, 1)
     nothing = empty("x:y")
     assert alerts.resolved(nothing, at=AT, resolution="judged", why="x") is nothing
 
@@ -166,7 +168,7 @@ def test_violation_in_the_quiet_period_raises_at_once() -> None:
     assert (alert["raised_at"], alert["region"], alert["period"]) == (AT + HOUR, "64.72", None)
     assert alert["details"]["occurred_in_quiet_period"] is alert["details"]["reported_in_quiet_period"] is True
     assert alert["details"]["event"] == {"agency": "bawaslu", "id": "i1"}
-    assert alert["to_notice"] == [{"revision": 1, "change": "raised"}]
+    assert alert["to_notice"] == [{"revision": 1, "change": "raised", "resolution": None}]
     assert change.apply(alert) is alert
 
 
