@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Iterator
 
 import hypothesis
@@ -11,6 +12,11 @@ from tests import backends
 
 hypothesis.settings.register_profile("desk", deadline=None)  # a busy machine is no failure
 hypothesis.settings.load_profile("desk")
+
+
+def pytest_configure() -> None:
+    """Ctrl-C works as at a terminal, for us and the processes we start, also where a shell's `&` had it ignored."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_report_header() -> list[str]:

@@ -50,8 +50,10 @@ def known_region(code: str, info: ValidationInfo) -> str:
 def known_category(category: str, info: ValidationInfo) -> str:
     known = _receipt(info).calendar.election.categories
     if category not in known:
-        nearest = difflib.get_close_matches(category, known) or sorted(known)
-        raise PydanticCustomError("category_unknown", "is unknown", {"nearest": ", ".join(nearest)})
+        nearest = difflib.get_close_matches(category, known)
+        if nearest:
+            raise PydanticCustomError("category_unknown", "is unknown", {"nearest": ", ".join(nearest)})
+        raise PydanticCustomError("category_unlisted", "is unknown", {"known": ", ".join(sorted(known))})
     return category
 
 
