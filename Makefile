@@ -7,7 +7,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: help install demo up test check format pins clean
+.PHONY: help install demo up test check format bench pins clean
 
 help:  ## what there is to make
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'
@@ -42,6 +42,9 @@ check: $(STAMP)  ## format, lint, types, import contracts
 format: $(STAMP)  ## put the code into the house's form
 	@$(BIN)/ruff format .
 	@$(BIN)/ruff check --fix .
+
+bench: $(STAMP)  ## speed, as ratios to the raw limit in one run
+	@$(BIN)/python -m benchmarks
 
 pins: ## pin the newest versions with hashes (needs uv)
 	@for f in runtime dev; do uv pip compile --universal --python-version 3.11 --generate-hashes \
