@@ -40,6 +40,9 @@ class _NoLog:
     async def value_at(self, _position: Position) -> bytes | None:
         return None
 
+    async def first_from(self, _position: Position) -> int | None:
+        return None
+
 
 class _NoLetters:
     async def publish(self, *_record: object) -> Position:

@@ -93,8 +93,8 @@ def check(
     """Read the election file, the roster and the receivers file, and say in words what they say."""
     from desk.checking import describe
     from services.notifier.receivers import read_receivers
-    from shared.election.files import BadFile
     from shared.election.loaded import load_calendar
+    from shared.yaml_files import BadFile
 
     settings = settings_with(election=election, roster=roster, receivers=receivers)
     try:

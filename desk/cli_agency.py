@@ -11,7 +11,7 @@ import typer
 
 from desk.console import fail, in_short, say
 from desk.options import settings_with
-from shared.access.keys import EVERYWHERE, Kind
+from shared.access.keys import EVERYWHERE, Kind, new_key
 from shared.settings import Settings
 from shared.strict import SLUG
 
@@ -30,11 +30,14 @@ def add(
     kind: Annotated[list[Kind], typer.Option(help="What it may send. Several times.")],
 ) -> None:
     """Make a key for an agency and print it, this once: only its hash is kept."""
+    from desk.keys import agency_grant
+
     settings = settings_with()
-    if not re.fullmatch(SLUG, name):
+    if not re.fullmatch(SLUG, name) or not name.strip("."):
         raise fail(f"{name!r} is no agency's name; write for example bawaslu-samarinda", 2)
     _check_regions(settings, region)
-    key = _with_keys(settings, lambda keys: keys.add_agency(name, kind, region))
+    key = new_key(name)
+    _with_keys(settings, lambda keys: keys.put(key, agency_grant(name, kind, region)))
     say(f"{name} may send {', '.join(sorted(kind))} for {', '.join(region)}. This key is shown only now:")
     typer.echo(key)
 
@@ -70,8 +73,8 @@ def revoke(name: Name) -> None:
 
 def _check_regions(settings: Settings, regions: list[str]) -> None:
     """Ends the command with status 2 for a code that the roster does not have."""
-    from shared.election.files import BadFile
     from shared.election.loaded import load_calendar
+    from shared.yaml_files import BadFile
 
     try:
         roster = load_calendar(settings.election, settings.roster, None).roster

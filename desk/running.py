@@ -14,13 +14,14 @@ from typing import NamedTuple
 
 from desk import data_dir as kept_in
 from desk.service_processes import SERVICES, Misconfigured, environment, service_child, wait_until_all_ready
+from desk.signals import noted
 from desk.stack import mongod
 from desk.stack.brokers import Broker, choose_broker
 from desk.stack.errors import StackError
 from desk.stack.ports import HOST, free_ports
 from desk.stack.process import Command, run_to_end
 from desk.stack_options import StackOptions, checked_settings, first_judged
-from desk.supervisor import Child, signals_hurry, stop_together
+from desk.supervisor import Child, stop_together
 from shared.clock import ScenarioClock
 from shared.settings import Settings
 
@@ -171,8 +172,9 @@ def _initialise(env: dict[str, str], directory: Path) -> None:
 def _stop(children: tuple[Child, ...], say: Say) -> None:
     if all(child.process is None for child in children):
         return
-    with signals_hurry() as is_hurried:
+    # A stop that has begun runs to its end; a second Ctrl-C makes it a hard one.
+    with noted() as hurries:
         say("Stopping; once more Ctrl-C kills what is left at once.")
-        killed = stop_together(children[-len(SERVICES) :], is_hurried)
-        killed += stop_together(children[: -len(SERVICES)], is_hurried)
+        killed = stop_together(children[-len(SERVICES) :], lambda: bool(hurries))
+        killed += stop_together(children[: -len(SERVICES)], lambda: bool(hurries))
         say(f"Stopped; killed: {', '.join(killed)}." if killed else "Stopped; nothing is left running.")

@@ -15,8 +15,6 @@ from shared.election.calendar import latest_weekday
 from shared.election.loaded import load_calendar
 from shared.settings import Settings, read_settings
 
-MONDAY = 0
-
 
 @dataclass(frozen=True)
 class StackOptions:
@@ -50,9 +48,11 @@ def checked_settings(options: StackOptions) -> Settings:
 
 
 def first_judged(settings: Settings) -> date:
-    """The Monday on or before the clock's start, or today: nothing earlier is judged, so a first start is silent."""
+    """The first of the election's periods that hold the clock's start (or now): nothing earlier is judged, so a first
+    start is silent."""
     if settings.obligations_from is not None:
         return settings.obligations_from
     calendar = load_calendar(settings.election, settings.roster, None)
     begin = parse_spec(settings.clock)[0] if settings.clock else real()
-    return latest_weekday(begin.astimezone(ZoneInfo(calendar.election.zone)).date(), MONDAY)
+    today = begin.astimezone(ZoneInfo(calendar.election.zone)).date()
+    return min(latest_weekday(today, rule.weekday.number) for rule in calendar.election.reports)

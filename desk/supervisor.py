@@ -5,16 +5,16 @@ from __future__ import annotations
 import os
 import signal
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager, suppress
-from types import FrameType
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 
 from desk.stack.errors import StackError
 from desk.stack.process import Process, Register
+from shared.loops import back_off_s
 
 STEADY_S = 60.0
+FIRST_DELAY_S = 1.0
 LONGEST_DELAY_S = 15.0
-STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 Start = Callable[[Register], Process]
 Hurried = Callable[[], bool]
@@ -77,7 +77,7 @@ class Child:
         return "restarted"
 
     def _next_delay_s(self) -> float:
-        delay_s = min(0.5 * 2**self._failures, LONGEST_DELAY_S) if self._failures else 0.0
+        delay_s = back_off_s(FIRST_DELAY_S, self._failures - 1, LONGEST_DELAY_S) if self._failures else 0.0
         self._failures += 1
         return delay_s
 
@@ -100,23 +100,3 @@ def stop_together(children: Sequence[Child], is_hurried: Hurried) -> list[str]:
                 break
         process.kill()
     return killed
-
-
-@contextmanager
-def signals_hurry() -> Iterator[Hurried]:
-    """Inside the block a signal to stop interrupts nothing: the given function tells that one came.
-
-    So a stop that has begun always runs to its end, and a second Ctrl-C makes it a hard one.
-    """
-    arrived: list[int] = []
-
-    def note(number: int, _frame: FrameType | None) -> None:
-        arrived.append(number)
-
-    with ExitStack() as restore:
-        for number in STOP_SIGNALS:
-            handler = signal.getsignal(number)
-            if handler not in (None, signal.SIG_IGN):
-                restore.callback(signal.signal, number, handler)
-                signal.signal(number, note)
-        yield lambda: bool(arrived)

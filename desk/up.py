@@ -31,7 +31,7 @@ def up(options: StackOptions) -> None:
 
 
 def ready_line(running: RunningStack) -> str:
-    """The contract with programs that start us (docs: "Running it")."""
+    """The contract with programs that start us: docs/desk-up.md."""
     return json.dumps(
         {
             "ready": True,

@@ -10,7 +10,7 @@ from typing import Any
 
 from pydantic_core import ErrorDetails
 
-from shared.strict import clean_for_display
+from shared.strict import LONGEST_SLUG, REGION_CODE, SLUG, WEB_ADDRESS, clean_for_display
 from shared.texts import Language, catalogue, text
 
 
@@ -21,15 +21,21 @@ class Word(str):
 
 
 class FieldError(Exception):
-    """One wrong field: where, and a key of problems.yaml with its values."""
+    """One wrong field: where, and a key of problems.yaml with its values; a tuple is said as a list of words."""
 
     def __init__(self, field: str, reason: str, **values: object) -> None:
         super().__init__(f"{field}: {reason}")
         self.field, self.reason, self.values = field, reason, values
 
     def to_json(self, lang: Language) -> dict[str, str]:
-        values = {k: text("problems", v, lang) if isinstance(v, Word) else v for k, v in self.values.items()}
+        values = {k: _said(v, lang) for k, v in self.values.items()}
         return {"field": self.field, "code": self.reason, "problem": text("problems", self.reason, lang, **values)}
+
+
+def _said(value: object, lang: Language) -> object:
+    if isinstance(value, tuple):
+        return ", ".join(str(_said(v, lang)) for v in value)
+    return text("problems", value, lang) if isinstance(value, Word) else value
 
 
 def field_errors(found: Iterable[ErrorDetails | Mapping[str, Any]], known: Iterable[str]) -> list[FieldError]:
@@ -49,7 +55,7 @@ _REASONS = {
     "datetime_from_date_parsing": "time_syntax",
     "datetime_object_invalid": "time_syntax",
     "dict_type": "type_object",
-    "json_invalid": "json_surrogate",  # all else is refused by shared.strict.parse_json before
+    "json_invalid": "json_surrogate",  # all else is refused by shared.strict_json before
     "list_type": "type_list",
     "literal_error": "enum",
     "model_type": "type_object",
@@ -58,6 +64,13 @@ _REASONS = {
     "string_type": "type_text",
     "too_long": "too_many",
     "tuple_type": "type_list",
+}
+
+# The pattern that a text does not match -> our reason with its values.
+_PATTERNS: Mapping[str, tuple[str, Mapping[str, object]]] = {
+    SLUG: ("slug", {"most": LONGEST_SLUG}),
+    REGION_CODE: ("region_syntax", {}),
+    WEB_ADDRESS: ("address_syntax", {}),
 }
 
 
@@ -69,18 +82,9 @@ def _field_error(error: ErrorDetails | Mapping[str, Any], known: str) -> FieldEr
     if kind == "extra_forbidden":
         return FieldError(field, kind, known=known) if len(path) == 1 else FieldError(field, "extra_nested")
     if kind == "string_pattern_mismatch":
-        return _pattern_error(field, str(context.get("pattern")), error["msg"])
+        reason, values = _PATTERNS.get(context["pattern"], ("other", {"problem": error["msg"]}))
+        return FieldError(field, reason, **values)
     reason = _REASONS.get(kind, kind)
     if reason in catalogue("problems"):
         return FieldError(field, reason, **context)
     return FieldError(field, "other", problem=error["msg"])
-
-
-def _pattern_error(field: str, pattern: str, message: str) -> FieldError:
-    if "region" in field:
-        return FieldError(field, "region_syntax")
-    if "A-Za-z0-9" in pattern:
-        return FieldError(field, "slug")
-    if "https?" in pattern:
-        return FieldError(field, "address_syntax")
-    return FieldError(field, "other", problem=message)

@@ -68,7 +68,8 @@ class Loop:
     async def _rest(self) -> None:
         rest_s = back_off_s(self._idle_s, self._failures, 15.0) * random.uniform(0.8, 1)  # noqa: S311
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._woken.wait(), rest_s)
+            async with asyncio.timeout(rest_s):  # not wait_for: Python 3.11's may swallow a cancellation
+                await self._woken.wait()
         self._woken.clear()
 
 

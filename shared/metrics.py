@@ -43,7 +43,12 @@ class Metrics:
             "desk_consumer_stopped", "1 if the consumer stopped itself", ["reason"], registry=made
         )
         # notifier
-        self.verdicts = Counter("desk_verdicts_total", "verdicts given, by kind", ["verdict"], registry=made)
+        self.verdicts = Counter(
+            "desk_verdicts_total",
+            "verdicts published, by kind; a repeat after a crash counts again",
+            ["verdict"],
+            registry=made,
+        )
         self.alerts = Counter("desk_alert_changes_total", "changes of alerts", ["rule", "state"], registry=made)
         self.deliveries = Counter(
             "desk_deliveries_total", "delivery attempts, by outcome", ["channel", "outcome"], registry=made

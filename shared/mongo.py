@@ -1,4 +1,5 @@
-"""MongoDB: the one place that names the driver.
+"""MongoDB: the only module that makes a client. The drivers' operations and errors, which they share, are imported
+where they are used.
 
 Motor is what was asked for; its makers ended its life in May 2026 and name PyMongo's `AsyncMongoClient` as
 successor (docs/decisions/0004). `DESK_MONGO_DRIVER=pymongo` selects it. Both share the methods we use; where they
@@ -19,7 +20,7 @@ from pymongo.read_concern import ReadConcern
 from pymongo.write_concern import WriteConcern
 
 Document = dict[str, Any]
-# Either driver's objects; typed loosely here so that nothing else in the project names a driver.
+# Either driver's objects; typed loosely, since the drivers share no type.
 Client = Any
 Database = Any
 Collection = Any
@@ -92,6 +93,11 @@ def is_duplicates_only(error: BulkWriteError) -> bool:
     such a write may still be rolled back, so nobody may go on as if it were done."""
     failed, unconfirmed = error.details["writeErrors"], error.details["writeConcernErrors"]
     return not unconfirmed and all(e["code"] == DUPLICATE_KEY for e in failed)
+
+
+def below(code: str) -> Document:
+    """A region and everything below it as a range over codes: `/` is the character after `.`."""
+    return {"$gte": code, "$lt": f"{code}/"}
 
 
 async def server_time(client: Client) -> datetime:

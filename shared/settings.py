@@ -13,6 +13,8 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
 
+from shared.election.config import PUBLISH_DEADLINE
+
 PREFIX = "DESK_"
 _DEPLOY = Path(__file__).resolve().parent.parent / "deploy"
 
@@ -27,7 +29,7 @@ class Settings(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     kafka: Annotated[str, Field(description="Kafka's addresses, `host:port[,host:port]`")] = "127.0.0.1:9092"
-    mongo: Annotated[str, Field(description="MongoDB's connection string")] = (
+    mongo: Annotated[str, Field(repr=False, description="MongoDB's connection string")] = (
         "mongodb://127.0.0.1:27017/?replicaSet=rs0"
     )
     mongo_driver: Annotated[
@@ -53,7 +55,12 @@ class Settings(BaseModel):
     ] = None
     access_cache_s: Annotated[float, Field(gt=0, le=30, description="how long a key's rights are cached, s")] = 15.0
     publish_deadline_s: Annotated[
-        float, Field(gt=0, le=10, description="longest wait for Kafka's confirmation of one event, s")
+        float,
+        Field(
+            gt=0,
+            le=PUBLISH_DEADLINE.total_seconds(),
+            description="longest wait for Kafka's confirmation of one event, s",
+        ),
     ] = 8.0
     body_limit_bytes: Annotated[int, Field(ge=1024, description="largest body of a single event, bytes")] = 65_536
     batch_max_records: Annotated[int, Field(ge=1, description="most records folded in one go")] = 2_000

@@ -1,39 +1,31 @@
-"""What text, numbers and JSON we accept from outside.
+"""What texts, codes and times we accept from outside; `shared/strict_json.py` says what JSON.
 
 Everything answered 202 must be countable by every consumer: it must survive JSON, BSON and a screen. So a text
-has no control, bidirectional-override or unassigned-surrogate characters and is in Unicode normal form C; JSON has
-no duplicate keys, no NaN or Infinity and bounded nesting.
+has no control, bidirectional-override or unassigned-surrogate characters and is in Unicode normal form C, and a time
+is an instant that can be told in UTC.
 """
 
 from __future__ import annotations
 
-import json
 import re
 import unicodedata
 from collections.abc import Callable
 from datetime import UTC, date, datetime
-from typing import Annotated, Any, NoReturn
+from typing import Annotated, Any
 
 from pydantic import AfterValidator, AwareDatetime, BeforeValidator, Field, StringConstraints
 from pydantic_core import PydanticCustomError, PydanticKnownError
 
-SLUG = r"^[A-Za-z0-9._-]{1,64}$"
+LONGEST_SLUG = 64
+SLUG = rf"^[A-Za-z0-9._-]{{1,{LONGEST_SLUG}}}$"
 REGION_CODE = r"^[0-9]{2}(\.[0-9]{2}(\.[0-9]{2}(\.[0-9]{4})?)?)?$"
-MAX_DEPTH = 16
+WEB_ADDRESS = r"^https?://[^\s<>\"]+$"
+SHA256 = r"^[0-9a-f]{64}$"
 
 _LINE_BREAKS = "\n\r\t"
 _FORBIDDEN_CATEGORIES = ("Cc", "Cs", "Co", "Cn")  # control, surrogate, private use, unassigned
 # Unicode TR 36: embeddings, overrides, isolates and marks that make a screen show another order than the bytes.
 _BIDI = re.compile("[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\ufeff\u2028\u2029]")
-
-
-class BadJson(ValueError):
-    """The bytes are not JSON as we accept it; `reason` is a key of `shared/texts/problems.yaml`."""
-
-    def __init__(self, reason: str, **details: str) -> None:
-        super().__init__(reason)
-        self.reason = reason
-        self.details = details
 
 
 def _is_forbidden(char: str) -> bool:
@@ -50,8 +42,6 @@ def clean_text(text: str) -> str:
         raise PydanticCustomError(
             "text_characters", "contains the forbidden character {char}", {"char": f"U+{ord(bad):04X}"}
         )
-    if not text.strip():
-        raise PydanticCustomError("text_blank", "is blank")
     return text
 
 
@@ -89,10 +79,10 @@ LongText = Annotated[
     AfterValidator(_not_blank),
     AfterValidator(_at_most(4000)),
 ]
-Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
+Sha256 = Annotated[str, StringConstraints(pattern=SHA256)]
 WebAddress = Annotated[
     str,
-    StringConstraints(max_length=2000, pattern=r"^https?://[^\s<>\"]+$"),
+    StringConstraints(max_length=2000, pattern=WEB_ADDRESS),
     AfterValidator(clean_text),
     AfterValidator(_at_most(2000)),
 ]
@@ -128,12 +118,16 @@ def _day_in(value: Any) -> Any:
     raise PydanticCustomError("date_syntax", "must be a date, for example 2024-11-18")
 
 
-def _plausible_year(instant: datetime) -> datetime:
-    """Years beyond these are typing errors, and some of them cannot be turned into UTC at all. Judged in UTC, since
-    that is what everybody inside sees."""
-    if not 1999 <= instant.year <= 2100 or not 2000 <= instant.astimezone(UTC).year < 2100:
-        raise PydanticCustomError("time_far_off", "is absurdly far off")
-    return instant
+def _within_years(first: int, last: int) -> Callable[[datetime], datetime]:
+    """Judged in UTC, since that is what everybody inside sees."""
+
+    def check(instant: datetime) -> datetime:
+        # The first look keeps out what cannot be turned into UTC at all.
+        if not first - 1 <= instant.year <= last + 1 or not first <= instant.astimezone(UTC).year <= last:
+            raise PydanticCustomError("time_far_off", "is absurdly far off")
+        return instant
+
+    return check
 
 
 def _plausible_day(day: date) -> date:
@@ -142,76 +136,19 @@ def _plausible_day(day: date) -> date:
     return day
 
 
-Instant = Annotated[
-    AwareDatetime,
-    BeforeValidator(_time_in),
-    AfterValidator(_plausible_year),
-    Field(description="RFC 3339 with offset; a naive time is refused"),
+_WITH_OFFSET = Field(description="RFC 3339 with offset; a naive time is refused")
+# Beyond these years it is a typing error.
+Instant = Annotated[AwareDatetime, BeforeValidator(_time_in), AfterValidator(_within_years(2000, 2099)), _WITH_OFFSET]
+# What a device's clock shows, right or wrong (`shared/election/device_time.py` says which is believed): one whose
+# battery died shows 1970, and a report is not lost for that.
+DeviceInstant = Annotated[
+    AwareDatetime, BeforeValidator(_time_in), AfterValidator(_within_years(1970, 2099)), _WITH_OFFSET
 ]
 Day = Annotated[
     date, BeforeValidator(_day_in), AfterValidator(_plausible_day), Field(description="a date, `2024-11-18`")
 ]
 
 
-def _reject_constant(name: str) -> NoReturn:
-    raise BadJson("json_number", value=name)
-
-
-def _unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    seen: dict[str, Any] = {}
-    for key, value in pairs:
-        if key in seen:
-            raise BadJson("json_duplicate_key", key=clean_for_display(key))
-        seen[key] = value
-    return seen
-
-
-def _bounded_float(digits: str) -> float:
-    number = float(digits)
-    if number in (float("inf"), float("-inf")):
-        raise BadJson("json_number", value=digits[:40])
-    return number
-
-
-def _bounded_int(digits: str) -> int:
-    if len(digits) > 16:  # beyond 2**53 a reader in JavaScript sees another number
-        raise BadJson("json_number", value=digits[:40])
-    return int(digits)
-
-
 def clean_for_display(text: str) -> str:
     """A piece of somebody's input made safe to show back: bounded, printable."""
     return "".join(c if c.isprintable() and not _BIDI.match(c) else "\ufffd" for c in text[:80])
-
-
-def parse_json(raw: bytes) -> dict[str, Any]:
-    """One JSON object. Raises BadJson with the reason: not UTF-8, not JSON, not an object, duplicate key, NaN,
-    Infinity or a number out of range, nesting deeper than MAX_DEPTH."""
-    try:
-        text = raw.decode("utf-8")
-    except UnicodeDecodeError:
-        raise BadJson("json_utf8") from None
-    if _depth(text) > MAX_DEPTH:
-        raise BadJson("json_depth", limit=str(MAX_DEPTH))
-    try:
-        parsed = json.loads(
-            text,
-            object_pairs_hook=_unique_keys,
-            parse_constant=_reject_constant,
-            parse_float=_bounded_float,
-            parse_int=_bounded_int,
-        )
-    except json.JSONDecodeError as error:
-        raise BadJson("json_syntax", line=str(error.lineno), column=str(error.colno)) from None
-    if not isinstance(parsed, dict):
-        raise BadJson("json_object")
-    return parsed
-
-
-def _depth(text: str) -> int:
-    """The deepest nesting of brackets, counting those in strings too: a bound, cheap to take before parsing."""
-    depth = deepest = 0
-    for char in re.findall(r"[\[\]{}]", text):
-        depth += 1 if char in "[{" else -1
-        deepest = max(deepest, depth)
-    return deepest

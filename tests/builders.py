@@ -71,7 +71,7 @@ def a_report(
         id=event_id,
         source="/agencies/samarinda-desk",
         subject=region,
-        time=submitted or received,
+        time=received,
         receivedat=received,
         contenthash=HASH,
         data=ReportData(**{**plain, "submitted_at": submitted, **data}),

@@ -1,12 +1,15 @@
-"""What all tests share: hypothesis without wall-clock deadlines, one real broker and one real database for a run."""
+"""What all tests share: hypothesis without wall-clock deadlines, one real broker and one real database for a run, and
+a watch on the log: an ERROR that a test does not expect fails it."""
 
 from __future__ import annotations
 
+import logging
 import signal
 from collections.abc import Iterator
 
 import hypothesis
 import pytest
+import structlog
 
 from tests import backends
 
@@ -17,6 +20,12 @@ hypothesis.settings.load_profile("desk")
 def pytest_configure() -> None:
     """Ctrl-C works as at a terminal, for us and the processes we start, also where a shell's `&` had it ignored."""
     signal.signal(signal.SIGINT, signal.default_int_handler)
+    # As a service does (shared/logs.py), but for the way to stderr: what our loggers say reaches logging's handlers.
+    structlog.configure(
+        processors=[structlog.stdlib.add_log_level, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        cache_logger_on_first_use=False,
+    )
 
 
 def pytest_report_header() -> list[str]:
@@ -43,3 +52,29 @@ def mongo_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The connection string of a real MongoDB replica set; its databases are shared, so name your own."""
     with backends.database().start(tmp_path_factory.mktemp("mongod")) as url:
         yield url
+
+
+class Errors(logging.Handler):
+    """Keeps what our own loggers log at ERROR and above. (Libraries cry wolf: aiokafka does while it retries.)"""
+
+    def __init__(self) -> None:
+        super().__init__(logging.ERROR)
+        self.events: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        if record.name.partition(".")[0] in ("desk", "services", "shared"):
+            self.events.append(record.msg["event"] if isinstance(record.msg, dict) else record.getMessage())
+
+
+@pytest.fixture(autouse=True)
+def no_unexpected_errors(request: pytest.FixtureRequest) -> Iterator[None]:
+    """An alarm nobody expects fails the test, and so does an expected one that does not come:
+    `@pytest.mark.expect_errors("dead_letter")` names the events."""
+    expected = {name for marker in request.node.iter_markers("expect_errors") for name in marker.args}
+    errors = Errors()
+    logging.getLogger().addHandler(errors)
+    yield
+    logging.getLogger().removeHandler(errors)
+    unexpected = [event for event in errors.events if event not in expected]
+    assert unexpected == [], "errors were logged; expect_errors(...) names those that are meant"
+    assert expected <= set(errors.events), "an expected error was not logged"

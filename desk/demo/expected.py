@@ -8,15 +8,12 @@ from dataclasses import dataclass
 from datetime import date, datetime
 
 from desk.demo.scenario import Expect, QuietPeriod, Scenario, Step, judgements
+from services.notifier.alerts import RAISED, RESOLVED
+from services.notifier.rules import missing_report, quiet_period_violation
 from shared.election.calendar import Calendar
 from shared.election.config import Level
 from shared.election.roster import Region, level_of
 from shared.events.verdict import Verdict
-
-MISSING_REPORT = "missing-report"
-QUIET_PERIOD_VIOLATION = "quiet-period-violation"
-RAISED = "raised"
-RESOLVED = "resolved"
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +69,7 @@ def expect(scenario: Scenario, calendar: Calendar, agency: str) -> Expected:
     """What must be seen when `agency` has sent the whole scenario."""
     accepted = scenario.expecting(Expect.ACCEPTED)
     incidents = [step for step in accepted if step.send == "incident"]
-    violations = {f"{QUIET_PERIOD_VIOLATION}:{agency}:{s.id}": s for s in incidents if s.quiet_period is not None}
+    violations = {quiet_period_violation.alert_id(agency, s.id): s for s in incidents if s.quiet_period is not None}
     periods = judgements(scenario, calendar)
     turnouts = {period: _turnouts(period, accepted, calendar) for period in periods}
     return Expected(
@@ -105,7 +102,7 @@ def _turnout(region: Region, period: date, accepted: tuple[Step, ...], calendar:
     first = min(received, default=None)
     verdict = Verdict.MISSING if first is None else Verdict.ON_TIME if first < deadline.due_at else Verdict.LATE
     is_missed = first is None or first >= deadline.judge_at
-    alert = f"{MISSING_REPORT}:{period.isoformat()}:{region.code}" if is_missed else None
+    alert = missing_report.alert_id(period, region.code) if is_missed else None
     return _Turnout(region.code, verdict, alert, deadline.judge_at, first)
 
 

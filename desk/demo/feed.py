@@ -7,16 +7,17 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from desk.demo.client import Client, Json
-from desk.demo.expected import QUIET_PERIOD_VIOLATION
 from desk.demo.receiver import Receiver
 from desk.demo.screen import Screen
+from desk.demo.texts import yes_or_no
+from services.notifier.rules import missing_report, quiet_period_violation
+from shared.events.alert import AlertState
 
 if TYPE_CHECKING:
     from desk.running import RunningStack
 
 LOOK_EVERY_S = 0.3
 POLL_EVERY_S = 0.1
-YES_NO = {True: ("ya", "yes"), False: ("tidak", "no")}
 
 
 class Feed:
@@ -47,19 +48,19 @@ class Feed:
     def _show_alert(self, alert: Json) -> None:
         if alert["id"] not in self._shown:
             self._show_fired(alert)
-        if alert["state"] == "resolved":
+        if alert["state"] == AlertState.RESOLVED:
             self._screen.say("resolved", "resolved", alert=alert["id"], resolution=alert["resolution"])
 
     def _show_fired(self, alert: Json) -> None:
         rule, details = alert["rule"], alert["details"]
-        if rule == QUIET_PERIOD_VIOLATION:
+        if rule == quiet_period_violation.NAME:
             flags: dict[str, Any] = {
-                "occurred": YES_NO[details["occurred_in_quiet_period"]],
-                "reported": YES_NO[details["reported_in_quiet_period"]],
+                "occurred": yes_or_no(details["occurred_in_quiet_period"]),
+                "reported": yes_or_no(details["reported_in_quiet_period"]),
             }
             self._screen.say("alert", f"alert_{rule}", name=self._place(alert["region"]), **flags)
         else:
-            key = "alert_missing-report" if rule == "missing-report" else "alert_other"
+            key = f"alert_{rule}" if rule == missing_report.NAME else "alert_other"
             self._screen.say("alert", key, alert=alert["id"], name=self._place(alert["region"]))
 
     def _show_notices(self, arrived: int) -> None:

@@ -10,15 +10,14 @@ from datetime import date, datetime
 from desk.demo.client import Client
 from desk.demo.expected import Expected
 from desk.demo.receiver import Receiver
-from desk.demo.screen import Screen, text
+from desk.demo.screen import Screen
 from desk.demo.seen import counted, verdicts
+from desk.demo.texts import Pair, pair, text
 from shared.events.verdict import Verdict
 
 PATIENCE_S = 45.0  # a killed consumer's partitions come back after Kafka's session timeout (10 s) and its restart
 SILENT_S = 2.0
 ASK_EVERY_S = 0.2
-
-What = tuple[str, str]  # in Indonesian and English
 
 
 class Outstanding:
@@ -53,23 +52,19 @@ class Outstanding:
             await asyncio.sleep(ASK_EVERY_S)
         self._screen.waits_for(None)
 
-    async def _what(self, now: datetime) -> What | None:
+    async def _what(self, now: datetime) -> Pair | None:
         """The first thing that is outstanding, in words; None if nothing is."""
         self._uncounted -= await counted(self._client, self._uncounted)
         if self._uncounted:
-            return _both("wait_counted", count=len(self._uncounted))
+            return pair("wait_counted", count=len(self._uncounted))
         for period in sorted(self._unjudged):
             if Verdict.PENDING in (await verdicts(self._client, period.isoformat())).values():
-                return _both("wait_judged", period=period.isoformat())
+                return pair("wait_judged", period=period.isoformat())
             self._unjudged.discard(period)
         untold = self._expected.told_by(now) - self._receiver.told - self._given_up
-        return _both("wait_told", count=len(untold)) if untold else None
+        return pair("wait_told", count=len(untold)) if untold else None
 
     def _give_up(self, now: datetime) -> None:
         self._uncounted.clear()
         self._unjudged.clear()
         self._given_up |= self._expected.told_by(now)
-
-
-def _both(key: str, **values: object) -> What:
-    return text(key, "id", **values), text(key, "en", **values)

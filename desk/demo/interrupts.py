@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import signal
-from collections.abc import Coroutine, Iterator
-from contextlib import contextmanager
+from collections.abc import Coroutine
 from types import FrameType
 from typing import Any, TypeVar
 
-SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+from desk.signals import handled_by
 
 T = TypeVar("T")
 
@@ -34,20 +32,8 @@ async def _cancelled_by_signals(main: Coroutine[Any, Any, T], arrived: list[int]
             loop.call_soon_threadsafe(task.cancel)
         arrived.append(number)
 
-    with _handled_by(note):
+    with handled_by(note):
         return await main
-
-
-@contextmanager
-def _handled_by(handler: Any) -> Iterator[None]:
-    previous = [(n, h) for n in SIGNALS if (h := signal.getsignal(n)) is not signal.SIG_IGN]
-    try:
-        for number, _ in previous:
-            signal.signal(number, handler)
-        yield
-    finally:
-        for number, before in previous:
-            signal.signal(number, before)
 
 
 async def while_running(main: Coroutine[Any, Any, T], *companions: Coroutine[Any, Any, None]) -> T:

@@ -15,7 +15,7 @@ from pathlib import Path
 import aiohttp
 
 from desk.demo.client import Client, ServiceAway
-from desk.demo.expected import expect
+from desk.demo.expected import Expected, expect
 from desk.demo.feed import Feed, Watchman
 from desk.demo.holding import Outstanding
 from desk.demo.interrupts import run_until_signal, while_running
@@ -82,6 +82,7 @@ class _Play:
 
     scenario: Scenario
     calendar: Calendar
+    expected: Expected
     receiver: Receiver
     listening: socket.socket
     screen: Screen
@@ -99,25 +100,24 @@ def _replay(directory: Path, port_base: int | None, screen: Screen) -> int:
         clock = f"{scenario.start.isoformat()}@{STANDING}"
         options = StackOptions(directory, port_base, ELECTION, DEFAULT_ROSTER, receivers, clock, start_clock=False)
         with run_stack(options, screen.note) as stack:
-            _introduce(stack, directory, screen)
-            play = _Play(scenario, calendar, Receiver(secret), listening, screen)
+            expected = expect(scenario, calendar, stack.agency)
+            _introduce(stack, directory, expected, screen)
+            play = _Play(scenario, calendar, expected, Receiver(secret), listening, screen)
             claims = run_until_signal(_story(play, stack))
             _conclude(claims, time.monotonic() - began, screen)
     return AGREED if all_agree(claims) else DIFFERED
 
 
-def _introduce(stack: RunningStack, directory: Path, screen: Screen) -> None:
+def _introduce(stack: RunningStack, directory: Path, expected: Expected, screen: Screen) -> None:
     screen.say("note", "running_on", broker=stack.broker_name, data_dir=directory)
     if not stack.keeps_data:
         screen.say("trouble", "broker_forgets")
     screen.say("note", "look_at")
-    for address in (
-        f"{stack.aggregator}/",
-        *(f"{url}/docs" for url in (stack.intake, stack.aggregator, stack.notifier)),
-    ):
-        screen.plain(f"    {address}")
+    for url in (stack.intake, stack.aggregator, stack.notifier):
+        screen.plain(f"    {url}/docs")
     screen.say("note", "try_it")
-    for url in (f"{stack.aggregator}/v1/periods/2024-11-18", f"{stack.notifier}/v1/alerts"):
+    telling = max(expected.missing, key=lambda period: len(expected.missing[period]))
+    for url in (f"{stack.aggregator}/v1/periods/{telling}", f"{stack.notifier}/v1/alerts"):
         screen.plain(f"    curl -s -H 'Authorization: Bearer {stack.operator_key}' {url}")
 
 
@@ -133,8 +133,7 @@ def _conclude(claims: list[Row], seconds: float, screen: Screen) -> None:
 async def _story(play: _Play, stack: RunningStack) -> list[Row]:
     """Play it all and compare. Raises ServiceAway, ValueError."""
     assert stack.clock is not None
-    expected = expect(play.scenario, play.calendar, stack.agency)
-    screen, receiver, roster = play.screen, play.receiver, play.calendar.roster
+    expected, screen, receiver, roster = play.expected, play.screen, play.receiver, play.calendar.roster
     place = functools.partial(place_name, roster)
     watchman = Watchman(stack, screen)
     async with aiohttp.ClientSession() as session, receiver.serve(play.listening):

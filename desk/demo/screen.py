@@ -5,12 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
-from functools import cache
-from importlib import resources
-from typing import Any, Literal
+from typing import Any
 from zoneinfo import ZoneInfo
 
-import yaml
 from rich import box
 from rich.console import Console
 from rich.status import Status
@@ -18,9 +15,9 @@ from rich.table import Table
 from rich.text import Text
 
 from desk.demo.summary import Row
+from desk.demo.texts import both, pair, text
 from shared.election.roster import Roster, regency_of
 
-Language = Literal["id", "en"]
 ZONE = ZoneInfo("Asia/Makassar")
 PLAIN_WIDTH = 140
 
@@ -36,18 +33,6 @@ LOOKS = {
     "notice": ("→", "cyan"),
     "trouble": ("?", "magenta"),
 }
-
-
-@cache
-def _texts() -> dict[str, dict[Language, str]]:
-    content = yaml.safe_load(resources.files(__package__).joinpath("texts.yaml").read_text(encoding="utf-8"))
-    assert isinstance(content, dict)
-    return content
-
-
-def text(key: str, language: Language, **values: object) -> str:
-    """One text with its values filled in. Raises KeyError for an unknown key: a defect of ours, found by tests."""
-    return _texts()[key][language].format(**values)
 
 
 def local(at: datetime) -> str:
@@ -104,8 +89,8 @@ class Screen:
             self._status.update(Text(text("time", "id", at=local(self.now)) + self._waiting))
 
     def say(self, look: str, key: str, extra: str = "", **values: Any) -> None:
-        """A line in both languages, `extra` (what was said, say) after it. `values` may hold a pair (id, en)."""
-        indonesian, english = (text(key, lang, **_in_language(values, lang)) for lang in ("id", "en"))
+        """A line in both languages, `extra` (what was said, say) after it. `values` may hold a Pair."""
+        indonesian, english = pair(key, **values)
         self._line(look, indonesian, english if english != indonesian else "", extra)
 
     def _line(self, look: str, main: str, second: str, extra: str) -> None:
@@ -138,21 +123,12 @@ class Screen:
 
     def table(self, claims: Sequence[Row]) -> None:
         """Expected against seen."""
-        table = Table(title=_both("table_title"), box=box.ROUNDED if self._console.is_terminal else box.ASCII2)
+        table = Table(title=both("table_title"), box=box.ROUNDED if self._console.is_terminal else box.ASCII2)
         for column in ("column_claim", "column_expected", "column_seen"):
-            table.add_column(_both(column), overflow="fold")
+            table.add_column(both(column), overflow="fold")
         table.add_column("")
         for row in claims:
             mark = Text("✓", "green") if row.agrees else Text("✗", "bold red")
-            claim = _both(row.label, about=row.about)
+            claim = both(row.label, about=row.about)
             table.add_row(claim, Text(row.expected), Text(row.seen, "" if row.agrees else "bold red"), mark)
         self._console.print(table)
-
-
-def _both(key: str, **values: object) -> str:
-    return f"{text(key, 'id', **values)} / {text(key, 'en', **values)}"
-
-
-def _in_language(values: dict[str, Any], language: Language) -> dict[str, Any]:
-    place = 0 if language == "id" else 1
-    return {k: v[place] if isinstance(v, tuple) else v for k, v in values.items()}

@@ -9,13 +9,17 @@ from datetime import date
 from typing import TypeVar
 
 from desk.demo.client import Json
-from desk.demo.expected import MISSING_REPORT, QUIET_PERIOD_VIOLATION, Expected
+from desk.demo.expected import Expected
 from desk.demo.scenario import QuietPeriod
 from desk.demo.seen import Seen
+from desk.demo.texts import both, yes_or_no
+from services.notifier.obligations import REPORTED_LATE
+from services.notifier.rules import missing_report, quiet_period_violation
+from shared.events.alert import AlertState
+from shared.events.verdict import Verdict
 
 NOTHING = "–"
-REPORTED_LATE = "reported_late"
-RULES = (MISSING_REPORT, QUIET_PERIOD_VIOLATION)
+RULES = (missing_report.NAME, quiet_period_violation.NAME)
 
 Name = Callable[[str], str]
 T = TypeVar("T")
@@ -74,7 +78,7 @@ def _attendance(expected: Expected, seen: Seen, name: Name) -> list[Row]:
         shown = seen.verdicts.get(period, {})
         found.append(_row("row_verdicts", wanted_verdicts, shown, _tally(name), about=_short(period)))
     late = dict.fromkeys(expected.late, REPORTED_LATE)
-    resolved = {a["id"]: a["resolution"] for a in seen.alerts if a["state"] == "resolved"}
+    resolved = {a["id"]: a["resolution"] for a in seen.alerts if a["state"] == AlertState.RESOLVED}
     found.append(_row("row_late", late, resolved, _resolutions))
     return found
 
@@ -86,13 +90,13 @@ def _resolutions(found: Mapping[str, str]) -> str:
 def _missing(alerts: Iterable[Json]) -> dict[str, frozenset[str]]:
     found: dict[str, set[str]] = {}
     for alert in alerts:
-        if alert["rule"] == MISSING_REPORT:
+        if alert["rule"] == missing_report.NAME:
             found.setdefault(alert["period"], set()).add(alert["region"])
     return {day: frozenset(regions) for day, regions in found.items()}
 
 
 def _violations(expected: Expected, seen: Seen) -> list[Row]:
-    flags = {a["id"]: _flags(a) for a in seen.alerts if a["rule"] == QUIET_PERIOD_VIOLATION}
+    flags = {a["id"]: _flags(a) for a in seen.alerts if a["rule"] == quiet_period_violation.NAME}
     found = [
         Row(
             "row_violation",
@@ -120,8 +124,7 @@ def _flags(alert: Json) -> QuietPeriod:
 def _flags_text(flags: QuietPeriod | None) -> str:
     if flags is None:
         return NOTHING
-    words = {True: "ya/yes", False: "tidak/no"}
-    return f"terjadi/occurred: {words[flags.occurred]}, dilaporkan/reported: {words[flags.reported]}"
+    return both("flags", occurred=yes_or_no(flags.occurred), reported=yes_or_no(flags.reported))
 
 
 def _notices(expected: Expected, seen: Seen) -> list[Row]:
@@ -165,9 +168,9 @@ def _tally(name: Name) -> Callable[[Mapping[str, str]], str]:
 
     def show(verdicts: Mapping[str, str]) -> str:
         parts = []
-        for verdict in sorted(set(verdicts.values()), key=lambda v: (v != "on_time", v)):
+        for verdict in sorted(set(verdicts.values()), key=lambda v: (v != Verdict.ON_TIME, v)):
             codes = [code for code, given in verdicts.items() if given == verdict]
-            names = "" if verdict == "on_time" else f" ({_listed(map(name, codes))})"
+            names = "" if verdict == Verdict.ON_TIME else f" ({_listed(map(name, codes))})"
             parts.append(f"{len(codes)} {verdict}{names}")
         return ", ".join(parts) or NOTHING
 

@@ -25,7 +25,6 @@ DEBIAN_PACKAGES = {"libcurl.so.4": "libcurl4", "libssl.so.3": "libssl3", "libcry
 # The server's own codes for replSetGetStatus.
 INVALID_REPLICA_SET_CONFIG = 93
 NOT_YET_INITIALIZED = 94
-ALREADY_INITIALIZED = 23
 
 
 def available() -> str | None:

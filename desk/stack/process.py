@@ -11,14 +11,13 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from types import FrameType
 
+from desk.signals import noted
 from desk.stack.errors import StackError
 
 PR_SET_PDEATHSIG = 1
 TAIL_BYTES = 64 * 1024
 COLOURS = re.compile(r"\x1b\[[0-9;]*m")
-HELD_SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 # Loaded before any fork: between fork and exec the child must not import or open anything.
 _LIBC = ctypes.CDLL(None, use_errno=True) if sys.platform == "linux" else None
@@ -169,24 +168,14 @@ def _die_with_parent() -> Callable[[], None] | None:
 
 @contextmanager
 def _signals_held() -> Iterator[None]:
-    """SIGINT and SIGTERM that arrive inside the block are delivered at its end.
+    """Signals to stop that arrive inside the block are delivered at its end.
 
     Python runs signal handlers in the main thread only, so elsewhere there is nothing to hold.
     """
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    arrived: list[int] = []
-
-    def remember(number: int, _frame: FrameType | None) -> None:
-        arrived.append(number)
-
-    with ExitStack() as restore:
-        for number in HELD_SIGNALS:
-            handler = signal.getsignal(number)
-            if handler not in (None, signal.SIG_IGN):
-                restore.callback(signal.signal, number, handler)
-                signal.signal(number, remember)
+    with noted() as arrived:
         yield
     for late in arrived:
         signal.raise_signal(late)

@@ -9,9 +9,9 @@ from typing import Any
 
 from services.aggregator.instants import kept
 from shared.events.alert import AlertEvent
+from shared.events.envelope import SYSTEM
 
 COLLECTION = "alerts"
-SYSTEM = "system"
 
 Document = dict[str, Any]
 

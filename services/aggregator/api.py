@@ -4,56 +4,45 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from datetime import date
-from typing import Annotated, Any
+from typing import Annotated
 
-import orjson
 from fastapi import APIRouter, Depends, Path, Query, Request, Response
 
 from services.aggregator import periods, views
-from services.aggregator.queries import (
-    AlertsQuery,
-    IncidentsQuery,
-    Page,
-    RegionsQuery,
-    after,
-    cursor_of,
-    strict_date,
-)
+from services.aggregator.queries import IncidentsQuery, RegionsQuery, newest_after, newest_key
 from services.aggregator.store import Store
 from shared.access.keys import Grant, Role
 from shared.access.store import AccessStore
 from shared.election.calendar import Calendar
 from shared.election.roster import Region, level_of
+from shared.events.alert import alert_json
 from shared.events.envelope import AGENCIES
+from shared.field_errors import Word
 from shared.http.auth import grant_of, person
-from shared.http.pages import decode_cursor, encode_cursor
+from shared.http.lists import AlertsQuery, Page
 from shared.http.problems import FieldError, Problem, invalid
-from shared.strict import SLUG
+from shared.http.service import json_response
+from shared.mongo import Document
+from shared.strict import SLUG, Day
 
-Document = dict[str, Any]
 Slug = Annotated[str, Path(pattern=SLUG)]
-
-
-def _answer(content: Document) -> Response:
-    return Response(orjson.dumps(content), media_type="application/json")
 
 
 def _cut(rows: Sequence[Document], page: Page, key: str) -> Document:
     """A page of rows that are sorted by `key`."""
-    begin = decode_cursor(page.cursor)
-    left = [row for row in rows if begin is None or row[key] > begin]
-    shown = left[: page.limit]
-    return {"items": shown, "next": encode_cursor(shown[-1][key]) if len(left) > len(shown) else None}
+    begin = page.after
+    return page.of([row for row in rows if begin is None or row[key] > begin], lambda row: str(row[key]))
 
 
 def _newest(found: list[Document], page: Page, instant: str, view: Callable[[Document], Document]) -> Document:
     """A page of documents, newest first, of which there is one more than asked for if there are more pages."""
-    shown = found[: page.limit]
-    following = cursor_of(shown[-1][instant], shown[-1]["_id"]) if len(found) > len(shown) else None
-    return {"items": [view(document) for document in shown], "next": following}
+    answer = page.of(found, lambda document: newest_key(document[instant], document["_id"]))
+    return {**answer, "items": [view(document) for document in answer["items"]]}
 
 
-def make_router(calendar: Calendar, store: Store, access: AccessStore) -> APIRouter:
+def routes(calendar: Calendar, store: Store, access: AccessStore) -> APIRouter:
+    """All of the aggregator's calls: for people's keys, and an agency's own events for its key."""
+
     async def viewer(request: Request) -> Grant:
         return await person(request, access)
 
@@ -84,7 +73,7 @@ def _add_regions(router: APIRouter, calendar: Calendar, store: Store) -> None:
         found = roster.children(query.parent) if query.parent else tuple(roster)
         wanted = [{"code": r.code, "region": r} for r in found if query.level in (None, r.level)]
         page = _cut(sorted(wanted, key=lambda row: row["code"]), query, "code")
-        return _answer({**page, "items": await shown([row["region"] for row in page["items"]])})
+        return json_response({**page, "items": await shown([row["region"] for row in page["items"]])})
 
     @router.get("/regions/{code}", tags=["regions"])
     async def region(code: str) -> Response:
@@ -95,7 +84,7 @@ def _add_regions(router: APIRouter, calendar: Calendar, store: Store) -> None:
             raise Problem(404, "not_found", "not_found_detail", what=code)
         (view,) = await shown([about])
         children = sorted(child.code for child in roster.children(code))
-        return _answer({**view, "conditions": await store.conditions(code), "children": children})
+        return json_response({**view, "conditions": await store.conditions(code), "children": children})
 
 
 async def _departed(code: str, store: Store) -> Region | None:
@@ -104,13 +93,6 @@ async def _departed(code: str, store: Store) -> Region | None:
         return None
     parent, _, _ = code.rpartition(".")
     return Region(code, parent or None, level_of(code), code)
-
-
-def _period(period: Annotated[str, Path(description="a Monday, for example 2024-11-18")]) -> date:
-    try:
-        return strict_date(period)
-    except ValueError:
-        raise invalid([FieldError("period", "date_syntax")]) from None
 
 
 def _add_periods(router: APIRouter, calendar: Calendar, store: Store) -> None:
@@ -128,10 +110,12 @@ def _add_periods(router: APIRouter, calendar: Calendar, store: Store) -> None:
             }
             for p in judged
         ]
-        return _answer(_cut(rows, query, "period"))
+        return json_response(_cut(rows, query, "period"))
 
     @router.get("/periods/{period}", tags=["periods"])
-    async def attendance(period: Annotated[date, Depends(_period)], query: Annotated[Page, Query()]) -> Response:
+    async def attendance(
+        period: Annotated[Day, Path(description="a Monday, for example `2024-11-18`")], query: Annotated[Page, Query()]
+    ) -> Response:
         """Per region that owes the report, the facts and the verdict. `counts` is of the whole period. A period that
         is not judged answers 404, or with the facts alone (verdict null) if somebody filed for it."""
         nearest = periods.neighbours(calendar, period)
@@ -142,12 +126,13 @@ def _add_periods(router: APIRouter, calendar: Calendar, store: Store) -> None:
             raise _not_judged(calendar, period)
         page = _cut(periods.items(calendar, owed, documents), query, "region")
         counts = periods.verdict_counts(owed, periods.verdicts_in(documents))
-        return _answer({"period": period.isoformat(), "is_judged": bool(owed), "counts": counts, **page})
+        return json_response({"period": period.isoformat(), "is_judged": bool(owed), "counts": counts, **page})
 
 
 def _wrong_weekday(calendar: Calendar, before: date, after_it: date) -> FieldError:
-    weekdays = ", ".join(sorted({rule.weekday.value for rule in calendar.election.reports}))
-    return FieldError("period", "period_weekday", weekday=weekdays, before=before, after=after_it)
+    weekdays = sorted({rule.weekday for rule in calendar.election.reports}, key=lambda weekday: weekday.number)
+    names = tuple(Word(weekday.value) for weekday in weekdays)
+    return FieldError("period", "period_weekday", weekday=names, before=before, after=after_it)
 
 
 def _not_judged(calendar: Calendar, period: date) -> Problem:
@@ -160,14 +145,14 @@ def _add_incidents_and_alerts(router: APIRouter, store: Store) -> None:
     @router.get("/incidents", tags=["incidents"])
     async def incidents(query: Annotated[IncidentsQuery, Query()]) -> Response:
         """Incidents, the latest received first."""
-        found = await store.incidents(query.to_mongo(), after(query.cursor), query.limit + 1)
-        return _answer(_newest(found, query, "received_at", views.incident))
+        found = await store.incidents(query.to_mongo(), newest_after(query.cursor), query.limit + 1)
+        return json_response(_newest(found, query, "received_at", views.incident))
 
     @router.get("/alerts", tags=["alerts"])
     async def alerts(query: Annotated[AlertsQuery, Query()]) -> Response:
         """Alerts as the notifier told them, the latest raised first."""
-        found = await store.alerts(query.to_mongo(), after(query.cursor), query.limit + 1)
-        return _answer(_newest(found, query, "raised_at", views.alert))
+        found = await store.alerts(query.to_mongo(), newest_after(query.cursor), query.limit + 1)
+        return json_response(_newest(found, query, "raised_at", alert_json))
 
 
 def _add_events(router: APIRouter, store: Store, access: AccessStore) -> None:
@@ -181,4 +166,4 @@ def _add_events(router: APIRouter, store: Store, access: AccessStore) -> None:
         seen = await store.event(f"{AGENCIES}{agency}/{event_id}")
         if seen is None:
             raise Problem(404, "not_found", "not_found_detail", what=f"{agency}/{event_id}")
-        return _answer(views.event(agency, event_id, seen.entry, seen.is_folded))
+        return json_response(views.event(agency, event_id, seen.entry, seen.is_folded))

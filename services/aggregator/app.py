@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from fastapi import FastAPI
 
 from services.aggregator import store as stores
-from services.aggregator.api import make_router
+from services.aggregator.api import routes
 from services.aggregator.changes import COLLECTIONS, changes_of
 from services.aggregator.store import Store
 from shared import asyncapi, mongo
@@ -99,7 +99,7 @@ def build(parts: Parts) -> FastAPI:
         parts.metrics,
         lambda: asyncapi_document(parts.settings.kafka),
     )
-    app.include_router(make_router(parts.calendar, Store(parts.database), parts.access))
+    app.include_router(routes(parts.calendar, Store(parts.database), parts.access))
     return app
 
 

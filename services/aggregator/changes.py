@@ -10,7 +10,7 @@ from services.aggregator import alerts, attendance, incidents, region_state
 from shared.election import quiet_period
 from shared.election.calendar import Calendar
 from shared.events.alert import AlertEvent
-from shared.events.envelope import Envelope
+from shared.events.envelope import SYSTEM, Envelope
 from shared.events.incident import IncidentEvent
 from shared.events.report import ReportEvent
 from shared.events.verdict import VerdictEvent
@@ -77,6 +77,6 @@ def _regions(region: str, apply: Apply) -> list[Target]:
 
 
 def _region_of(event: Envelope) -> str:
-    if event.subject == alerts.SYSTEM:
-        raise ValueError(f"a {type(event).__name__} needs a region, not `{alerts.SYSTEM}`")
+    if event.subject == SYSTEM:
+        raise ValueError(f"a {type(event).__name__} needs a region, not `{SYSTEM}`")
     return event.subject

@@ -14,6 +14,7 @@ from typing import Any
 from shared.election.calendar import WEEK, Calendar, Deadline, latest_weekday
 from shared.election.roster import level_of
 from shared.events.verdict import Verdict
+from shared.texts import in_both
 
 Document = dict[str, Any]
 Counts = dict[str, int]
@@ -67,6 +68,7 @@ def items(calendar: Calendar, owed: dict[str, Deadline], documents: Iterable[Doc
 def _item(calendar: Calendar, code: str, deadline: Deadline | None, attended: Document) -> Document:
     is_judged = "verdict" in attended
     pending = Verdict.PENDING.value if deadline else None
+    verdict = attended["verdict"] if is_judged else pending
     return {
         "region": code,
         "name": calendar.roster.name(code),
@@ -74,9 +76,11 @@ def _item(calendar: Calendar, code: str, deadline: Deadline | None, attended: Do
         "zone": calendar.zone(code).key,
         # The verdict's own deadline, once there is one: what it was judged by.
         "due_at": attended["due_at"] if is_judged else deadline and deadline.due_at,
-        "verdict": attended["verdict"] if is_judged else pending,
+        "verdict": verdict,
+        "verdict_text": in_both("verdicts", verdict),
         "revision": attended.get("revision"),
         "reason": attended.get("reason"),
+        "reason_text": in_both("verdicts", attended.get("reason")),
         "judged_at": attended.get("judged_at"),
         "report": attended.get("report"),
         "facts": {field: attended[field] for field in _FACTS} if "filings" in attended else None,

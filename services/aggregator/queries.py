@@ -1,38 +1,16 @@
-"""What the API's lists take: typed, nothing unknown, and turned into queries of equalities and ranges alone."""
+"""What the aggregator's own lists take (`shared/http/lists.py` has the rest), and cursors with the newest first."""
 
 from __future__ import annotations
 
-from datetime import date, datetime
-from typing import Annotated, Any
-
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from datetime import datetime
 
 from services.aggregator.incidents import Status
 from services.aggregator.store import After
 from shared.election.config import Level
-from shared.events.alert import AlertState
-from shared.http.pages import DEFAULT_LIMIT, MAX_LIMIT, below, decode_cursor, encode_cursor
+from shared.http.lists import Page, decode_cursor, given
 from shared.http.problems import FieldError, invalid
+from shared.mongo import Document, below
 from shared.strict import RegionCode, Slug
-
-Document = dict[str, Any]
-
-
-def strict_date(text: object) -> date:
-    """A date as `2024-11-18` and in no other form. Raises ValueError."""
-    if not isinstance(text, str) or len(text) != len("2024-11-18"):
-        raise ValueError("write a date, for example 2024-11-18")
-    return date.fromisoformat(text)
-
-
-class Page(BaseModel):
-    """`limit` items after `cursor`, which is `next` of the page before. A parameter we do not know is refused: a
-    misspelt filter must not look like an unfiltered list."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    limit: Annotated[int, Field(ge=1, le=MAX_LIMIT)] = DEFAULT_LIMIT
-    cursor: Annotated[str | None, Field(max_length=400)] = None
 
 
 class RegionsQuery(Page):
@@ -51,7 +29,7 @@ class IncidentsQuery(Page):
     violation: bool | None = None
 
     def to_mongo(self) -> Document:
-        return _given(
+        return given(
             region=below(self.region) if self.region else None,
             category=self.category,
             status=self.status.value if self.status else None,
@@ -60,33 +38,12 @@ class IncidentsQuery(Page):
         )
 
 
-class AlertsQuery(Page):
-    """`region` takes in everything below it."""
-
-    state: AlertState | None = None
-    rule: Slug | None = None
-    region: RegionCode | None = None
-    period: Annotated[date | None, BeforeValidator(lambda text: text if text is None else strict_date(text))] = None
-
-    def to_mongo(self) -> Document:
-        return _given(
-            state=self.state.value if self.state else None,
-            rule=self.rule,
-            region=below(self.region) if self.region else None,
-            period=self.period.isoformat() if self.period else None,
-        )
+def newest_key(instant: datetime, document_id: str) -> str:
+    """A document's key in a list with the newest first."""
+    return f"{instant.isoformat()} {document_id}"
 
 
-def _given(**fields: Any) -> Document:
-    return {field: value for field, value in fields.items() if value is not None}
-
-
-def cursor_of(instant: datetime, document_id: str) -> str:
-    """The cursor after a document of a list with the newest first."""
-    return encode_cursor(f"{instant.isoformat()} {document_id}")
-
-
-def after(cursor: str | None) -> After | None:
+def newest_after(cursor: str | None) -> After | None:
     """Where a list with the newest first goes on. Raises Problem 422 for a cursor that is not ours."""
     key = decode_cursor(cursor)
     if key is None:

@@ -14,8 +14,7 @@ from shared.election.config import Level
 from shared.election.roster import level_of
 from shared.exactly_once import journal
 from shared.exactly_once.cursors import is_past
-from shared.http.pages import below
-from shared.mongo import Collection, Database, Document, aggregate
+from shared.mongo import Collection, Database, Document, aggregate, below
 
 
 def _newest_by(instant: str, *fields: str) -> list[IndexModel]:

@@ -12,7 +12,6 @@ from shared.election.roster import Region
 Document = dict[str, Any]
 
 _NOT_SHOWN = ("_id", "rev", "cursors")
-_ALERT = ("rule", "region", "period", "state", "raised_at", "resolved_at", "resolution", "details", "history")
 _SEEN = ("type", "region", "period", "received_at", "topic", "partition", "offset")
 
 
@@ -30,10 +29,6 @@ def region(calendar: Calendar, about: Region, document: Mapping[str, Any] | None
 
 def incident(document: Document) -> Document:
     return {field: value for field, value in document.items() if field not in _NOT_SHOWN}
-
-
-def alert(document: Document) -> Document:
-    return {"id": document["_id"], **{field: document[field] for field in _ALERT}}
 
 
 def event(agency: str, event_id: str, entry: Document, is_folded: bool) -> Document:

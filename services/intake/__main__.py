@@ -1,7 +1,7 @@
-"""`python -m services.intake`: one intake process."""
+"""Starts intake: `python -m services.intake`."""
 
-from services.intake.app import create_app
+from services.intake.app import SERVICE, create_app
 from shared.http.serve import serve
 
 if __name__ == "__main__":
-    serve("intake", create_app)
+    serve(SERVICE, create_app)

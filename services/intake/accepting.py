@@ -10,7 +10,8 @@ from typing import Protocol
 
 from pydantic import BaseModel, Field
 
-from services.intake.fingerprints import Fingerprint, Fingerprints, fingerprint_of
+from services.intake.fingerprints import Fingerprint, fingerprint_of
+from services.intake.store import Fingerprints
 from shared.election.roster import regency_of
 from shared.events.codec import CONTENT_TYPE, encode
 from shared.events.envelope import Envelope
@@ -53,15 +54,16 @@ class Acceptor:
         self._metrics = metrics
         self._most_in_flight = most_in_flight
         self._in_flight = 0
+        self._flying: dict[str, tuple[str, int]] = {}  # identity -> hash of what is under way, how many calls carry it
 
-    async def accept(self, event: Envelope, event_type: str, topic: Topic, is_dry_run: bool) -> Accepted:
+    async def accept(self, event: Envelope, topic: Topic, is_dry_run: bool) -> Accepted:
         """Publish an event, a known one as well: its first record is in the log, so that consumers skip this one.
 
         A dry run publishes and remembers nothing. Raises Problem 409 (other content under this id) and 503.
         """
-        with self._place():
+        fingerprint = fingerprint_of(event)
+        with self._place(), self._alone(event, fingerprint):
             first = await self._fingerprints.find(event.identity)
-            fingerprint = fingerprint_of(event, event_type)
             if first is not None and first.hash != fingerprint.hash:
                 raise Problem(409, "conflict", "conflict_detail", id=event.id)
             if not is_dry_run:
@@ -79,6 +81,20 @@ class Acceptor:
             yield
         finally:
             self._in_flight -= 1
+
+    @contextmanager
+    def _alone(self, event: Envelope, fingerprint: Fingerprint) -> Iterator[None]:
+        """Until the first is remembered, no other content passes under its id: several copies of it may."""
+        digest, calls = self._flying.get(event.identity, (fingerprint.hash, 0))
+        if digest != fingerprint.hash:
+            raise Problem(409, "conflict", "conflict_detail", id=event.id)
+        self._flying[event.identity] = (digest, calls + 1)
+        try:
+            yield
+        finally:
+            digest, calls = self._flying.pop(event.identity)
+            if calls > 1:
+                self._flying[event.identity] = (digest, calls - 1)
 
     async def _publish(self, event: Envelope, topic: Topic) -> None:
         key = regency_of(event.subject).encode()

@@ -85,7 +85,7 @@ class Door:
         agency = _agency_that_may_send(grant, submission.kind, body.region)
         event_id = body.id or receipt.header_id or str(ULID.from_datetime(receipt.received_at))
         event = body.to_event(agency, event_id, receipt)
-        return await self.acceptor.accept(event, body.event_type, submission.topic, is_dry_run)
+        return await self.acceptor.accept(event, submission.topic, is_dry_run)
 
 
 def _header_id(request: Request) -> str | None:

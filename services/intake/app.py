@@ -8,13 +8,13 @@ from contextlib import asynccontextmanager
 
 from fastapi import FastAPI
 
-from services.intake import fingerprints
+from services.intake import store
 from services.intake.accepting import Acceptor
 from services.intake.api import Door, routes
-from services.intake.fingerprints import Fingerprints
 from services.intake.skew import ClockSkew
+from services.intake.store import Fingerprints
 from shared import asyncapi, mongo
-from shared.access import store
+from shared.access import store as access_store
 from shared.access.store import AccessStore
 from shared.clock import make_clock
 from shared.election.loaded import load_calendar
@@ -26,6 +26,7 @@ from shared.metrics import Metrics
 from shared.settings import Settings
 from shared.topics import INCIDENTS, REPORTS
 
+SERVICE = "intake"
 # Intake asks MongoDB for single small documents only; whoever waits longer for those waits in vain.
 MONGO_TIMEOUT_MS = 2_000
 
@@ -36,7 +37,7 @@ def build(door: Door, checks: Mapping[str, Check], lifespan: Lifespan, kafka: st
     @functools.cache
     def documents() -> bytes:
         published = {REPORTS: ReportEvent, INCIDENTS: IncidentEvent}
-        return asyncapi.document("intake", publishes=published, consumes={}, address=kafka)
+        return asyncapi.document(SERVICE, publishes=published, consumes={}, address=kafka)
 
     app = make_app("Desk Pilkada intake", lifespan, checks, door.metrics, documents)
     app.include_router(routes(door))
@@ -49,9 +50,9 @@ def create_app(settings: Settings) -> FastAPI:
     clock = make_clock(settings.clock, settings.data_dir)
     client = mongo.connect(settings.mongo, settings.mongo_driver, min(settings.mongo_timeout_ms, MONGO_TIMEOUT_MS))
     producer = Producer(settings.kafka, settings.publish_deadline_s, "desk.intake")
-    metrics = Metrics("intake")
-    keys = mongo.database(client, mongo.ACCESS_DB)[store.COLLECTION]
-    known = Fingerprints(mongo.database(client, mongo.INTAKE_DB)[fingerprints.COLLECTION])
+    metrics = Metrics(SERVICE)
+    keys = mongo.database(client, mongo.ACCESS_DB)[access_store.COLLECTION]
+    known = Fingerprints(mongo.database(client, mongo.INTAKE_DB)[store.COLLECTION])
     door = Door(
         access=AccessStore(keys, settings.access_cache_s),
         calendar=calendar,
@@ -62,9 +63,6 @@ def create_app(settings: Settings) -> FastAPI:
     )
     skew = ClockSkew(functools.partial(mongo.server_time, client))
 
-    async def kafka_answers() -> str | None:
-        return None if producer.is_ready else "Kafka has not answered yet"
-
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
         await producer.start()
@@ -72,4 +70,4 @@ def create_app(settings: Settings) -> FastAPI:
         await producer.stop()
         await mongo.close(client)
 
-    return build(door, {"kafka": kafka_answers, "clock": skew.check}, lifespan, settings.kafka)
+    return build(door, {"kafka": producer.problem, "clock": skew.check}, lifespan, settings.kafka)

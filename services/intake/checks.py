@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import difflib
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime
 
 from pydantic import ValidationInfo
 from pydantic_core import PydanticCustomError
@@ -16,8 +16,6 @@ from pydantic_core import PydanticCustomError
 from shared.election.calendar import WEEK, Calendar, latest_weekday
 from shared.election.roster import level_of
 from shared.field_errors import Word
-
-FARTHEST_AHEAD = timedelta(hours=24)
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +30,13 @@ class Receipt:
 def _receipt(info: ValidationInfo) -> Receipt:
     assert isinstance(info.context, Receipt)
     return info.context
+
+
+def addressable(sent_id: str) -> str:
+    """Of dots alone, an id cannot be asked for: clients fold `/v1/events/desk/..` away (RFC 3986, 5.2.4)."""
+    if not sent_id.strip("."):
+        raise PydanticCustomError("id_dots", "consists of dots")
+    return sent_id
 
 
 def agrees_with_header(sent_id: str, info: ValidationInfo) -> str:
@@ -73,12 +78,6 @@ def possible_period(period: date, info: ValidationInfo) -> date:
     return period
 
 
-def not_far_ahead(submitted_at: datetime, info: ValidationInfo) -> datetime:
-    if submitted_at > _receipt(info).received_at + FARTHEST_AHEAD:
-        raise PydanticCustomError("submitted_future", "lies more than 24 hours in the future")
-    return submitted_at
-
-
 def happened_already(occurred_at: datetime, info: ValidationInfo) -> datetime:
     receipt = _receipt(info)
     if occurred_at > receipt.received_at + receipt.calendar.election.clock_tolerance:
@@ -94,13 +93,3 @@ def another_report(replaces: str, info: ValidationInfo) -> str:
 
 def to_utc(instant: datetime) -> datetime:
     return instant.astimezone(UTC)
-
-
-def trusted(submitted_at: datetime | None, receipt: Receipt) -> datetime | None:
-    """A device's time if something may be derived from it, else None."""
-    if submitted_at is None:
-        return None
-    election = receipt.calendar.election
-    first_day = min(rule.from_ for rule in election.reports)
-    is_ahead = submitted_at > receipt.received_at + election.clock_tolerance
-    return None if is_ahead or submitted_at.date() < first_day - WEEK else submitted_at

@@ -1,28 +1,11 @@
-"""What was accepted under which id, in the database `desk_intake`: tells a retry from a conflict at the door.
-
-A help, not a promise: it is skipped while MongoDB is away, and two different contents that arrive in the same moment
-both pass. What slips through is counted once and shown as a conflict downstream.
-"""
+"""What was accepted under which id, pure: tells a retry from a conflict at the door."""
 
 from __future__ import annotations
 
-import asyncio
-import time
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 
-from pymongo.errors import BulkWriteError
-
-from services.intake.coalescer import Coalescer
 from shared.events.envelope import Envelope
-from shared.events.report import ReportEvent
-from shared.logs import get_logger
-from shared.mongo import DUPLICATE_KEY, Collection, DatabaseError, Document
-
-log = get_logger(__name__)
-
-COLLECTION = "fingerprints"
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,87 +20,12 @@ class Fingerprint:
     received_at: datetime
 
 
-def fingerprint_of(event: Envelope, event_type: str) -> Fingerprint:
+def fingerprint_of(event: Envelope) -> Fingerprint:
     return Fingerprint(
         identity=event.identity,
         hash=event.contenthash,
-        type=event_type,
+        type=event.type,
         region=event.subject,
-        period=event.data.period if isinstance(event, ReportEvent) else None,
+        period=event.period,
         received_at=event.receivedat,
     )
-
-
-def _to_document(one: Fingerprint) -> Document:
-    return {
-        "_id": one.identity,
-        "hash": one.hash,
-        "type": one.type,
-        "region": one.region,
-        "period": one.period.isoformat() if one.period else None,  # BSON has no date without a time
-        "received_at": one.received_at,
-    }
-
-
-def _to_fingerprint(document: Document) -> Fingerprint:
-    period = document["period"]
-    return Fingerprint(
-        identity=document["_id"],
-        hash=document["hash"],
-        type=document["type"],
-        region=document["region"],
-        period=date.fromisoformat(period) if period else None,
-        received_at=document["received_at"],
-    )
-
-
-class Fingerprints:
-    """Raises nothing for a database that is away: each call waits at most `timeout_s`, and after a failure none is
-    made for `rest_s`, so that a dead database costs one wait in a while and not one a request."""
-
-    def __init__(self, collection: Collection, timeout_s: float = 1.0, rest_s: float = 5.0) -> None:
-        self._collection = collection
-        self._timeout_s = timeout_s
-        self._rest_s = rest_s
-        self._resting_until = 0.0
-        self._lookups: Coalescer[str, Fingerprint | None] = Coalescer(self._find)
-        self._inserts: Coalescer[Fingerprint, None] = Coalescer(self._insert)
-
-    async def find(self, identity: str) -> Fingerprint | None:
-        """The fingerprint of what was accepted under an identity; None if there is none or nobody can tell."""
-        return await self._lookups.ask(identity)
-
-    async def remember(self, fingerprint: Fingerprint) -> None:
-        """Keep it, unless the identity has one already: the first one stays."""
-        await self._inserts.ask(fingerprint)
-
-    async def _find(self, identities: Sequence[str]) -> Sequence[Fingerprint | None]:
-        found: dict[str, Fingerprint] = {}
-        if not self._is_resting():
-            query = {"_id": {"$in": list(dict.fromkeys(identities))}}
-            try:
-                async with asyncio.timeout(self._timeout_s):
-                    found = {d["_id"]: _to_fingerprint(d) async for d in self._collection.find(query)}
-            except (DatabaseError, TimeoutError) as error:
-                self._rest(error)
-        return [found.get(identity) for identity in identities]
-
-    async def _insert(self, fingerprints: Sequence[Fingerprint]) -> Sequence[None]:
-        if not self._is_resting():
-            documents = [_to_document(one) for one in fingerprints]
-            try:
-                async with asyncio.timeout(self._timeout_s):
-                    await self._collection.insert_many(documents, ordered=False)
-            except BulkWriteError as error:
-                if any(e["code"] != DUPLICATE_KEY for e in error.details["writeErrors"]):
-                    self._rest(error)
-            except (DatabaseError, TimeoutError) as error:
-                self._rest(error)
-        return [None] * len(fingerprints)
-
-    def _is_resting(self) -> bool:
-        return time.monotonic() < self._resting_until
-
-    def _rest(self, error: Exception) -> None:
-        self._resting_until = time.monotonic() + self._rest_s
-        log.warning("fingerprints_skipped", error=f"{type(error).__name__}: {error}", for_s=self._rest_s)

@@ -23,7 +23,7 @@ class ClockSkew:
         self._last: timedelta = timedelta(0)
 
     async def check(self) -> str | None:
-        """None while the clock is right within 2 s as far as anybody knows, else what is wrong."""
+        """None while the clock is right within ALLOWED_CLOCK_SKEW as far as anybody knows, else what is wrong."""
         try:
             async with asyncio.timeout(1.0):
                 self._last = await self._measure()

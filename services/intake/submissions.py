@@ -2,11 +2,9 @@
 
 How the design is read here:
 - A body is checked in one pass, so that every wrong field is named, not the first one only.
-- A device's time (`submitted_at`) is *trusted* unless it lies more than the election's clock tolerance ahead of
-  receipt, or before the election's first report (a device whose battery died shows 2000 or 2010). From an untrusted
-  one nothing is derived, but the report is taken: its content is right, only the clock is wrong. More than 24 hours
-  ahead it is a typing error and refused.
-- The event's `time` is the trusted `submitted_at` or `occurred_at`, else the receipt. `data.submitted_at` is always
+- A device's time (`submitted_at`) is never a reason to refuse a report: from one that is not believed
+  (`shared/election/device_time.py`) nothing is derived. When an incident happened is its content, and is checked.
+- The event's `time` is the believed `submitted_at` or `occurred_at`, else the receipt. `data.submitted_at` is always
   what the sender said.
 - The content's hash covers what the sender said and the type of the event, not the id and nothing derived: a retry
   after a Monday's midnight, which would fall into another period, has the same hash.
@@ -22,23 +20,24 @@ from pydantic import AfterValidator, Field, ValidationError
 
 from services.intake.checks import (
     Receipt,
+    addressable,
     agrees_with_header,
     another_report,
     happened_already,
     known_category,
     known_region,
-    not_far_ahead,
     possible_period,
     to_utc,
-    trusted,
 )
+from shared.election.device_time import written_at
 from shared.election.roster import level_of
 from shared.events.codec import content_hash
 from shared.events.envelope import AGENCIES, Envelope, Frozen
 from shared.events.incident import Evidence, IncidentData, IncidentEvent, Severity
 from shared.events.report import Condition, ReportData, ReportEvent, Sections
 from shared.field_errors import FieldError, field_errors
-from shared.strict import SLUG, BadJson, Day, Instant, LongText, RegionCode, ShortText, Slug, parse_json
+from shared.strict import LONGEST_SLUG, SLUG, Day, DeviceInstant, Instant, LongText, RegionCode, ShortText, Slug
+from shared.strict_json import BadJson, parse_json
 
 _MOST_ERRORS = 100  # a body of nothing but unknown fields shall not be answered with megabytes
 
@@ -54,16 +53,16 @@ class WrongFields(ValueError):
 class Body(Frozen):
     """What all bodies share. An optional field may be left out or null. Read one with `read`."""
 
-    event_type: ClassVar[str]
+    event: ClassVar[type[Envelope]]
 
-    id: Annotated[Slug, AfterValidator(agrees_with_header)] | None = Field(
+    id: Annotated[Slug, AfterValidator(addressable), AfterValidator(agrees_with_header)] | None = Field(
         None, description="yours, unique within your agency; take the same one for every retry"
     )
     region: Annotated[RegionCode, AfterValidator(known_region)]
 
     def said(self) -> dict[str, Any]:
         """The content as the sender said it: what decides whether two submissions under one id are the same."""
-        return {**self.model_dump(exclude={"id"}, exclude_none=True), "type": self.event_type}
+        return {**self.model_dump(exclude={"id"}, exclude_none=True), "type": self.event.type_name()}
 
     def to_event(self, agency: str, event_id: str, receipt: Receipt) -> Envelope:
         """The event to publish. Raises nothing: whatever `read` let through is an event."""
@@ -73,15 +72,17 @@ class Body(Frozen):
 class ReportBody(Body):
     """A weekly report. "Everything is normal" is a report too."""
 
-    event_type = "desk.report.v1"
+    event = ReportEvent
 
     condition: Condition
     summary: LongText
     period: Annotated[Day, AfterValidator(possible_period)] | None = Field(
         None, description="the Monday it is for; without it the latest Monday up to `submitted_at` or receipt"
     )
-    submitted_at: Annotated[Instant, AfterValidator(to_utc), AfterValidator(not_far_ahead)] | None = Field(
-        None, description="when it was written, by the device's clock; lets a report that was synced late be on time"
+    submitted_at: Annotated[DeviceInstant, AfterValidator(to_utc)] | None = Field(
+        None,
+        description="when it was written, by the device's clock; lets a report that was synced late be on time. "
+        "A clock that is plainly wrong is not believed, and no reason to refuse the report",
     )
     replaces: Annotated[Slug, AfterValidator(another_report)] | None = Field(
         None, description="the id of your earlier report that this one corrects"
@@ -90,13 +91,14 @@ class ReportBody(Body):
     source_office: ShortText | None = Field(None, description="the lower office that told it, by telephone say")
 
     def to_event(self, agency: str, event_id: str, receipt: Receipt) -> ReportEvent:
-        written_at = trusted(self.submitted_at, receipt) or receipt.received_at
-        period = self.period or receipt.calendar.period_of(self.region, level_of(self.region), written_at)
+        calendar = receipt.calendar
+        written = written_at(self.submitted_at, receipt.received_at, calendar.election)
+        period = self.period or calendar.period_of(self.region, level_of(self.region), written)
         return ReportEvent(
             id=event_id,
             source=f"{AGENCIES}{agency}",
             subject=self.region,
-            time=written_at,
+            time=written,
             receivedat=receipt.received_at,
             contenthash=content_hash(self.said()),
             data=ReportData(
@@ -114,7 +116,7 @@ class ReportBody(Body):
 class IncidentBody(Body):
     """Something that happened: a violation, or anything else of the election file's categories."""
 
-    event_type = "desk.incident.v1"
+    event = IncidentEvent
 
     category: Annotated[Slug, AfterValidator(known_category)]
     occurred_at: Annotated[Instant, AfterValidator(to_utc), AfterValidator(happened_already)]
@@ -155,7 +157,9 @@ def read(body_type: type[B], raw: bytes, receipt: Receipt) -> B:
     """The body in some bytes. Raises WrongFields with every wrong field."""
     errors: list[FieldError] = []
     if receipt.header_id is not None and not re.fullmatch(SLUG, receipt.header_id):
-        errors.append(FieldError("Idempotency-Key", "slug"))
+        errors.append(FieldError("Idempotency-Key", "slug", most=LONGEST_SLUG))
+    elif receipt.header_id is not None and not receipt.header_id.strip("."):
+        errors.append(FieldError("Idempotency-Key", "id_dots"))
     try:
         parse_json(raw)
         body = body_type.model_validate_json(raw, context=receipt)

@@ -1,6 +1,7 @@
-"""`python -m services.notifier`: one replica of the notifier."""
+"""Starts the notifier: `python -m services.notifier`."""
 
 from services.notifier.app import SERVICE, create_app
 from shared.http.serve import serve
 
-serve(SERVICE, create_app)
+if __name__ == "__main__":
+    serve(SERVICE, create_app)

@@ -16,7 +16,6 @@ from shared.events.envelope import NOTIFIER, Dated
 
 Document = dict[str, Any]
 COLLECTION = "alerts"
-SYSTEM = "system"
 
 RAISED = "raised"
 RESOLVED = "resolved"
@@ -83,14 +82,6 @@ def _changed(
         "to_notice": [*alert["to_notice"], *notices],
         "unpublished": revision,
     }
-
-
-_SHOWN = ("rule", "region", "period", "state", "raised_at", "resolved_at", "resolution", "details", "history")
-
-
-def to_json(alert: Document) -> Document:
-    """The alert as the API and the webhooks show it."""
-    return {"id": alert["_id"], **{field: alert[field] for field in _SHOWN}}
 
 
 def to_event(alert: Document) -> AlertEvent:

@@ -15,6 +15,7 @@ from fastapi import FastAPI
 
 from services.notifier import api, changes
 from services.notifier.delivering import Sender, make_channel
+from services.notifier.delivery_store import DeliveryStore
 from services.notifier.judging import Judge
 from services.notifier.outbox import Outbox
 from services.notifier.planning import Planning
@@ -40,6 +41,8 @@ from shared.topics import ALERTS, INCIDENTS, NOTIFIER_GROUP, REPORTS
 
 SERVICE = "notifier"
 _FOLLOW_S = 0.25
+_PING_S = 3.0
+_STOP_S = 18.0  # a batch in hand may end first
 
 
 @dataclass(frozen=True)
@@ -69,47 +72,37 @@ class Notifier:
     def __init__(self, parts: Parts) -> None:
         self.parts = parts
         database = mongo.database(parts.client, mongo.NOTIFIER_DB)
-        self.store = Store(database)
-        owner = f"{socket.gethostname()}:{os.getpid()}"
-        self.senders = [
-            Sender(
-                receiver,
-                make_channel(receiver, parts.settings),
-                self.store,
-                owner,
-                parts.settings.delivery_lease_s,
-                parts.metrics,
-            )
-            for receiver in parts.receivers.receivers
-        ]
-        loop = partial(Loop, metrics=parts.metrics)
-        self.sending = [loop(f"send:{s.receiver.name}", s.step) for s in self.senders]
-        planning = Planning(self.store, parts.calendar, parts.receivers, self._now, self._wake_senders)
-        self.planning = loop("plan", planning.step, idle_s=_FOLLOW_S)
-        self.settling = loop("settle", Settling(self.store).step, idle_s=_FOLLOW_S)
-        self.consuming: Consuming = build_consuming(
-            parts.settings,
-            parts.metrics,
-            database,
-            group=NOTIFIER_GROUP,
-            topics=(REPORTS, INCIDENTS),
-            collections=changes.COLLECTIONS,
-            changes=changes.changes_of(parts.calendar),
-            after_commit=self._wake,
-        )
-        election = parts.calendar.election.election
-        outbox = Outbox(self.store, self.consuming.producer, election, parts.metrics)
-        self.publishing = loop("publish", outbox.step, idle_s=_FOLLOW_S)
+        self.store, self.deliveries = Store(database), DeliveryStore(database)
+        self.consuming = _consuming(parts, database, after_commit=self._wake)
         self.judge = Judge(
             self.store,
             parts.calendar,
-            self.consuming.reader,
+            self.consuming.progress,
             parts.clock,
             partial(mongo.server_time, parts.client),
             parts.settings.undetermined_after_s,
         )
-        self.judging = loop("judge", self.judge.step)
-        self.loops = [self.settling, self.planning, self.publishing, self.judging, *self.sending]
+        self.senders = _senders(parts, self.deliveries)
+        self.sending = [self._loop(f"send:{s.receiver.name}", s.step) for s in self.senders]
+        self.following = self._following()
+        self.loops = [*self.following, *self.sending]
+
+    def _loop(self, name: str, step: Callable[[], Awaitable[bool]], idle_s: float = 1.0) -> Loop:
+        return Loop(name, step, self.parts.metrics, idle_s)
+
+    def _following(self) -> list[Loop]:
+        """The loops that follow from what was read."""
+        parts, store = self.parts, self.store
+        planning = Planning(
+            store, self.deliveries, parts.calendar, parts.receivers, self._now, wake_senders=self._wake_senders
+        )
+        outbox = Outbox(store, self.consuming.producer, parts.calendar.election.election, parts.metrics)
+        return [
+            self._loop("settle", Settling(store).step, _FOLLOW_S),
+            self._loop("plan", planning.step, _FOLLOW_S),
+            self._loop("publish", outbox.step, _FOLLOW_S),
+            self._loop("judge", self.judge.step),
+        ]
 
     async def run(self) -> None:
         """Prepare the database, then turn; supervised, so a database that is away at start is no crash."""
@@ -120,26 +113,45 @@ class Notifier:
                 group.create_task(loop.run(), name=loop.name)
 
     async def close(self) -> None:
+        """Everything that was given or made, the client too."""
         for sender in self.senders:
             await sender.close()
         await self.consuming.reader.stop()
         await self.consuming.producer.stop()
+        await mongo.close(self.parts.client)
 
     async def _now(self) -> datetime:
         return self.parts.clock.at(await mongo.server_time(self.parts.client))
 
     def _wake(self) -> None:
-        for loop in (self.settling, self.planning, self.publishing, self.judging):
+        for loop in self.following:
             loop.wake()
 
     def _wake_senders(self) -> None:
         for loop in self.sending:
             loop.wake()
 
+    @contextlib.asynccontextmanager
+    async def lifespan(self, _app: FastAPI) -> AsyncIterator[None]:
+        """Turns in the background, so health answers at once."""
+        metrics = self.parts.metrics
+        await self.consuming.producer.start()
+        tasks = [
+            asyncio.create_task(supervise("consumer", self.consuming.consumer.run, metrics)),
+            asyncio.create_task(supervise("loops", self.run, metrics)),
+        ]
+        try:
+            yield
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.wait(tasks, timeout=_STOP_S)
+            await self.close()
+
     # what `/readyz` asks
     async def check_mongo(self) -> str | None:
         try:
-            await asyncio.wait_for(mongo.server_time(self.parts.client), 3)
+            await asyncio.wait_for(mongo.server_time(self.parts.client), _PING_S)
         except (mongo.DatabaseError, TimeoutError) as error:
             return f"MongoDB does not answer ({type(error).__name__})"
         return None
@@ -152,43 +164,45 @@ class Notifier:
         return f"loops do not turn: {', '.join(stuck)}" if stuck else None
 
 
+def _consuming(parts: Parts, database: mongo.Database, after_commit: Callable[[], None]) -> Consuming:
+    return build_consuming(
+        parts.settings,
+        parts.metrics,
+        database,
+        group=NOTIFIER_GROUP,
+        topics=(REPORTS, INCIDENTS),
+        collections=changes.COLLECTIONS,
+        changes=changes.changes_of(parts.calendar),
+        after_commit=after_commit,
+    )
+
+
+def _senders(parts: Parts, deliveries: DeliveryStore) -> list[Sender]:
+    settings, owner = parts.settings, f"{socket.gethostname()}:{os.getpid()}"
+    return [
+        Sender(receiver, make_channel(receiver, settings), deliveries, owner, settings.delivery_lease_s, parts.metrics)
+        for receiver in parts.receivers.receivers
+    ]
+
+
 def build(parts: Parts) -> FastAPI:
     """The notifier's app over ready-made parts."""
     notifier = Notifier(parts)
-    access = AccessStore(
-        mongo.database(parts.client, mongo.ACCESS_DB)[access_store.COLLECTION], parts.settings.access_cache_s
+    keys = mongo.database(parts.client, mongo.ACCESS_DB)[access_store.COLLECTION]
+    access = AccessStore(keys, parts.settings.access_cache_s)
+    app = make_app(
+        "Desk Pilkada: notifier",
+        notifier.lifespan,
+        {"mongo": notifier.check_mongo, "consumer": notifier.check_consumer, "loops": notifier.check_loops},
+        parts.metrics,
+        lambda: asyncapi_document(parts.settings.kafka),
     )
-    checks: dict[str, Callable[[], Awaitable[str | None]]] = {
-        "mongo": notifier.check_mongo,
-        "consumer": notifier.check_consumer,
-        "loops": notifier.check_loops,
-    }
-
-    @contextlib.asynccontextmanager
-    async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
-        await notifier.consuming.producer.start()
-        tasks = [
-            asyncio.create_task(supervise("consumer", notifier.consuming.consumer.run, parts.metrics)),
-            asyncio.create_task(supervise("loops", notifier.run, parts.metrics)),
-        ]
-        try:
-            yield
-        finally:
-            for task in tasks:
-                task.cancel()
-            await asyncio.wait(tasks, timeout=18)
-            await notifier.close()
-            await mongo.close(parts.client)
-
-    app = make_app("Desk Pilkada: notifier", lifespan, checks, parts.metrics, lambda: _asyncapi(parts.settings))
-    app.include_router(api.routes(notifier.store, access, parts.calendar))
+    app.include_router(api.routes(parts.calendar, notifier.store, notifier.deliveries, access))
     return app
 
 
-def _asyncapi(settings: Settings) -> bytes:
+def asyncapi_document(address: str) -> bytes:
+    consumes = {REPORTS: ReportEvent, INCIDENTS: IncidentEvent}
     return asyncapi.document(
-        SERVICE,
-        publishes={ALERTS: AlertEvent | VerdictEvent},
-        consumes={REPORTS: ReportEvent, INCIDENTS: IncidentEvent},
-        address=settings.kafka,
+        SERVICE, publishes={ALERTS: AlertEvent | VerdictEvent}, consumes=consumes, address=address
     )

@@ -36,10 +36,10 @@ def _report(calendar: Calendar, sighting: Sighting, report: ReportEvent) -> list
     deadline = calendar.owed(region, report.data.period) if region else None
     if deadline is None:
         return []  # a report nobody owed is welcome, and no obligation
-    judged = filing.judge(report, deadline, calendar.election)
+    finding = filing.finding_of(report, deadline, calendar.election)
 
     def apply(obligation: Document) -> Document:
-        return obligations.filed(obligation, report, deadline, judged)
+        return obligations.filed(obligation, report, deadline, finding)
 
     document_id = obligations.obligation_id(report.data.period, report.subject)
     return [Change(obligations.COLLECTION, document_id, sighting.position, apply)]

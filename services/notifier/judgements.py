@@ -20,7 +20,7 @@ Document = dict[str, Any]
 COLLECTION = "judgements"
 
 OPEN = "open"
-JUDGED = "judged"
+CLOSED = "closed"
 
 Ends = Mapping[int, tuple[int, int]]  # partition -> (beginning, end)
 

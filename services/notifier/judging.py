@@ -11,14 +11,22 @@ from typing import Protocol
 
 from aiokafka.errors import KafkaError
 
-from services.notifier import judgements, obligations
+from services.notifier import alerts, judgements, obligations
 from services.notifier.judgements import unread
 from services.notifier.rules import cannot_evaluate
+from services.notifier.rules.cannot_evaluate import (
+    KAFKA_AWAY,
+    NO_PARTITIONS,
+    OTHER_LOG,
+    PARTITIONS_UNREAD,
+    Unproven,
+)
 from services.notifier.store import Store
 from shared.clock import Clock
 from shared.election.calendar import Calendar, Deadline
 from shared.election.roster import Region, province_of
 from shared.events.verdict import Verdict
+from shared.exactly_once.guard import OtherLog
 from shared.logs import get_logger
 from shared.mongo import Document
 from shared.topics import REPORTS
@@ -66,48 +74,45 @@ class Judge:
         had_work = False
         for due in await self._store.due_judgements(now):
             judgement = await self._store.first_seen(due["_id"])
-            problem = await self._unproven(judgement)
-            if problem is None:
+            unproven = await self._unproven(judgement)
+            if unproven is None:
                 await self._judge(judgement, now)
                 had_work = True
             elif real_now - judgement["first_seen_at"] > self._patience:
-                await self._call_undetermined(judgement, now, problem)
+                await self._call_undetermined(judgement, now, unproven)
         for ended in await self._store.ended_waits():
             await self._end_wait(ended, now)
         return had_work
 
-    async def _unproven(self, judgement: Document) -> str | None:
+    async def _unproven(self, judgement: Document) -> Unproven | None:
         """None once everything accepted before the moment of judgement is provably read; else what is not."""
         try:
             if judgement["ends"] is None:
                 judgement = await self._store.keep_ends(judgement["_id"], await self._offsets.ends(REPORTS.name))
             ends = {int(p): (begin, end) for p, (begin, end) in judgement["ends"].items()}
             if not ends:
-                return "the topic of reports has no partitions"
-            missing = unread(ends, await self._offsets.committed(REPORTS.name, list(ends)))
+                return Unproven(NO_PARTITIONS, {"topic": REPORTS.name})
+            behind = unread(ends, await self._offsets.committed(REPORTS.name, list(ends)))
+        except OtherLog:
+            return Unproven(OTHER_LOG, {"topic": REPORTS.name})
         except (KafkaError, TimeoutError, OSError) as error:
-            return f"Kafka does not answer ({type(error).__name__})"
-        return f"partitions {missing} of {REPORTS.name} are not read to their end" if missing else None
+            return Unproven(KAFKA_AWAY, {"error": type(error).__name__})
+        return Unproven(PARTITIONS_UNREAD, {"topic": REPORTS.name, "partitions": behind}) if behind else None
 
     async def _judge(self, judgement: Document, now: datetime) -> None:
         owed = self._owed.get(judgement["_id"], [])
         missing: dict[str, list[str]] = defaultdict(list)
-        owing: dict[str, list[str]] = defaultdict(list)
         decided = await self._decided(judgement["period"])
         for region, deadline in owed:
-            owing[province_of(region.code)].append(region.code)
             if await self._is_missing(region, deadline, now, decided.get(region.code)):
                 missing[province_of(region.code)].append(region.code)
-        await self._store.close_judgement(judgement["_id"], missing, owing)
+        await self._store.close_judgement(judgement["_id"], missing)
         log.info("judged", judgement=judgement["_id"], owed=len(owed), missing=sum(map(len, missing.values())))
 
     async def _decided(self, period: str) -> dict[str, bool]:
         """By region that needs no write of its own any more: whether it was missing, be it that we died half-way."""
-        found = self._store.obligations.find(
-            {"period": period, "verdict": {"$nin": [Verdict.PENDING.value, Verdict.UNDETERMINED.value]}},
-            {"region": 1, "verdicts.verdict": 1},
-        )
-        return {d["region"]: obligations.has_been(d, Verdict.MISSING) async for d in found}
+        decided = await self._store.decided(period)
+        return {o["region"]: obligations.has_been(o, Verdict.MISSING) for o in decided}
 
     async def _is_missing(self, region: Region, deadline: Deadline, now: datetime, known: bool | None) -> bool:
         """Whether it was missing at the moment of judgement; a report that came after it may have been read since."""
@@ -115,11 +120,11 @@ class Judge:
             return known
         document_id = obligations.obligation_id(deadline.period, region.code)
         judged = await self._store.update(
-            self._store.obligations, document_id, lambda o: obligations.missed(o, region.code, deadline, now)
+            obligations.COLLECTION, document_id, lambda o: obligations.missed(o, region.code, deadline, now)
         )
         return obligations.has_been(judged, Verdict.MISSING)
 
-    async def _call_undetermined(self, judgement: Document, now: datetime, problem: str) -> None:
+    async def _call_undetermined(self, judgement: Document, now: datetime, unproven: Unproven) -> None:
         """Once: the verdict of everyone who has none, and one alert about ourselves."""
         if judgement["is_called_undetermined"]:
             return
@@ -129,16 +134,16 @@ class Judge:
         if owed:
             period = owed[0][1].period
             await self._store.update(
-                self._store.alerts,
+                alerts.COLLECTION,
                 cannot_evaluate.alert_id(period),
-                lambda alert: cannot_evaluate.raised(alert, period, now, problem),
+                lambda alert: cannot_evaluate.raised(alert, period, now, unproven),
             )
-        await self._store.set_fields(self._store.judgements, judgement["_id"], {"is_called_undetermined": True})
-        log.error("cannot_evaluate", judgement=judgement["_id"], problem=problem)
+        await self._store.keep_called_undetermined(judgement["_id"], True)
+        log.error("cannot_evaluate", judgement=judgement["_id"], reason=unproven.reason, **unproven.values)
 
     async def _undetermined(self, region: Region, deadline: Deadline, now: datetime) -> None:
         await self._store.update(
-            self._store.obligations,
+            obligations.COLLECTION,
             obligations.obligation_id(deadline.period, region.code),
             lambda obligation: obligations.undetermined(obligation, region.code, deadline, now),
         )
@@ -149,5 +154,5 @@ class Judge:
         if await self._store.open_judgements_of(judgement["period"]):
             return
         alert_id = cannot_evaluate.alert_id(date.fromisoformat(judgement["period"]))
-        await self._store.update(self._store.alerts, alert_id, lambda alert: cannot_evaluate.resolved(alert, now))
-        await self._store.set_fields(self._store.judgements, judgement["_id"], {"is_called_undetermined": False})
+        await self._store.update(alerts.COLLECTION, alert_id, lambda alert: cannot_evaluate.resolved(alert, now))
+        await self._store.keep_called_undetermined(judgement["_id"], False)

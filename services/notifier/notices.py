@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
 from services.notifier import alerts
-from services.notifier.rules import missing_report
+from services.notifier.rules import cannot_evaluate, missing_report
 from shared.election.calendar import Calendar
+from shared.events.alert import alert_json
+from shared.events.verdict import Verdict
 from shared.texts import Language, text
 
 Document = dict[str, Any]
@@ -47,22 +49,45 @@ def of_alert(alert: Document, change: Document, calendar: Calendar) -> Notice:
     return _notice(f"{alert['_id']}#{change['revision']}", key, values, [alert], change["change"], entry["at"])
 
 
+@dataclass(frozen=True, slots=True)
+class Tally:
+    """How a province stands in a period: how many owe, how many have reported, who is missing (codes). With several
+    zones the rest is still awaited."""
+
+    owed: int
+    reported: int
+    missing: tuple[str, ...]
+
+
+def tally(owing: Iterable[str], found_missing: Iterable[str], verdicts: Mapping[str, str]) -> Tally:
+    """The tally over the regions `owing`. `found_missing` are those of the judgement told of: a report that came since
+    does not change what was found. Others count by the verdict that holds."""
+    codes = sorted(owing)
+    missing = set(found_missing) | {c for c in codes if verdicts.get(c) == Verdict.MISSING}
+    reported = [c for c in codes if c not in missing and verdicts.get(c) in _REPORTED]
+    return Tally(len(codes), len(reported), tuple(c for c in codes if c in missing))
+
+
+_REPORTED = (Verdict.ON_TIME, Verdict.LATE)
+
+
 def of_judgement(
-    judgement: Document, province: str, owed: int, missing: Sequence[Document], calendar: Calendar
+    judgement: Document, province: str, standing: Tally, missing: Sequence[Document], calendar: Calendar
 ) -> Notice:
-    """The digest of one judgement for one province: how many of those who owed reported, who is missing, by name.
-    `owed` and `missing` (alerts) are what the receiver is told of: its own regions."""
-    names = ", ".join(calendar.roster.name(alert["region"]) for alert in missing)
+    """The digest of one judgement for one province: how many of those who owe have reported, who is missing, by name.
+    `standing` and `missing` (alerts) are what the receiver is told of: its own regions."""
     values = {
-        "owed": owed,
-        "reported": owed - len(missing),
-        "names": names,
+        "where": calendar.roster.name(province),
+        "owed": standing.owed,
+        "reported": standing.reported,
+        "names": ", ".join(map(calendar.roster.name, standing.missing)),
         "period": _local_day(judgement["period"]),
     }
     notice_id = f"{missing_report.NAME}:{judgement['period']}:{province}@{judgement['judge_at']:%Y-%m-%dT%H:%M:%SZ}"
     at = max(alert["raised_at"] for alert in missing)
     notice = _notice(notice_id, f"{missing_report.NAME}.raised", values, missing, alerts.RAISED, at, region=province)
-    notice.payload["data"]["counts"] = {"owed": owed, "reported": owed - len(missing), "missing": len(missing)}
+    counts = {"owed": standing.owed, "reported": standing.reported, "missing": len(standing.missing)}
+    notice.payload["data"]["counts"] = counts
     return notice
 
 
@@ -85,8 +110,8 @@ def _notice(
             "change": change,
             "period": first["period"],
             "region": region or first["region"],
-            "alerts": [alerts.to_json(alert) for alert in told],
-            "text": {lang: text("notices", text_key, lang, **_in_language(values, lang)) for lang in _LANGUAGES},
+            "alerts": [alert_json(alert) for alert in told],
+            "text": _in_both(text_key, values),
         },
     }
     ids = tuple(alert["_id"] for alert in told)
@@ -96,23 +121,33 @@ def _notice(
 _LANGUAGES: tuple[Language, ...] = ("id", "en")
 
 
+def _in_both(text_key: str, values: Document) -> dict[Language, str]:
+    return {lang: text("notices", text_key, lang, **_in_language(values, lang)) for lang in _LANGUAGES}
+
+
 def _in_language(values: Document, language: Language) -> Document:
-    return {k: getattr(v, language) if hasattr(v, "en") else v for k, v in values.items()}
+    return {name: value[language] if isinstance(value, Mapping) else value for name, value in values.items()}
 
 
 def _values(alert: Document, at: datetime, calendar: Calendar) -> Document:
     region, details = alert["region"], alert["details"]
     known = calendar.election.categories.get(details.get("category", ""))
     return {
-        "names": calendar.roster.name(region),
+        "names": calendar.roster.full_name(region),
         "period": _local_day(alert["period"]),
         "at": _local_time(details.get("reported_at", at), region, calendar),
-        "category": known.label if known else details.get("category", ""),
+        "category": known.label.model_dump() if known else details.get("category", ""),
         "occurred": _local_time(details["occurred_at"], region, calendar) if "occurred_at" in details else "",
         "agency": details.get("event", {}).get("agency", ""),
         "description": details.get("description", "")[:_LONGEST_DESCRIPTION],
-        "problem": details.get("problem", ""),
+        "because": _because(details) if "reason" in details else "",
     }
+
+
+def _because(details: Document) -> dict[Language, str]:
+    """Why reports cannot be judged yet, in words."""
+    values = {k: ", ".join(map(str, v)) if isinstance(v, list) else v for k, v in details["values"].items()}
+    return _in_both(f"{cannot_evaluate.NAME}.because.{details['reason']}", values)
 
 
 def _local_day(period: str | None) -> str:

@@ -12,8 +12,9 @@ from __future__ import annotations
 from datetime import date, datetime
 from typing import Any
 
-from services.notifier.filing import Judged
+from services.notifier.filing import Finding
 from shared.election.calendar import Deadline
+from shared.events.codec import content_hash
 from shared.events.envelope import NOTIFIER
 from shared.events.report import ReportEvent
 from shared.events.verdict import Verdict, VerdictData, VerdictEvent
@@ -41,7 +42,7 @@ def has_been(obligation: Document, verdict: Verdict) -> bool:
     return any(v["verdict"] == verdict for v in obligation.get("verdicts") or [])
 
 
-def filed(obligation: Document, report: ReportEvent, deadline: Deadline, judged: Judged) -> Document:
+def filed(obligation: Document, report: ReportEvent, deadline: Deadline, finding: Finding) -> Document:
     """The obligation after a report for it. The first report decides; a later one only if it improves late to
     on time. A report beats every verdict that was given without one.
 
@@ -49,8 +50,8 @@ def filed(obligation: Document, report: ReportEvent, deadline: Deadline, judged:
     judge's to say, so that the same log raises the same alerts however late it is read.
     """
     filing = {
-        "verdict": judged.verdict.value,
-        "reason": judged.reason,
+        "verdict": finding.verdict.value,
+        "reason": finding.reason,
         "received_at": report.receivedat,
         "report": report.identity,
     }
@@ -139,7 +140,7 @@ def _with_verdict(
     }
 
 
-def verdict_events(obligation: Document, election: str, content_hash: Any) -> list[VerdictEvent]:
+def verdict_events(obligation: Document, election: str) -> list[VerdictEvent]:
     """The obligation's verdicts as events, in order. Deterministic: a repeat is a duplicate to every reader."""
     events = []
     for entry in obligation["verdicts"]:

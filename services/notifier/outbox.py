@@ -6,13 +6,12 @@ Dies between ack and mark: published again under the same event id, which every 
 from __future__ import annotations
 
 import asyncio
-from typing import Any
 
 from services.notifier import alerts, obligations
 from services.notifier.store import Store
 from shared.election.roster import regency_of
 from shared.events.alert import AlertEvent
-from shared.events.codec import CONTENT_TYPE, content_hash, encode
+from shared.events.codec import CONTENT_TYPE, encode
 from shared.events.envelope import Envelope
 from shared.events.verdict import VerdictEvent
 from shared.exactly_once.dead_letters import Publisher
@@ -29,22 +28,22 @@ class Outbox:
     async def step(self) -> bool:
         """Publish what some documents have to tell; whether there was any. Raises PublishFailed: tried again."""
         store = self._store
-        obligations_waiting = await store.waiting(store.obligations, "unpublished")
-        alerts_waiting = await store.waiting(store.alerts, "unpublished")
+        obligations_waiting = await store.waiting(obligations.COLLECTION, "unpublished")
+        alerts_waiting = await store.waiting(alerts.COLLECTION, "unpublished")
         await asyncio.gather(
-            *(self._publish_all(store.obligations, o, self._new_verdicts(o)) for o in obligations_waiting),
-            *(self._publish_all(store.alerts, a, [alerts.to_event(a)]) for a in alerts_waiting),
+            *(self._publish_all(obligations.COLLECTION, o, self._new_verdicts(o)) for o in obligations_waiting),
+            *(self._publish_all(alerts.COLLECTION, a, [alerts.to_event(a)]) for a in alerts_waiting),
         )
         return bool(obligations_waiting or alerts_waiting)
 
     def _new_verdicts(self, obligation: Document) -> list[Envelope]:
-        events = obligations.verdict_events(obligation, self._election, content_hash)
+        events = obligations.verdict_events(obligation, self._election)
         return list(events[obligation.get("published", 0) :])
 
-    async def _publish_all(self, collection: Any, document: Document, events: list[Envelope]) -> None:
+    async def _publish_all(self, collection: str, document: Document, events: list[Envelope]) -> None:
         for event in events:  # one after the other: a region's verdicts keep their order
             await self._publish(event)
-        await self._store.set_fields(collection, document["_id"], {"published": document["unpublished"]})
+        await self._store.keep_published(collection, document)
         await self._store.take_off(collection, document, "unpublished")
 
     async def _publish(self, event: Envelope) -> None:

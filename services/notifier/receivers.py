@@ -9,15 +9,15 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, SecretStr, TypeAdapter, ValidationError, field_validator, model_validator
 
-from services.notifier.alerts import SYSTEM
 from services.notifier.notices import Notice
 from services.notifier.rules import RULES
 from shared.access.keys import EVERYWHERE
 from shared.election.config import Frozen
 from shared.election.durations import Duration
-from shared.election.files import BadFile, first_problem, read_yaml
 from shared.election.roster import is_within
+from shared.events.envelope import SYSTEM
 from shared.strict import RegionCode, Slug
+from shared.yaml_files import BadFile, first_problem, read_yaml
 
 _SHORTEST_SECRET = 24  # bytes; Standard Webhooks, "Signature scheme"
 EXAMPLES = {
@@ -33,7 +33,7 @@ class _Receiver(Frozen):
 
     name: Slug
     regions: tuple[RegionCode | Literal["*"], ...] = (EVERYWHERE,)
-    rules: tuple[str, ...] = tuple(RULES)
+    rules: tuple[str, ...] = RULES
 
     @model_validator(mode="after")
     def _known_rules(self) -> _Receiver:

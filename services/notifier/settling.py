@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import date
 
+from services.notifier import alerts, obligations
 from services.notifier.rules import missing_report
 from services.notifier.store import Store
 from shared.mongo import Document
@@ -15,7 +16,7 @@ class Settling:
 
     async def step(self) -> bool:
         """Bring alerts up to the verdicts of a few obligations; whether there was work."""
-        waiting = await self._store.waiting(self._store.obligations, "unsettled")
+        waiting = await self._store.waiting(obligations.COLLECTION, "unsettled")
         for obligation in waiting:
             await self.settle(obligation)
         return bool(waiting)
@@ -24,6 +25,6 @@ class Settling:
         """The mark is taken off only if no verdict came in between; a repeat changes nothing."""
         alert_id = missing_report.alert_id(date.fromisoformat(obligation["period"]), obligation["region"])
         await self._store.update(
-            self._store.alerts, alert_id, lambda alert: missing_report.alert_after(alert, obligation)
+            alerts.COLLECTION, alert_id, lambda alert: missing_report.alert_after(alert, obligation)
         )
-        await self._store.take_off(self._store.obligations, obligation, "unsettled")
+        await self._store.take_off(obligations.COLLECTION, obligation, "unsettled")

@@ -87,6 +87,12 @@ class AccessStore:
         document = _to_document(key_hash(key), grant)
         await self._keys.replace_one({"_id": document["_id"]}, document, upsert=True)
 
+    async def put_if_new(self, key: str, grant: Grant) -> bool:
+        """Store a key's rights unless it is known: what was revoked or changed since stays so. Whether it was new."""
+        document = _to_document(key_hash(key), grant)
+        done = await self._keys.update_one({"_id": document.pop("_id")}, {"$setOnInsert": document}, upsert=True)
+        return done.upserted_id is not None
+
     async def revoke(self, agency: str) -> int:
         """Revoke all keys of an agency; how many."""
         done = await self._keys.update_many({"agency": agency}, {"$set": {"is_revoked": True}})

@@ -12,12 +12,13 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, Strict, field_validator, model_validator
 
-from shared.election.durations import Duration, TimeOfDay
+from shared.election.durations import Duration, TimeOfDay, format_duration
 from shared.strict import Day, RegionCode, Slug
 
 QUIET_PERIOD = "quiet_period"
 
 # Grace must exceed these two, so that a report accepted before the deadline is in the log when it is judged.
+# `DESK_PUBLISH_DEADLINE_S` may shorten the first, never lengthen it.
 PUBLISH_DEADLINE = timedelta(seconds=10)
 ALLOWED_CLOCK_SKEW = timedelta(seconds=2)
 
@@ -99,8 +100,8 @@ class ReportRule(Frozen):
             raise ValueError(f"`until` {self.until} lies before `from` {self.from_}")
         if self.grace <= PUBLISH_DEADLINE + ALLOWED_CLOCK_SKEW:
             raise ValueError(
-                "`grace` must exceed the publish deadline and the allowed clock skew (12s together), "
-                "for example grace: 2h"
+                f"`grace` must exceed the publish deadline ({format_duration(PUBLISH_DEADLINE)}) and "
+                f"the allowed clock skew ({format_duration(ALLOWED_CLOCK_SKEW)}) together, for example grace: 2h"
             )
         return self
 

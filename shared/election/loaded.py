@@ -7,7 +7,8 @@ from pathlib import Path
 
 from shared.election.calendar import Calendar
 from shared.election.config import with_obligations_from
-from shared.election.files import BadFile, read_election, read_roster
+from shared.election.files import read_election, read_roster
+from shared.yaml_files import BadFile
 
 DEFAULT_ROSTER = Path(__file__).resolve().parent.parent.parent / "deploy" / "roster" / "kaltim.csv"
 

@@ -83,6 +83,11 @@ class Roster:
         region = self._by_code.get(code)
         return display_name(region) if region else code
 
+    def full_name(self, code: str) -> str:
+        """The region's name with its regency's, since names of villages repeat: `Rawa Makmur (Kota Samarinda)`."""
+        regency = regency_of(code)
+        return self.name(code) if regency == code else f"{self.name(code)} ({self.name(regency)})"
+
     def at_level(self, level: Level) -> tuple[Region, ...]:
         return self._by_level.get(level, ())
 

@@ -6,6 +6,7 @@ the whole alert, so that a notifier that lost its database can rebuild from the 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import date
 from enum import StrEnum
 from typing import Annotated, Any, Literal
@@ -14,7 +15,8 @@ from pydantic import AfterValidator, Field
 from pydantic_core import PydanticCustomError
 
 from shared.events.envelope import Dated, Envelope, Frozen
-from shared.strict import MAX_DEPTH, Instant
+from shared.strict import Instant
+from shared.strict_json import MAX_DEPTH
 
 
 class AlertState(StrEnum):
@@ -57,6 +59,19 @@ class AlertData(Frozen):
     history: tuple[Dated, ...] = ()
 
 
+_SHOWN = ("rule", "region", "period", "state", "raised_at", "resolved_at", "resolution", "details", "history")
+
+
+def alert_json(document: Mapping[str, Any]) -> dict[str, Any]:
+    """An alert's document (`_id` is the alert's id) as every API and the webhooks show it."""
+    return {"id": document["_id"], **{field: document[field] for field in _SHOWN}}
+
+
 class AlertEvent(Envelope):
     type: Literal["desk.alert.v1"] = "desk.alert.v1"
     data: AlertData
+
+    @property
+    def period(self) -> date | None:
+        """The period that it concerns."""
+        return self.data.period

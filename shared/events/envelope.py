@@ -5,7 +5,8 @@ The identity is (source, id): an agency's id is its own, another agency's equal 
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, TypeVar
+from datetime import date
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, StringConstraints
 
@@ -13,6 +14,7 @@ from shared.strict import Instant, RegionCode, Sha256
 
 AGENCIES = "/agencies/"
 NOTIFIER = "/notifier"
+SYSTEM: Literal["system"] = "system"  # instead of a region: what concerns the system itself
 
 
 class Frozen(BaseModel):
@@ -37,6 +39,12 @@ class Envelope(Frozen):
     receivedat: Instant
     contenthash: Sha256
     datacontenttype: Literal["application/json"] = "application/json"
+    type: str
+
+    @classmethod
+    def type_name(cls) -> str:
+        """The one type of a subclass's events."""
+        return str(cls.model_fields["type"].default)
 
     @property
     def agency(self) -> str:
@@ -44,12 +52,14 @@ class Envelope(Frozen):
         return self.source.removeprefix(AGENCIES).removeprefix("/")
 
     @property
+    def period(self) -> date | None:
+        """The period that it concerns; None for what belongs to none."""
+        return None
+
+    @property
     def identity(self) -> str:
         """The deduplication key: unique per (source, id), since a source holds no further slash."""
         return f"{self.source}/{self.id}"
-
-
-E = TypeVar("E", bound=Envelope)
 
 
 class Dated(Frozen):

@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from shared.events.envelope import Envelope, Frozen
-from shared.strict import Instant, LongText, ShortText, Slug
+from shared.strict import DeviceInstant, LongText, ShortText, Slug
 
 
 class Condition(StrEnum):
@@ -24,12 +24,13 @@ Sections = Annotated[dict[Slug, LongText], Field(max_length=20)]
 
 
 class ReportData(Frozen):
-    """`period` is the Monday the report is for; `submitted_at` the sender's device time, if it told one."""
+    """`period` is the Monday the report is for; `submitted_at` the sender's device time, if it told one, right or
+    wrong: `shared/election/device_time.py` says whether it is believed."""
 
     period: date
     condition: Condition
     summary: LongText
-    submitted_at: Instant | None = None
+    submitted_at: DeviceInstant | None = None
     replaces: Slug | None = None
     topics: Sections | None = None
     source_office: ShortText | None = None
@@ -40,3 +41,8 @@ class ReportEvent(Envelope):
 
     type: Literal["desk.report.v1"] = "desk.report.v1"
     data: ReportData
+
+    @property
+    def period(self) -> date:
+        """The period that it concerns."""
+        return self.data.period

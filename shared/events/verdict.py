@@ -42,3 +42,8 @@ class VerdictData(Frozen):
 class VerdictEvent(Envelope):
     type: Literal["desk.verdict.v1"] = "desk.verdict.v1"
     data: VerdictData
+
+    @property
+    def period(self) -> date:
+        """The period that it concerns."""
+        return self.data.period

@@ -2,6 +2,8 @@
 
 Crash-only: after N failed tries, or with lag and no progress, the process ends and its restart replays. A permanent
 failure (poisoned topic, another log) stops consuming, says so in `/readyz` and metrics, and waits for a person.
+
+Time limits are `asyncio.timeout`: Python 3.11's `wait_for` swallows a cancellation that comes together with the end.
 """
 
 from __future__ import annotations
@@ -10,12 +12,12 @@ import asyncio
 import contextlib
 import random
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
-from aiokafka import ConsumerRecord, TopicPartition
+from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 from aiokafka.errors import CommitFailedError, IllegalStateError, KafkaError
 
-from shared.exactly_once.guard import Guard, OtherLog
+from shared.exactly_once.guard import Gap, Guard, OtherLog
 from shared.exactly_once.steps import Poisoned, Steps
 from shared.kafka.limits import CALL_TIMEOUT_S
 from shared.kafka.log_reader import LogReader
@@ -29,6 +31,7 @@ log = get_logger(__name__)
 
 # A join takes as long as the slowest member's batch; one that takes longer waits for a broker that is gone.
 _JOIN_TIMEOUT_S = 30.0
+_LOOKS_A_COMPARISON = 15  # every half minute, at a look each two seconds
 
 
 class Consumer:
@@ -75,17 +78,19 @@ class Consumer:
             await self._verify_log()
             if self._stopped:
                 await asyncio.Event().wait()  # a person must decide; until then we leave the group's partitions alone
-            await asyncio.wait_for(
-                self._broker.start(), _JOIN_TIMEOUT_S
-            )  # ends with the join, be it without partitions
+            async with asyncio.timeout(_JOIN_TIMEOUT_S):
+                await self._broker.start()  # ends with the join, be it without partitions
             self._is_joined = True
             while True:
-                await self._watch()
-                await asyncio.sleep(2)
+                await self._compare_with_database()
+                for _ in range(_LOOKS_A_COMPARISON):
+                    await self._watch()
+                    await asyncio.sleep(2)
         finally:
             self._is_joined = False
             with contextlib.suppress(TimeoutError, KafkaError):
-                await asyncio.wait_for(self._broker.stop(), 15)
+                async with asyncio.timeout(15):
+                    await self._broker.stop()
 
     async def _verify_log(self) -> None:
         try:
@@ -102,9 +107,9 @@ class Consumer:
         if self._stopped:
             return
         began = time.perf_counter()
-        records = [to_record(r) for r in raw]
-        trace_id.set(trace_id_of(_traceparent(raw[0])))
         try:
+            records = [to_record(r) for r in raw]
+            trace_id.set(trace_id_of(_traceparent(raw[0])))
             async with asyncio.timeout(self._timeout_s):
                 await self._steps.process(records)
             await self._commit(raw)
@@ -124,7 +129,8 @@ class Consumer:
         and the cursors skip."""
         offsets = {TopicPartition(r.topic, r.partition): r.offset + 1 for r in raw}
         try:
-            await asyncio.wait_for(self._subscriber.consumer.commit(offsets), CALL_TIMEOUT_S)
+            async with asyncio.timeout(CALL_TIMEOUT_S):
+                await self._subscriber.consumer.commit(offsets)
         except (CommitFailedError, IllegalStateError) as error:
             log.info("commit_dropped", reason=str(error))
 
@@ -137,10 +143,15 @@ class Consumer:
         firsts: dict[TopicPartition, int] = {}
         for record in raw:
             firsts.setdefault(TopicPartition(record.topic, record.partition), record.offset)
-        for where, offset in firsts.items():
+        if isinstance(error, Gap):
+            firsts[TopicPartition(error.topic, error.partition)] = error.offset
+        self._seek(firsts)
+        await asyncio.sleep(min(0.1 * 2**self._failures, 5.0) * random.uniform(0.5, 1))  # noqa: S311
+
+    def _seek(self, offsets: Mapping[TopicPartition, int]) -> None:
+        for where, offset in offsets.items():
             with contextlib.suppress(IllegalStateError):  # no longer ours after a rebalance
                 self._subscriber.consumer.seek(where, offset)
-        await asyncio.sleep(min(0.1 * 2**self._failures, 5.0) * random.uniform(0.5, 1))  # noqa: S311
 
     async def _stop_for_good(self, reason: str, text: str) -> None:
         self._stopped = text
@@ -149,6 +160,31 @@ class Consumer:
         if self._subscriber.consumer is not None:
             self._subscriber.consumer.pause(*self._subscriber.consumer.assignment())
 
+    async def _compare_with_database(self) -> None:
+        """Read again what the group has committed and the database has not: it was lost, or restored from a backup."""
+        await self._verify_log()
+        if self._stopped:
+            return
+        consumer = self._subscriber.consumer
+        for topic in self._topics:
+            ours = [w.partition for w in consumer.assignment() if w.topic == topic.name] if consumer else []
+            behind = await self._behind(topic.name, ours)
+            if behind:
+                log.error("database_behind", topic=topic.name, partitions=sorted(behind), action="reading again")
+                self._seek({TopicPartition(topic.name, p): offset for p, offset in behind.items()})
+
+    async def _behind(self, topic: str, partitions: list[int]) -> dict[int, int]:
+        """The partitions that are committed further than the database has read, and where it must read on."""
+        committed = await self._reader.committed(topic, partitions)
+        read = await self._guard.read_to(topic, partitions)
+        behind = {}
+        for partition in partitions:
+            if read[partition] < committed[partition]:
+                kept_from = await self._reader.beginning(topic, partition)
+                if kept_from < committed[partition]:
+                    behind[partition] = max(read[partition], kept_from)
+        return behind
+
     async def _watch(self) -> None:
         """Lag, and the end of a consumer that is stuck without a signal (aiokafka #1154)."""
         consumer = self._subscriber.consumer
@@ -156,17 +192,26 @@ class Consumer:
         if not assigned or self._stopped:
             self._progress_at = time.monotonic()
             return
-        ends = await asyncio.wait_for(consumer.end_offsets(assigned), CALL_TIMEOUT_S)
-        lag = 0
-        for where, end in ends.items():
-            lag += max(0, end - await asyncio.wait_for(consumer.position(where), CALL_TIMEOUT_S))
+        async with asyncio.timeout(CALL_TIMEOUT_S):
+            lag = await _lag(consumer, assigned)
         self._metrics.lag_records.set(lag)
         if lag == 0:
             self._progress_at = time.monotonic()
         elif time.monotonic() - self._progress_at > self._stuck_after_s:
-            leave_process(f"{lag} records wait and nothing was folded for {self._stuck_after_s:g} s", None)
+            waiting = ", ".join(sorted(f"{w.topic}/{w.partition}" for w in assigned))
+            reason = f"{lag} records wait and nothing was folded for {self._stuck_after_s:g} s in {waiting}"
+            leave_process(reason, None)
+
+
+async def _lag(consumer: AIOKafkaConsumer, assigned: set[TopicPartition]) -> int:
+    """How many records wait in these partitions; those that a rebalance takes away meanwhile are not ours to count."""
+    lag = 0
+    for where, end in (await consumer.end_offsets(assigned)).items():
+        with contextlib.suppress(IllegalStateError):
+            lag += max(0, end - await consumer.position(where))
+    return lag
 
 
 def _traceparent(raw: ConsumerRecord) -> str | None:
-    found = [value for key, value in raw.headers if key == "traceparent"]
+    found = [value for key, value in raw.headers if key == "traceparent" and value is not None]
     return found[0].decode("ascii", "replace") if found else None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from typing import Protocol
 
 from shared.exactly_once.records import BadRecord, Position, Record
@@ -33,6 +34,19 @@ def letter_headers(group: str, record: Record, reason: str) -> list[tuple[str, b
     ]
 
 
+# Below the broker's limit of 1 MiB a message, which holds for what is sent: a compressed record may be far larger.
+_LONGEST = 900_000
+
+
+def shortened(record: Record) -> tuple[bytes, list[tuple[str, bytes]]]:
+    """The bytes that fit into a dead letter; for a longer record their beginning, with its size and hash in headers.
+    The whole stays in the log at the position named."""
+    if len(record.value) <= _LONGEST:
+        return record.value, []
+    whole = [("size", str(len(record.value)).encode()), ("sha256", hashlib.sha256(record.value).hexdigest().encode())]
+    return record.value[:_LONGEST], [("truncated", b"1"), *whole]
+
+
 class DeadLetters:
     def __init__(self, publisher: Publisher, group: str) -> None:
         self._publisher = publisher
@@ -40,5 +54,6 @@ class DeadLetters:
 
     async def put(self, bad: BadRecord) -> None:
         """Put one record aside, confirmed. Raises what the publisher raises; then the batch is tried again."""
-        headers = letter_headers(self._group, bad.record, bad.reason)
-        await self._publisher.publish(DEAD_LETTERS.name, bad.record.key, bad.record.value, headers)
+        value, more = shortened(bad.record)
+        headers = letter_headers(self._group, bad.record, bad.reason) + more
+        await self._publisher.publish(DEAD_LETTERS.name, bad.record.key, value, headers)

@@ -16,7 +16,7 @@ from pymongo import InsertOne, UpdateOne
 from pymongo.errors import BulkWriteError
 
 from shared.exactly_once.cursors import Change, changed_fields, empty, fold
-from shared.mongo import Database, Document, is_duplicates_only
+from shared.mongo import Collection, Database, Document, is_duplicates_only
 
 _ROUNDS = 50
 _Key = tuple[str, str]  # collection, document id
@@ -92,14 +92,14 @@ def _compare_and_set(old: Document, new: Document) -> InsertOne[Document] | Upda
     return UpdateOne({"_id": old["_id"], "rev": old["rev"]}, {"$set": changed_fields(old, new)})
 
 
-async def compare_and_set(collection: object, old: Document, new: Document) -> bool:
+async def compare_and_set(collection: Collection, old: Document, new: Document) -> bool:
     """One document outside a batch (a judgement, an acknowledgement): whether nobody wrote it in between.
 
     `new` must carry `rev` one above `old`'s; an `old` of revision 0 is inserted.
     """
     assert new["rev"] == old["rev"] + 1
     try:
-        result = await collection.bulk_write([_compare_and_set(old, new)])  # type: ignore[attr-defined]
+        result = await collection.bulk_write([_compare_and_set(old, new)])
     except BulkWriteError as error:
         if not is_duplicates_only(error):
             raise

@@ -3,6 +3,9 @@
 A topic deleted and made anew starts at offset 0 again, below our cursors: every new record would be skipped in
 silence. So we keep, per partition, the last offset folded and the hash of its bytes, and compare with the log
 before the first batch, and whenever a batch does not begin where the last one ended.
+
+The database, not the group's committed offset, knows how far we have read: a database that was lost or restored from
+an older backup stands behind the commits, and what lies between must be read again (`Gap`).
 """
 
 from __future__ import annotations
@@ -24,6 +27,14 @@ class OtherLog(Exception):
     """The log is not the one this database has read. Permanent: a person must decide (docs/runbooks/other-log.md)."""
 
 
+class Gap(Exception):
+    """A batch begins beyond what the database has read. Passing: read again from `offset`."""
+
+    def __init__(self, topic: str, partition: int, offset: int, first: int) -> None:
+        super().__init__(f"{topic}/{partition}: read up to {offset}, the batch begins at {first}")
+        self.topic, self.partition, self.offset = topic, partition, offset
+
+
 class LogReader(Protocol):
     """Reads single records of the log."""
 
@@ -33,6 +44,10 @@ class LogReader(Protocol):
 
     async def value_at(self, position: Position) -> bytes | None:
         """The bytes at a position; None where the log ends before it."""
+        ...
+
+    async def first_from(self, position: Position) -> int | None:
+        """The offset of the first record at or after a position; None where the log ends before it."""
         ...
 
 
@@ -47,10 +62,11 @@ class Guard:
         self._expected: dict[str, int] = {}
 
     async def check(self, records: Sequence[Record]) -> None:
-        """Raises OtherLog if a partition of the batch is not the log we have read."""
+        """Raises OtherLog if a partition of the batch is not the log we have read, Gap if it skips a part of it."""
         for first in _firsts(records):
             if self._expected.get(first.log) != first.offset:
                 await self._verify(first.topic, first.partition)
+                await self._refuse_gap(first)
 
     async def verify_all(self, partitions: Iterable[tuple[str, int]]) -> None:
         """At start: the same check over all partitions, so that an emptied topic is found before its first record."""
@@ -74,6 +90,22 @@ class Guard:
             if not is_duplicates_only(error):
                 raise
         self._expected.update({log: last.position.offset + 1 for log, last in lasts.items()})
+
+    async def read_to(self, topic: str, partitions: Iterable[int]) -> dict[int, int]:
+        """By partition, the offset up to which the database has read the log: the next one to read; 0 for none."""
+        logs = {log_name(topic, partition): partition for partition in partitions}
+        found = self._positions.find({"_id": {"$in": list(logs)}})
+        read = {logs[stored["_id"]]: int(stored["offset"]) + 1 async for stored in found}
+        return {partition: read.get(partition, 0) for partition in logs.values()}
+
+    async def _refuse_gap(self, first: Position) -> None:
+        """Compaction and transactions leave holes that hold no record; they are no gap."""
+        read = (await self.read_to(first.topic, [first.partition]))[first.partition]
+        begin = max(read, await self._log.beginning(first.topic, first.partition))
+        if begin < first.offset:
+            found = await self._log.first_from(Position(first.topic, first.partition, begin))
+            if found is not None and found < first.offset:
+                raise Gap(first.topic, first.partition, begin, first.offset)
 
     async def _verify(self, topic: str, partition: int) -> None:
         stored = await self._positions.find_one({"_id": log_name(topic, partition)})

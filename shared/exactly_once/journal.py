@@ -8,12 +8,10 @@ An entry: `_id` the identity, `log` and `offset` of the first sighting, `hash` o
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import date
 
 from pymongo import UpdateOne
 from pymongo.errors import BulkWriteError
 
-from shared.events.envelope import Envelope
 from shared.exactly_once.records import Position, Sighting, Standing, standing_of
 from shared.mongo import Collection, Document, is_duplicates_only
 
@@ -29,16 +27,11 @@ def _entry(sighting: Sighting) -> Document:
         "partition": sighting.position.partition,
         "offset": sighting.position.offset,
         "hash": event.contenthash,
-        "type": getattr(event, "type", ""),
+        "type": event.type,
         "region": event.subject,
-        "period": _period(event),
+        "period": event.period.isoformat() if event.period else None,
         "received_at": event.receivedat,
     }
-
-
-def _period(event: Envelope) -> str | None:
-    period = getattr(getattr(event, "data", None), "period", None)
-    return period.isoformat() if isinstance(period, date) else None
 
 
 def position_of(entry: Document) -> Position:

@@ -11,6 +11,7 @@ from shared.exactly_once.dead_letters import DeadLetters
 from shared.exactly_once.documents import Documents
 from shared.exactly_once.guard import Guard
 from shared.exactly_once.journal import Journal
+from shared.exactly_once.progress import Progress
 from shared.exactly_once.steps import Changes, Parts, Steps
 from shared.kafka.log_reader import LogReader
 from shared.kafka.producer import Producer
@@ -27,6 +28,7 @@ class Consuming:
     consumer: Consumer
     producer: Producer
     reader: LogReader
+    progress: Progress
 
 
 def build_consuming(
@@ -67,4 +69,4 @@ def build_consuming(
         stuck_after_s=settings.stuck_after_s,
         after_commit=after_commit,
     )
-    return Consuming(consumer, producer, reader)
+    return Consuming(consumer, producer, reader, Progress(reader, keeper))

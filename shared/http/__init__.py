@@ -1,1 +1,1 @@
-"""What the three services' HTTP sides share: problems, keys, health, cursors."""
+"""What the three services' HTTP sides share: problems, keys, health, lists."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import orjson
@@ -74,8 +74,7 @@ def install(app: FastAPI) -> None:
 
     @app.exception_handler(RequestValidationError)
     async def _parameters(request: Request, error: RequestValidationError) -> Response:
-        errors = [FieldError(str(e["loc"][-1]), "parameter", problem=e["msg"]) for e in error.errors()]
-        return render(invalid(errors), language(request))
+        return render(invalid([_parameter(e) for e in error.errors()]), language(request))
 
     @app.exception_handler(HTTPException)
     async def _http(request: Request, error: HTTPException) -> Response:
@@ -92,6 +91,14 @@ def install(app: FastAPI) -> None:
     async def _unexpected(request: Request, error: Exception) -> Response:
         log.error("unexpected", path=request.url.path, exc_info=error)
         return render(Problem(500, "internal", "internal_detail", trace=trace_id.get()), language(request))
+
+
+def _parameter(error: Mapping[str, Any]) -> FieldError:
+    """A wrong parameter of the path or the query, in our words where we have some."""
+    (found,) = field_errors([{**error, "loc": error["loc"][-1:]}], ())
+    if found.reason == "extra_forbidden":
+        return FieldError(found.field, "parameter_unknown")
+    return FieldError(found.field, "parameter", problem=error["msg"]) if found.reason == "other" else found
 
 
 def known_reasons() -> frozenset[str]:

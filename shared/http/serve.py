@@ -10,8 +10,8 @@ import uvicorn
 from fastapi import FastAPI
 
 from shared import logs
-from shared.election.files import BadFile
 from shared.settings import BadSettings, Settings, read_settings
+from shared.yaml_files import BadFile
 
 CONFIGURATION_ERROR = 2
 SHUTDOWN_S = 20

@@ -31,6 +31,11 @@ class _Trace:
         await self._app(scope, receive, send)
 
 
+def json_response(content: Any) -> Response:
+    """Content as the documents have it: orjson takes times and dates."""
+    return Response(orjson.dumps(content), media_type="application/json")
+
+
 def make_app(
     title: str,
     lifespan: Lifespan,

@@ -7,7 +7,7 @@ import contextlib
 from collections.abc import Iterable
 from typing import Any
 
-from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 from aiokafka.errors import KafkaError, OffsetOutOfRangeError
 
 from shared.exactly_once.records import Position
@@ -70,11 +70,19 @@ class LogReader:
         return found
 
     async def value_at(self, position: Position) -> bytes | None:
-        """The bytes at a position; None where the log ends before it. Raises KafkaError, TimeoutError.
+        """The bytes at a position; None where the log ends before it. Raises KafkaError, TimeoutError."""
+        record = await self._first_record(position)
+        return (record.value or b"") if record is not None and record.offset == position.offset else None
 
-        By a consumer of its own without a group: to assign and unassign partitions kills the coordination of one
-        with a group (an assertion in aiokafka 0.14), and from then on it fails at every call.
-        """
+    async def first_from(self, position: Position) -> int | None:
+        """The offset of the first record at or after a position; None where the log ends before it.
+        Raises KafkaError, TimeoutError."""
+        record = await self._first_record(position)
+        return None if record is None else int(record.offset)
+
+    async def _first_record(self, position: Position) -> ConsumerRecord | None:
+        """By a consumer of its own without a group: to assign and unassign partitions kills the coordination of one
+        with a group (an assertion in aiokafka 0.14), and from then on it fails at every call."""
         where = TopicPartition(position.topic, position.partition)
         async with asyncio.timeout(CALL_TIMEOUT_S):
             consumer = AIOKafkaConsumer(**{**self._options, "group_id": None})
@@ -90,9 +98,7 @@ class LogReader:
             finally:
                 await _stop(consumer)
         records = found.get(where, [])
-        if not records or records[0].offset != position.offset:
-            return None
-        return records[0].value or b""
+        return records[0] if records else None
 
     async def _consumer(self) -> AIOKafkaConsumer:
         """Made at the first call, not before: aiokafka wants a running loop, and one that failed to start is spent."""

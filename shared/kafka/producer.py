@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import itertools
 from typing import Any
 
 from aiokafka import AIOKafkaProducer
@@ -11,6 +12,7 @@ from aiokafka.errors import KafkaError
 
 from shared.exactly_once.records import Position
 from shared.kafka.limits import CALL_TIMEOUT_S, METADATA_MAX_AGE_MS
+from shared.loops import back_off_s
 
 
 class PublishFailed(Exception):
@@ -50,6 +52,17 @@ class Producer:
     def is_ready(self) -> bool:
         return self._producer is not None
 
+    async def problem(self) -> str | None:
+        """None if the broker answers now, within two seconds; else what is wrong. For `/readyz`."""
+        if self._producer is None:
+            return "Kafka has not answered yet"
+        try:
+            async with asyncio.timeout(2):
+                await self._producer.client.fetch_all_metadata()
+        except (KafkaError, TimeoutError, OSError) as error:
+            return f"Kafka does not answer ({type(error).__name__})"
+        return None
+
     async def publish(self, topic: str, key: bytes | None, value: bytes, headers: list[tuple[str, bytes]]) -> Position:
         """Where the record stands after all in-sync replicas confirmed it. Raises PublishFailed."""
         if self._producer is None:
@@ -64,16 +77,14 @@ class Producer:
         return Position(topic, done.partition, done.offset)
 
     async def _connect(self) -> None:
-        delay_s = 0.2
-        while True:
+        for failures in itertools.count():
             producer = AIOKafkaProducer(**self._options)
             try:
                 await asyncio.wait_for(producer.start(), CALL_TIMEOUT_S)
             except (KafkaError, TimeoutError, OSError):
                 with contextlib.suppress(TimeoutError, KafkaError):
                     await asyncio.wait_for(producer.stop(), 1.0)
-                await asyncio.sleep(delay_s)
-                delay_s = min(delay_s * 2, 5.0)
+                await asyncio.sleep(back_off_s(0.2, failures, 5.0))
             else:
                 self._producer = producer
                 return

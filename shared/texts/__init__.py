@@ -26,6 +26,11 @@ def text(name: str, key: str, language: Language, /, **values: object) -> str:
     return catalogue(name)[key][language].format(**values)
 
 
+def in_both(name: str, key: str | None) -> Mapping[str, str] | None:
+    """A text without values in both languages, for JSON; None for no key, and for one of a later version."""
+    return catalogue(name).get(key) if key is not None else None
+
+
 def language_of(accept_language: str | None) -> Language:
     """`en` if the reader prefers English to Indonesian, else `id` (RFC 9110, 12.5.4)."""
     best: tuple[float, Language] = (0.0, "id")

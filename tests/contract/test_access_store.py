@@ -53,6 +53,16 @@ async def test_keys_that_have_ended(keys: Any, grant: Grant) -> None:
     assert await AccessStore(keys, 15).grant_of("key") is None
 
 
+async def test_a_known_key_keeps_its_rights(keys: Any) -> None:
+    """Stored once; what was revoked or changed since stays so, by whomever it is stored again."""
+    store = AccessStore(keys, 15)
+    assert await store.put_if_new("key", AGENCY)
+    assert await store.grant_of("key") == AGENCY
+    await store.revoke("samarinda-desk")
+    assert not await store.put_if_new("key", PERSON)
+    assert await AccessStore(keys, 15).grant_of("key") is None
+
+
 async def test_unknown_key(keys: Any) -> None:
     """Nobody's key has no rights."""
     assert await AccessStore(keys, 15).grant_of("nobody's") is None

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import random
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from tests.e2e.malformed import malformed
@@ -16,6 +16,7 @@ from tests.e2e.oracle import VIOLATIONS, Oracle, Region
 from tests.e2e.submissions import CONFLICT, Submission, incident, report
 
 PERIODS = (date(2024, 11, 11), date(2024, 11, 18), date(2024, 11, 25))
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 TICK = timedelta(microseconds=1)
 MINUTE, HOUR, DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
 OTHERS = ("security", "logistics", "power_internet", "polling_location", "voting_rights", "natural_disaster", "other")
@@ -84,7 +85,8 @@ class Fortnight:
         if not says_nothing_else or self._random.random() < 0.4:
             filed = report(due + received, code, filed.id, **more, period=period)
         filed = dataclasses.replace(filed, id_in_header=self._random.random() < 0.1)
-        return [filed, *self._corrected(filed, code, period), *self._clock_ahead(code, period)]
+        wrong_clocks = [*self._clock_ahead(code, period), *self._clock_absurd(code, period)]
+        return [filed, *self._corrected(filed, code, period), *wrong_clocks]
 
     def _corrected(self, filed: Submission, code: str, period: date) -> list[Submission]:
         """The agency's own correction, two hours later: history is kept, so it changes no verdict."""
@@ -100,6 +102,14 @@ class Fortnight:
         monday = self._oracle.midnight(code, period)
         ahead = self._shown(monday + 3 * MINUTE)
         return [report(monday - 20 * MINUTE, code, self._next_id("a"), submitted_at=ahead)]
+
+    def _clock_absurd(self, code: str, period: date) -> list[Submission]:
+        """On Saturday, from a device whose clock shows another year or a day too far: taken, and not believed."""
+        if self._random.random() > 0.02:
+            return []
+        at = self._oracle.midnight(code, period) - 36 * HOUR
+        shown = self._random.choice([EPOCH, EPOCH.replace(year=2010), at + 30 * HOUR, EPOCH.replace(year=2099)])
+        return [report(at, code, self._next_id("w"), submitted_at=self._shown(shown))]
 
     def _a_few_others(self) -> list[Region]:
         return self._random.sample(self._others, min(len(self._others), 60))

@@ -36,6 +36,7 @@ class Rules:
     quiet_to: date
     judged_from: date
     judged_until: date
+    first_report: date
     zones: Mapping[str, str] = field(default_factory=dict)
     level: str = "regency"
     due_after: timedelta = timedelta(hours=24)
@@ -136,9 +137,11 @@ class Oracle:
         return day
 
     def _written_at(self, report: Accepted) -> datetime:
-        """The device's time, unless its clock is ahead of ours by more than the tolerance."""
+        """The device's time, unless its clock is ahead of ours by more than the tolerance, or shows a time more than a
+        week before the day from which reports are owed."""
         written = report.submitted_at
-        if written is None or written > report.received_at + self.rules.tolerance:
+        first = datetime.combine(self.rules.first_report, time(0), tzinfo=ZoneInfo(self.rules.zone))
+        if written is None or written > report.received_at + self.rules.tolerance or written < first - WEEK:
             return report.received_at
         return written
 

@@ -29,6 +29,7 @@ def read_rules(election: Path) -> Rules:
         quiet_to=quiet["to"],
         judged_from=max(reports["from"], content["obligations_from"]),
         judged_until=reports["until"],
+        first_report=reports["from"],
         level=reports["level"],
         due_after=timedelta(hours=int(hours), minutes=int(minutes)),
         grace=_duration(reports["grace"]),

@@ -104,6 +104,14 @@ def at_the_deadlines() -> list[Submission]:
     ]
 
 
+def from_wrong_clocks() -> list[Submission]:
+    """Taken, and as of their receipt: late for the desks that had been silent."""
+    return [
+        report(at("16 12:00"), "64.09", "dead-battery", submitted_at=fortnight.EPOCH),
+        report(at("26 08:00"), "64.11", "a-day-ahead", submitted_at=at("27 14:00")),
+    ]
+
+
 def at_the_quiet_periods_ends() -> list[Submission]:
     """In each zone: 1 us before its first instant, at it, at its last, and 1 us later."""
     found = []
@@ -126,16 +134,17 @@ def test_other_desks_and_zones_are_judged_in_their_own_time(tmp_path: Path, say:
     silent = (*SILENT, "64.01", "64.02", "64.03", "64.71", "64.74")
     quiet = ("64.09", "64.11")
     mondays = [*monday(11, quiet[:1]), *monday(18, silent), *monday(25, quiet)]
-    sent = sorted([*mondays, *at_the_deadlines(), *at_the_quiet_periods_ends()], key=lambda s: s.at)
+    made = [*mondays, *at_the_deadlines(), *from_wrong_clocks(), *at_the_quiet_periods_ends()]
+    sent = sorted(made, key=lambda s: s.at)
     answers = run_and_compare(Fortnight(elsewhere(tmp_path), BEGIN, END, sent, {}), tmp_path / "data", say)
     assert answers.missing_alerts() == {
-        "missing-report:2024-11-11:64.09": None,
+        "missing-report:2024-11-11:64.09": "reported_late",
         "missing-report:2024-11-18:64.07": None,
         "missing-report:2024-11-18:64.08": None,
         "missing-report:2024-11-18:64.71": "delivered_late",
         "missing-report:2024-11-18:64.74": "reported_late",
         "missing-report:2024-11-25:64.09": None,
-        "missing-report:2024-11-25:64.11": None,
+        "missing-report:2024-11-25:64.11": "reported_late",
     }
     verdicts = {code: o.verdict for (p, code), o in answers.obligations.items() if p == at("18 00:00").date()}
     assert {code: verdicts[code] for code in ("64.72", "64.02", "64.03", "64.01", "64.71", "64.74")} == {

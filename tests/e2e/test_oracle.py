@@ -11,7 +11,14 @@ import pytest
 from tests.e2e.oracle import Accepted, Flags, Obligation, Oracle, Region, Rules
 from tests.e2e.scenario_files import KALTIM, NATIONAL, read_regions, read_rules
 
-RULES = Rules("Asia/Makassar", date(2024, 11, 24), date(2024, 11, 26), date(2024, 11, 11), date(2024, 12, 16))
+RULES = Rules(
+    "Asia/Makassar",
+    quiet_from=date(2024, 11, 24),
+    quiet_to=date(2024, 11, 26),
+    judged_from=date(2024, 11, 11),
+    judged_until=date(2024, 12, 16),
+    first_report=date(2024, 9, 30),
+)
 REGIONS = (Region("64", "province"), Region("64.72", "regency"), Region("64.72.01", "district"))
 ORACLE = Oracle(RULES, REGIONS)
 MONDAY = date(2024, 11, 18)
@@ -27,6 +34,11 @@ def at(text: str, offset: str = "+08:00") -> datetime:
 def report(received: str, written: str | None = None, period: date | None = MONDAY, **more: Any) -> Accepted:
     filed = Accepted("kaltim", f"r-{received}-{written}", "report", "64.72", at(received), period=period)
     return replace(filed, submitted_at=at(written) if written else None, **more)
+
+
+def showing(device_time: str) -> Accepted:
+    """Received on Tuesday the 19th, from a device whose clock shows this."""
+    return replace(report("19 12:00", period=None), submitted_at=datetime.fromisoformat(device_time))
 
 
 def incident(received: str, occurred: str, category: str = "campaigning") -> Accepted:
@@ -91,10 +103,15 @@ def test_nothing_is_missing_before_due_and_grace(now: str, filed: list[Accepted]
         (report("17 23:55", "18 00:03", period=None), MONDAY),
         (report("17 23:40", "18 00:03", period=None), date(2024, 11, 11)),
         (report("19 12:00", period=date(2024, 11, 25)), date(2024, 11, 25)),
+        (report("19 12:00", "29 12:00", period=None), MONDAY),
+        (showing("1970-01-01T00:00Z"), MONDAY),
+        (showing("2024-09-22T23:59:59.999999+08:00"), MONDAY),
+        (showing("2024-09-23T00:00+08:00"), date(2024, 9, 23)),
     ],
 )
 def test_a_report_without_period_is_for_the_latest_monday(filed: Accepted, expected: date) -> None:
-    """By the local day it was written, if its clock is at most 10 minutes ahead; else by the day of receipt."""
+    """By the local day it was written, if its clock is at most 10 minutes ahead and not before the first report less
+    a week; else by the day of receipt."""
     assert ORACLE.period_of(filed) == expected
 
 

@@ -10,9 +10,10 @@ from rich.console import Console
 
 from desk.demo.expected import Expected, expect
 from desk.demo.scenario import load_scenario
-from desk.demo.screen import Screen, text
+from desk.demo.screen import Screen
 from desk.demo.seen import Seen
 from desk.demo.summary import all_agree, rows
+from desk.demo.texts import text
 from shared.election.loaded import DEFAULT_ROSTER, load_calendar
 from shared.settings import Settings
 
@@ -138,4 +139,5 @@ def test_the_table_shows_everything(is_terminal: bool) -> None:
     for name in ("Kota Samarinda", "Kabupaten Kutai Timur", "Kabupaten Kutai Barat"):
         assert name in shown
     assert shown.count("✗") == 1
+    assert "terjadi: ya, dilaporkan: tidak / occurred: yes, reported: no" in " ".join(shown.split())
     assert all(text(row.label, "en", about=row.about).split()[0] in shown for row in claims)

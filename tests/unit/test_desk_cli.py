@@ -8,6 +8,7 @@ from typer.testing import CliRunner
 from desk.cli import main
 from desk.service_processes import Misconfigured
 from desk.stack_options import StackOptions, checked_settings, first_judged
+from shared.election.loaded import DEFAULT_ROSTER
 from shared.settings import Settings
 
 ROOT = Path(__file__).parents[2]
@@ -66,6 +67,15 @@ def test_settings_prints_the_readmes_table() -> None:
 def test_the_first_judged_date_is_the_clocks_monday(clock: str, monday: str) -> None:
     """The Monday on or before the clock's start, in the election's zone."""
     assert first_judged(Settings(clock=clock)).isoformat() == monday
+
+
+def test_the_first_judged_date_is_of_the_elections_weekday(tmp_path: Path) -> None:
+    """An election whose reports are for Wednesdays begins with the Wednesday that holds the clock's start."""
+    text = Settings().election.read_text(encoding="utf-8").replace("weekday: monday", "weekday: wednesday")
+    election = tmp_path / "election.yaml"
+    election.write_text(text, encoding="utf-8")
+    settings = Settings(election=election, roster=DEFAULT_ROSTER, clock="2024-11-19T00:00:00+08:00@60")
+    assert first_judged(settings).isoformat() == "2024-11-13"
 
 
 def test_options_are_over_the_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

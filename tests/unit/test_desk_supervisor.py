@@ -10,9 +10,10 @@ from pathlib import Path
 import pytest
 
 from desk import supervisor
+from desk.signals import noted
 from desk.stack.errors import StackError
 from desk.stack.process import Command, Process, Register, start_process
-from desk.supervisor import Child, signals_hurry, stop_together
+from desk.supervisor import Child, stop_together
 
 DEAF = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('deaf', flush=True); time.sleep(600)"
 
@@ -72,6 +73,14 @@ def test_a_restart_that_fails_is_tried_again(
     assert polled(one) == "It restarted"
 
 
+def test_a_hundred_deaths_wait_no_longer_than_the_longest(cleanup: ExitStack, tmp_path: Path) -> None:
+    """The wait stops growing, and it stays a number however often the process died."""
+    one = child(cleanup, tmp_path / "log", "raise SystemExit(3)")
+    one._failures = 2000
+    one.start()
+    assert polled(one).startswith("It died (3), it is started again in 15 s")
+
+
 def test_a_signal_during_the_stop_makes_it_a_hard_one(cleanup: ExitStack, tmp_path: Path) -> None:
     """A child that is deaf to SIGTERM dies as soon as a second signal comes, which itself interrupts nothing."""
     one = child(cleanup, tmp_path / "log", DEAF, grace_s=60)
@@ -80,9 +89,9 @@ def test_a_signal_during_the_stop_makes_it_a_hard_one(cleanup: ExitStack, tmp_pa
         time.sleep(0.01)
     began = time.monotonic()
     before = signal.getsignal(signal.SIGTERM)
-    with signals_hurry() as is_hurried:
+    with noted() as hurries:
         signal.raise_signal(signal.SIGTERM)
-        assert stop_together([one], is_hurried) == ["It"]
+        assert stop_together([one], lambda: bool(hurries)) == ["It"]
     assert time.monotonic() - began < 5
     assert process.returncode == -signal.SIGKILL
     assert signal.getsignal(signal.SIGTERM) is before

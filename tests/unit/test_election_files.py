@@ -9,8 +9,9 @@ import pytest
 
 from services.notifier.receivers import read_receivers
 from shared.election.durations import format_duration, parse_duration, parse_time_of_day
-from shared.election.files import BadFile, read_election, read_roster
+from shared.election.files import read_election, read_roster
 from shared.election.loaded import load_calendar
+from shared.yaml_files import BadFile
 
 DEPLOY = Path(__file__).resolve().parents[2] / "deploy"
 # As in docs/election-file.md: the least that is needed, and what it leaves out has defaults.
@@ -89,7 +90,12 @@ BAD_ELECTIONS = [
     ('due: "24:00"', "due: 24:00", "reports.0.due:", 'write "HH:MM" in quotes'),
     ('due: "24:00"', 'due: "24:01"', "reports.0.due:", "is no time of day"),
     ('due: "24:00"', 'due: "18:60"', "reports.0.due:", "is no time of day"),
-    ("grace: 2h", "grace: 12s", "reports.0:", "must exceed the publish deadline"),
+    (
+        "grace: 2h",
+        "grace: 12s",
+        "reports.0:",
+        "must exceed the publish deadline (10s) and the allowed clock skew (2s)",
+    ),
     ("grace: 2h", "grace: 7200", "reports.0.grace:", "is no duration"),
     ("grace: 2h", "grace: -2h", "reports.0.grace:", "is no duration"),
     ("grace: 2h", "grace: 2h, gracee: 2h", "reports.0.gracee:", "is no key we know"),

@@ -11,8 +11,9 @@ import pytest
 from pymongo.errors import AutoReconnect, BulkWriteError
 
 from services.intake.coalescer import Coalescer
-from services.intake.fingerprints import Fingerprint, Fingerprints
+from services.intake.fingerprints import Fingerprint
 from services.intake.skew import ClockSkew
+from services.intake.store import Fingerprints
 
 NOON = datetime(2024, 11, 18, 4, tzinfo=UTC)
 ONE = Fingerprint("/agencies/a/1", "00" * 32, "desk.report.v1", "64.72", date(2024, 11, 18), NOON)
@@ -99,7 +100,7 @@ async def test_fingerprint_is_found_as_it_was_remembered() -> None:
     [
         Collection(AutoReconnect("gone")),
         Collection(is_hanging=True),
-        Collection(BulkWriteError({"writeErrors": [{"code": 11000}, {"code": 50}]})),
+        Collection(BulkWriteError({"writeErrors": [{"code": 11000}, {"code": 50}], "writeConcernErrors": []})),
     ],
     ids=["gone", "hanging", "refusing"],
 )
@@ -118,7 +119,7 @@ async def test_broken_database_is_asked_once_in_a_while(broken: Collection) -> N
 
 async def test_known_id_is_no_failure() -> None:
     """Two requests of one moment may remember the same id: the first stays, and lookups go on."""
-    collection = Collection(BulkWriteError({"writeErrors": [{"code": 11000}]}))
+    collection = Collection(BulkWriteError({"writeErrors": [{"code": 11000}], "writeConcernErrors": []}))
     known = Fingerprints(collection)
     await known.remember(ONE)
     collection.error = None

@@ -66,7 +66,9 @@ def reasons(body_type: type[ReportBody] | type[IncidentBody], body: dict[str, An
         ("2024-11-17T23:55:00+08:00", {"submitted_at": "2024-11-18T00:05:00+08:00"}, "2024-11-18"),
         ("2024-11-17T23:55:00+08:00", {"submitted_at": "2024-11-18T00:05:00.000001+08:00"}, "2024-11-11"),
         # A device whose battery died is not believed either.
+        (MONDAY_10, {"submitted_at": "1970-01-01T00:00:00Z"}, "2024-11-18"),
         (MONDAY_10, {"submitted_at": "2010-01-01T00:03:00+08:00"}, "2024-11-18"),
+        (MONDAY_10, {"submitted_at": "2024-12-24T00:00:00+08:00"}, "2024-11-18"),
         # What the sender says holds, up to the next Monday.
         (MONDAY_10, {"period": "2024-10-07"}, "2024-10-07"),
         (MONDAY_10, {"period": "2024-11-25"}, "2024-11-25"),
@@ -74,7 +76,7 @@ def reasons(body_type: type[ReportBody] | type[IncidentBody], body: dict[str, An
     ],
 )
 def test_period(received_at: str, change: dict[str, Any], period: str) -> None:
-    """The period is the sender's, else the Monday of a trusted device time, else that of the receipt."""
+    """The period is the sender's, else the Monday of a believed device time, else that of the receipt."""
     assert report(received_at, **change).data.period == date.fromisoformat(period)
 
 
@@ -96,11 +98,13 @@ def test_period_follows_the_region_zone() -> None:
         ("2024-11-18T10:10:00+08:00", "2024-11-18T10:10:00+08:00"),
         ("2024-11-18T10:10:00.000001+08:00", MONDAY_10),
         ("2024-11-19T10:00:00+08:00", MONDAY_10),
+        ("2099-12-31T23:59:59Z", MONDAY_10),
         ("2010-01-01T00:03:00+08:00", MONDAY_10),
+        ("1970-01-01T00:00:00Z", MONDAY_10),
     ],
 )
 def test_time_of_a_report(submitted_at: str | None, time: str) -> None:
-    """The event's time is the device's if it can be trusted, else the receipt; what the sender said is kept."""
+    """The event's time is the device's if it is believed, else the receipt; what the sender said is kept."""
     event = report(submitted_at=submitted_at)
     assert event.time == datetime.fromisoformat(time)
     assert event.receivedat == datetime.fromisoformat(MONDAY_10)
@@ -212,14 +216,14 @@ def test_wild_values_are_taken_or_named(
 
 @given(
     received_at=st.timedeltas(timedelta(0), timedelta(days=270)).map(lambda t: datetime(2024, 9, 1, tzinfo=UTC) + t),
-    ahead=st.timedeltas(timedelta(days=-200), timedelta(hours=24)),
+    shown=st.datetimes(datetime(1970, 1, 1), datetime(2099, 12, 31), timezones=st.just(UTC)),  # noqa: DTZ001
     text=st.text(st.characters(codec="utf-8", categories=["L", "M", "N", "P", "S", "Zs"]), min_size=1, max_size=50),
 )
-def test_every_report_read_is_an_event(received_at: datetime, ahead: timedelta, text: str) -> None:
-    """For any instant and any text the event survives its own wire form, and its period is a Monday that is not
+def test_every_report_read_is_an_event(received_at: datetime, shown: datetime, text: str) -> None:
+    """For any device time and any text the event survives its own wire form, and its period is a Monday that is not
     beyond the next one."""
     known = Receipt(CALENDAR, received_at)
-    body = {**REPORT, "submitted_at": (received_at + ahead).isoformat(), "summary": f"a{text}"}
+    body = {**REPORT, "submitted_at": shown.isoformat(), "summary": f"a{text}"}
     event = read(ReportBody, json.dumps(body).encode(), known).to_event("a", "r1", known)
     assert decode(REPORTS.name, encode(event)) == event
     assert event.data.period.weekday() == 0

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import time
+from typing import NoReturn
 
 import pytest
 
-from shared.loops import Loop, back_off_s, supervise
+from shared.loops import Loop, back_off_s, leave_process, supervise
 from shared.metrics import Metrics
 
 
@@ -46,6 +48,39 @@ async def test_works_on_while_there_is_work_and_survives_failures() -> None:
     assert loop.is_turning()
     assert not loop.is_turning(within_s=0)
     assert 'desk_loop_failures_total{loop="work"} 1.0' in metrics.render()[0].decode()
+    turned_at = metrics.registry.get_sample_value("desk_loop_turned_timestamp_seconds", {"loop": "work"})
+    assert turned_at is not None
+    assert 0 <= time.time() - turned_at < 60
+
+
+async def test_stopped_in_the_moment_it_is_woken() -> None:
+    """A stop that comes together with new work is a stop."""
+
+    async def step() -> bool:
+        return False
+
+    loop = Loop("stopped", step, Metrics("test"), idle_s=60)
+    task = asyncio.create_task(loop.run())
+    await asyncio.sleep(0.01)
+    loop.wake()
+    await asyncio.sleep(0)  # the wait has ended, the loop has not run on yet
+    task.cancel()
+    done, _ = await asyncio.wait([task], timeout=0.5)
+    task.cancel()
+    assert done
+
+
+@pytest.mark.expect_errors("leaving")
+def test_leaving_the_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Says why, and ends at once with the status that a supervisor restarts."""
+
+    def end(status: int) -> NoReturn:
+        raise SystemExit(status)
+
+    monkeypatch.setattr("shared.loops.os._exit", end)
+    with pytest.raises(SystemExit) as left:
+        leave_process("a batch failed too often", ConnectionError("away"))
+    assert left.value.code == 70
 
 
 async def test_is_woken() -> None:

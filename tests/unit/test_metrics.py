@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
+import pytest
 from prometheus_client.metrics import MetricWrapperBase
 
 from shared import topics
@@ -13,6 +15,7 @@ from shared.metrics import Metrics
 # No label whose values grow with what is sent: no region, no id, no path.
 BOUNDED = {"service", "kind", "duplicate", "status", "topic", "outcome", "reason", "verdict", "rule", "state"}
 BOUNDED |= {"channel", "loop"}
+ROOT = Path(__file__).resolve().parents[2]
 
 
 def all_metrics() -> dict[str, MetricWrapperBase]:
@@ -29,6 +32,20 @@ def test_every_metric_is_documented_and_named_after_its_unit() -> None:
         name = f"{metric._name}_total" if metric._type == "counter" else metric._name
         assert f"# HELP {name} {metric._documentation}" in exposition
         assert metric._type != "histogram" or metric._name.endswith("_seconds")
+
+
+SOURCES = "\n".join(
+    path.read_text(encoding="utf-8")
+    for folder in ("services", "shared")
+    for path in sorted((ROOT / folder).rglob("*.py"))
+    if path != ROOT / "shared" / "metrics.py"
+)
+
+
+@pytest.mark.parametrize("name", sorted(all_metrics().keys() - {"info"}))
+def test_every_metric_is_counted_somewhere(name: str) -> None:
+    """A metric that nothing sets is a promise on a dashboard. (`info` is set where it is made.)"""
+    assert re.search(rf"metrics\.{name}\.(labels|inc|set|observe)\(", SOURCES)
 
 
 def test_labels_are_bounded() -> None:

@@ -9,15 +9,16 @@ from typing import Any
 import pytest
 
 from services.notifier import alerts, notices
-from services.notifier.alerts import SYSTEM
 from services.notifier.notices import Notice
 from services.notifier.receivers import ConsoleReceiver
 from services.notifier.rules import cannot_evaluate, quiet_period_violation
+from services.notifier.rules.cannot_evaluate import KAFKA_AWAY, NO_PARTITIONS, PARTITIONS_UNREAD, Unproven
 from shared.election import quiet_period
 from shared.election.calendar import Calendar
 from shared.election.config import Level
 from shared.election.files import read_roster
 from shared.election.roster import Region
+from shared.events.envelope import SYSTEM
 from shared.exactly_once.cursors import empty
 from tests.builders import MONDAY, a_calendar, an_election, an_incident, utc
 
@@ -47,15 +48,31 @@ def kaltim() -> Calendar:
     return Calendar(an_election(), read_roster(roster))
 
 
+@pytest.mark.parametrize(
+    ("found", "verdicts", "expected"),
+    [
+        (["64.72"], {"64.71": "on_time", "64.74": "late"}, notices.Tally(3, 2, ("64.72",))),
+        (["64.72"], {"64.71": "on_time", "64.72": "late"}, notices.Tally(3, 1, ("64.72",))),
+        (["64.72"], {"64.74": "missing"}, notices.Tally(3, 0, ("64.72", "64.74"))),
+        (["64.72"], {"64.74": "undetermined", "64.01": "on_time"}, notices.Tally(3, 0, ("64.72",))),
+    ],
+    ids=["others reported", "came since", "missing in an earlier zone", "awaited, and not of ours"],
+)
+def test_tally(found: list[str], verdicts: dict[str, str], expected: notices.Tally) -> None:
+    """A province is counted as a whole, also where its zones are judged one after the other."""
+    assert notices.tally(["64.74", "64.71", "64.72"], found, verdicts) == expected
+
+
 def test_digest_of_the_eighteenth(kaltim: Calendar) -> None:
     """Seven of ten have reported; the silent ones stand by name in one message, in both languages."""
-    notice = notices.of_judgement(JUDGEMENT, "64", 10, [missing(r, n) for n, r in enumerate(SILENT)], kaltim)
+    standing = notices.Tally(10, 7, tuple(sorted(SILENT)))
+    notice = notices.of_judgement(JUDGEMENT, "64", standing, [missing(r, n) for n, r in enumerate(SILENT)], kaltim)
     text = notice.payload["data"]["text"]
     assert text == {
-        "id": "7/10 sudah melapor untuk 18-11-2024; belum lapor: Kota Samarinda, Kabupaten Kutai Timur, "
-        "Kabupaten Kutai Barat.",
-        "en": "7/10 have reported for 18-11-2024; missing: Kota Samarinda, Kabupaten Kutai Timur, "
-        "Kabupaten Kutai Barat.",
+        "id": "Kalimantan Timur: 7/10 sudah melapor untuk 18-11-2024; belum lapor: Kabupaten Kutai Barat, "
+        "Kabupaten Kutai Timur, Kota Samarinda.",
+        "en": "Kalimantan Timur: 7/10 have reported for 18-11-2024; missing: Kabupaten Kutai Barat, "
+        "Kabupaten Kutai Timur, Kota Samarinda.",
     }
     assert notice.payload["data"]["counts"] == {"owed": 10, "reported": 7, "missing": 3}
     assert (notice.id, notice.rule, notice.region) == (
@@ -103,7 +120,7 @@ def test_violation_in_words(zone: str, local: str) -> None:
     """Category in the reader's language, place, both times in the region's zone, who sent it, what happened."""
     text = violation(zone).payload["data"]["text"]
     assert text["id"].startswith(
-        f"PELANGGARAN MASA TENANG di Palaran: Politik uang, terjadi 25-11-2024 {local}, dilaporkan"
+        f"PELANGGARAN MASA TENANG di Palaran (Kota Samarinda): Politik uang, terjadi 25-11-2024 {local}, dilaporkan"
     )
     assert "Money politics" in text["en"]
     assert text["en"].endswith("by bawaslu. Amplop dibagikan di pasar.")
@@ -128,14 +145,40 @@ def test_unknown_category_and_region_are_named_as_they_are() -> None:
     assert "in 64.72: old-category" in text
 
 
-def test_about_ourselves() -> None:
-    """Cannot evaluate: the period and the problem, then the end."""
-    alert = cannot_evaluate.raised(empty("cannot-evaluate:2024-11-18"), MONDAY, JUDGED, "partitions [3] are not read")
+@pytest.mark.parametrize(
+    ("unproven", "indonesian", "english"),
+    [
+        (
+            Unproven(PARTITIONS_UNREAD, {"topic": "desk.reports", "partitions": [3, 11]}),
+            "partisi 3, 11 dari desk.reports belum terbaca sampai akhir",
+            "partitions 3, 11 of desk.reports are not read to their end",
+        ),
+        (
+            Unproven(NO_PARTITIONS, {"topic": "desk.reports"}),
+            "topik desk.reports tidak punya partisi",
+            "the topic desk.reports has no partitions",
+        ),
+        (
+            Unproven(KAFKA_AWAY, {"error": "TimeoutError"}),
+            "Kafka tidak menjawab (TimeoutError)",
+            "Kafka does not answer (TimeoutError)",
+        ),
+    ],
+)
+def test_about_ourselves(unproven: Unproven, indonesian: str, english: str) -> None:
+    """Cannot evaluate: the period and why, each in its language alone, then the end."""
+    alert = cannot_evaluate.raised(empty("cannot-evaluate:2024-11-18"), MONDAY, JUDGED, unproven)
     ended = cannot_evaluate.resolved(alert, JUDGED)
     told = [notices.of_alert(ended, change, a_calendar()).payload["data"] for change in ended["to_notice"]]
-    assert [d["text"]["en"] for d in told] == [
-        "Reports for 18-11-2024 cannot be judged yet: partitions [3] are not read.",
-        "Reports for 18-11-2024 have been judged now.",
+    assert [d["text"] for d in told] == [
+        {
+            "id": f"Belum dapat menilai laporan untuk 18-11-2024: {indonesian}.",
+            "en": f"Reports for 18-11-2024 cannot be judged yet: {english}.",
+        },
+        {
+            "id": "Laporan untuk 18-11-2024 kini sudah dinilai.",
+            "en": "Reports for 18-11-2024 have been judged now.",
+        },
     ]
     assert {d["region"] for d in told} == {SYSTEM}
 

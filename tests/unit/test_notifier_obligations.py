@@ -12,9 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.notifier import obligations
-from services.notifier.filing import judge
+from services.notifier.filing import finding_of
 from services.notifier.rules import missing_report
-from shared.events.codec import content_hash, decode, encode
+from shared.events.codec import decode, encode
 from shared.events.verdict import Verdict, VerdictEvent
 from shared.exactly_once.cursors import empty
 from shared.topics import ALERTS
@@ -31,7 +31,7 @@ def filed(received_in_hours: int, written_in_hours: int | None = None) -> Step:
     """A report received (and written) so many hours after the deadline."""
     submitted = None if written_in_hours is None else DUE + written_in_hours * HOUR
     report = a_report(DUE + received_in_hours * HOUR, submitted=submitted, event_id=f"r{received_in_hours}")
-    return lambda o: obligations.filed(o, report, DEADLINE, judge(report, DEADLINE, ELECTION))
+    return lambda o: obligations.filed(o, report, DEADLINE, finding_of(report, DEADLINE, ELECTION))
 
 
 # Judged two hours after the deadline: WRITTEN and LATER come after that moment.
@@ -118,7 +118,7 @@ def test_order_of_events(steps: list[Step], verdicts: list[str], reasons: list[s
 def test_which_reports_wait_for_the_judgement(received: datetime, is_held: bool) -> None:
     """Those received at its moment or later: whether the region was missing by then is the judge's to say."""
     report = a_report(received)
-    document = after(lambda o: obligations.filed(o, report, DEADLINE, judge(report, DEADLINE, ELECTION)))
+    document = after(lambda o: obligations.filed(o, report, DEADLINE, finding_of(report, DEADLINE, ELECTION)))
     assert obligations.current(document) is (Verdict.PENDING if is_held else Verdict.LATE)
     assert [f["report"] for f in document.get("held", [])] == ([report.identity] if is_held else [])
 
@@ -208,8 +208,8 @@ def test_settling_is_idempotent_and_incremental(steps: list[Step]) -> None:
 def test_verdict_events() -> None:
     """Each verdict becomes one event, the same one however often it is made; the wire takes it."""
     document = after(missed, WRITTEN)
-    events = obligations.verdict_events(document, "kaltim-2024", content_hash)
-    assert events == obligations.verdict_events(document, "kaltim-2024", content_hash)
+    events = obligations.verdict_events(document, "kaltim-2024")
+    assert events == obligations.verdict_events(document, "kaltim-2024")
     assert [e.id for e in events] == ["verdict:2024-11-18:64.72#1", "verdict:2024-11-18:64.72#2"]
     assert [e.data.verdict for e in events] == [Verdict.MISSING, Verdict.ON_TIME]
     assert events[1].data.report == "/agencies/samarinda-desk/r5"

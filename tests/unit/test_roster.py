@@ -16,8 +16,7 @@ from shared.election.roster import (
     province_of,
     regency_of,
 )
-from shared.http.pages import below, decode_cursor, encode_cursor
-from shared.http.problems import Problem
+from shared.mongo import below
 from tests.builders import REGIONS
 
 VILLAGE = "64.72.01.1001"
@@ -83,18 +82,3 @@ def test_broken_rosters() -> None:
     for regions, problem in ((twice, "stands twice"), (orphan, "which is not in the roster")):
         with pytest.raises(ValueError, match=problem):
             Roster(regions)
-
-
-@given(key=st.text(min_size=1, max_size=80))
-def test_cursors_come_back(key: str) -> None:
-    """A cursor is the last key, whatever characters it has."""
-    assert decode_cursor(encode_cursor(key)) == key
-    assert encode_cursor(key).isascii()
-
-
-@pytest.mark.parametrize("cursor", ["*", "a", "ä", "/w==", "_w", "abcde", "a b c d"])
-def test_bad_cursors(cursor: str) -> None:
-    """A cursor that is not ours is a 422."""
-    with pytest.raises(Problem) as refused:
-        decode_cursor(cursor)
-    assert refused.value.status == 422

@@ -47,6 +47,9 @@ class FakeLog:
     async def value_at(self, position: Position) -> bytes | None:
         return None
 
+    async def first_from(self, position: Position) -> int | None:
+        return None
+
 
 class FakePublisher:
     async def publish(self, topic: str, key: bytes | None, value: bytes, headers: Any) -> Position:

@@ -178,6 +178,10 @@ async def test_monday_with_three_missing(bench: Any, made: Made) -> None:
     assert (rows[silent[0]]["verdict"], rows[silent[0]]["revision"], rows[silent[0]]["facts"]) == ("late", 2, None)
     assert (rows[present[6]]["verdict"], rows[present[6]]["facts"]["filings"]) == ("pending", 1)
     assert rows[present[6]]["due_at"] == DUE.isoformat()
+    assert rows[present[6]]["verdict_text"] == {"id": "Ditunggu", "en": "Pending"}
+    assert (rows[present[6]]["reason"], rows[present[6]]["reason_text"]) == (None, None)
+    assert rows[silent[1]]["verdict_text"] == {"id": "Belum lapor", "en": "Missing"}
+    assert rows[silent[1]]["reason_text"] == {"id": "tidak ada laporan", "en": "no report was received"}
     assert await bench.items("/v1/periods/2024-11-18", limit=4) == board["items"]
     (listed,) = [p for p in await bench.items("/v1/periods") if p["period"] == "2024-11-18"]
     assert listed["counts"] == board["counts"]
@@ -214,6 +218,17 @@ async def test_what_is_no_monday_is_refused(bench: Any, period: str) -> None:
     answer = await bench.get(f"/v1/periods/{period}")
     assert answer.status == 422
     assert answer.json()["errors"][0]["field"] == "period"
+
+
+async def test_wrong_weekday_is_said_in_the_reader_s_language(bench: Any) -> None:
+    """No English day in an Indonesian answer; what is no date is told so in Indonesian too."""
+    answer = await bench.get("/v1/periods/2024-11-19")
+    (error,) = answer.json()["errors"]
+    assert error["problem"] == "harus hari Senin; yang terdekat 2024-11-18 dan 2024-11-25"
+    (error,) = (await bench.get("/v1/periods/1731888000")).json()["errors"]
+    assert error["problem"] == "harus tanggal, misalnya 2024-11-18"
+    (error,) = (await bench.get("/v1/periods", limit=5, halaman=2)).json()["errors"]
+    assert (error["field"], error["problem"]) == ("halaman", "parameter tidak dikenal")
 
 
 # Incidents
@@ -286,6 +301,7 @@ async def test_parameters_of_no_meaning_are_refused(bench: Any, params: dict[str
 # Events
 
 
+@pytest.mark.expect_errors("cannot_fold")
 async def test_what_became_of_events(bench: Any, made: Made) -> None:
     """Counted, sent twice, sent with other content, put aside, journaled only: each says so, and where it stands."""
 
@@ -367,7 +383,16 @@ async def test_alerts_show_their_latest_revision(bench: Any, made: Made) -> None
     assert (system["region"], system["period"], system["raised_at"]) == (None, "2024-11-18", DUE.isoformat())
 
 
+@pytest.mark.parametrize("params", [{"stat": "resolved"}, {"period": "1731888000"}, {"period": "2024-11"}], ids=str)
+async def test_alerts_refuse_what_they_do_not_know(bench: Any, params: dict[str, str]) -> None:
+    """A misspelt name never gives an unfiltered list, and a number is no day."""
+    answer = await bench.get("/v1/alerts", **params)
+    assert answer.status == 422
+    assert [e["field"] for e in answer.json()["errors"]] == list(params)
+
+
 @pytest.mark.parametrize("details", ['{"n": 1' + "0" * 400 + "}", '{"$ref": "x"}', '{"a\\u0000": 1}', '{"n": NaN}'])
+@pytest.mark.expect_errors("dead_letter")
 async def test_alert_that_cannot_be_kept_costs_nobody_else(bench: Any, made: Made, details: str) -> None:
     """Details that MongoDB has no room for make one dead letter, not a batch that fails for ever."""
     fine = made.alert("rule:fine", "64.72", 1, AlertState.FIRING)

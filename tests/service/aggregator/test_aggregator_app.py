@@ -8,7 +8,8 @@ import pytest
 
 from services.aggregator import store
 from services.aggregator.app import create_app
-from services.aggregator.queries import AlertsQuery, IncidentsQuery
+from services.aggregator.queries import IncidentsQuery
+from shared.http.lists import AlertsQuery
 from shared.settings import Settings
 
 

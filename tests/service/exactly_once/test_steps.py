@@ -6,7 +6,7 @@ The documents count: `regions` per region (written first), `sums` all together, 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, date, datetime
 from typing import Any
 
@@ -18,8 +18,9 @@ from shared.exactly_once import journal
 from shared.exactly_once.cursors import Change, Document
 from shared.exactly_once.dead_letters import DeadLetters
 from shared.exactly_once.documents import Documents, TooManyMismatches
-from shared.exactly_once.guard import Guard, OtherLog
+from shared.exactly_once.guard import Gap, Guard, OtherLog
 from shared.exactly_once.journal import Journal
+from shared.exactly_once.progress import Progress
 from shared.exactly_once.records import Position, Record, Sighting
 from shared.exactly_once.steps import Parts, Poisoned, Steps
 from shared.metrics import Metrics
@@ -37,6 +38,7 @@ class FakeLog:
         self.partitions: dict[tuple[str, int], list[Record]] = {}
         self.first_kept = 0
         self.lookups = 0
+        self.hole_until = 0  # offsets below hold no record, as where a transaction ended
 
     def produce(self, value: bytes, partition: int = 0, key: bytes | None = b"64.72") -> Record:
         log = self.partitions.setdefault((REPORTS.name, partition), [])
@@ -50,6 +52,10 @@ class FakeLog:
         self.lookups += 1
         log = self.partitions.get((position.topic, position.partition), [])
         return log[position.offset].value if position.offset < len(log) else None
+
+    async def first_from(self, position: Position) -> int | None:
+        later = [r.position.offset for r in self.partitions.get((position.topic, position.partition), [])]
+        return next((offset for offset in later if offset >= max(position.offset, self.hole_until)), None)
 
 
 class FakePublisher:
@@ -128,6 +134,7 @@ class Bench:
         self.database = database
         self.log = FakeLog()
         self.publisher = FakePublisher()
+        self.metrics = Metrics("test")  # of all processes together
 
     def steps(self, documents: Documents | None = None, changes: Any = counting, dead_letter_run: int = 5) -> Steps:
         """A fresh process."""
@@ -138,7 +145,7 @@ class Bench:
                 dead_letters=DeadLetters(self.publisher, GROUP),
                 guard=Guard(self.database["positions"], self.log),
                 changes=changes,
-                metrics=Metrics("test"),
+                metrics=self.metrics,
                 dead_letter_run=dead_letter_run,
             )
         )
@@ -150,6 +157,9 @@ class Bench:
         in_sum = sorted(everything["ids"]) if everything else []
         assert sorted(i for d in regions for i in d["ids"]) == in_sum
         return [identity.rpartition("/")[2] for identity in in_sum]
+
+    def count(self, metric: str, **labels: str) -> float:
+        return self.metrics.registry.get_sample_value(metric, {"topic": REPORTS.name, **labels}) or 0.0
 
     async def entry(self, event_id: str) -> dict[str, Any]:
         found: dict[str, Any] = await self.database[journal.COLLECTION].find_one({"_id": f"/agencies/kpu/{event_id}"})
@@ -248,6 +258,8 @@ async def test_duplicates_count_once_wherever_they_stand(bench: Bench) -> None:
         (0, 3, False),
         (3, 0, False),
     ]
+    assert bench.count("desk_records_total", outcome="first") == 2
+    assert bench.count("desk_records_total", outcome="duplicate") == 3
 
 
 async def test_same_id_of_two_agencies_are_two_events(bench: Bench) -> None:
@@ -264,8 +276,10 @@ async def test_conflict_keeps_the_first_content(bench: Bench) -> None:
     assert await bench.counted() == ["a"]
     assert (await bench.database["sums"].find_one({"_id": "all"}))["summary"] == "first"
     assert [o["is_conflict"] for o in (await bench.entry("a"))["others"]] == [True, True]
+    assert bench.count("desk_records_total", outcome="conflict") == 2
 
 
+@pytest.mark.expect_errors("dead_letter")
 async def test_bad_record_never_spoils_good_ones(bench: Bench) -> None:
     """A record that is no event goes to the dead letters with where it stood; its neighbours count."""
     good, bad, also_good = (
@@ -279,8 +293,10 @@ async def test_bad_record_never_spoils_good_ones(bench: Bench) -> None:
     assert (topic, key, value) == (DEAD_LETTERS.name, bad.key, bad.value)
     assert headers["dead-letter-id"] == b"desk.test/desk.reports/0/1"
     assert headers["reason"]
+    assert bench.count("desk_dead_letters_total") == 1
 
 
+@pytest.mark.expect_errors("dead_letter")
 async def test_run_of_bad_records_stops_instead_of_draining(bench: Bench) -> None:
     """Nothing but bad records, batch after batch, ends in Poisoned; what came last is not put aside."""
     steps = bench.steps(dead_letter_run=5)
@@ -290,6 +306,7 @@ async def test_run_of_bad_records_stops_instead_of_draining(bench: Bench) -> Non
     assert len(bench.publisher.published) == 3
 
 
+@pytest.mark.expect_errors("dead_letter")
 async def test_good_record_ends_a_run_of_bad_ones(bench: Bench) -> None:
     """Bad records with good ones between them are no run."""
     steps = bench.steps(dead_letter_run=5)
@@ -314,6 +331,7 @@ def stumbling(over: str) -> Callable[[Sighting], Sequence[Change]]:
     return changes
 
 
+@pytest.mark.expect_errors("cannot_fold")
 async def test_event_that_cannot_be_folded_is_dead_and_its_retry_counts_once(bench: Bench) -> None:
     """It touches no document, its neighbours count; its dead letter's retry is counted once, after the mending."""
     batch = produce(bench, "a", "stuck", "b")
@@ -322,6 +340,7 @@ async def test_event_that_cannot_be_folded_is_dead_and_its_retry_counts_once(ben
     assert "cannot be counted" in (await bench.entry("stuck"))["dead"]
     ((_, _, value, headers),) = bench.publisher.published
     assert value == batch[1].value
+    assert bench.count("desk_dead_letters_total") == 1
     assert b"cannot be counted" in headers["reason"]
 
     await bench.steps(changes=stumbling("stuck")).process(batch)  # our own replay is no retry of the dead letter
@@ -336,6 +355,7 @@ async def test_event_that_cannot_be_folded_is_dead_and_its_retry_counts_once(ben
     assert "dead" not in await bench.entry("stuck")
 
 
+@pytest.mark.expect_errors("cannot_fold")
 async def test_event_without_changes_to_make_is_dead_too(bench: Bench) -> None:
     """An event for which no changes can be worked out at all is put aside like one that cannot be folded."""
 
@@ -347,6 +367,47 @@ async def test_event_without_changes_to_make_is_dead_too(bench: Bench) -> None:
     await bench.steps(changes=changes).process(produce(bench, "a", "odd", "b"))
     assert await bench.counted() == ["a", "b"]
     assert "dead" in await bench.entry("odd")
+
+
+async def test_batch_beyond_what_the_database_has_read_is_refused(bench: Bench) -> None:
+    """Records that were skipped, by a database that was lost or by a batch that was dropped, must be read first."""
+    records = produce(bench, "a", "b", "c", "d")
+    with pytest.raises(Gap) as lost:
+        await bench.steps().process(records[2:])
+    assert lost.value.offset == 0
+    await bench.steps().process(records[:1])
+    with pytest.raises(Gap) as skipped:
+        await bench.steps().process(records[3:])
+    assert skipped.value.offset == 1
+    await bench.steps().process(records[1:])
+    assert await bench.counted() == ["a", "b", "c", "d"]
+
+
+async def test_hole_without_records_is_no_gap(bench: Bench) -> None:
+    """Where the log itself skips offsets, as after a transaction, nothing is missing."""
+    records = produce(bench, "a", "b", "c", "d")
+    await bench.steps().process(records[:1])
+    bench.log.hole_until = 3
+    await bench.steps().process(records[3:])
+    assert await bench.counted() == ["a", "d"]
+
+
+async def test_progress_is_what_commits_and_database_agree_on(bench: Bench) -> None:
+    """A partition is read as far as both say: a lost database has read nothing, and another log proves nothing."""
+
+    class Committed:
+        async def ends(self, _topic: str) -> dict[int, tuple[int, int]]:
+            return {0: (0, 2), 1: (0, 5)}
+
+        async def committed(self, _topic: str, partitions: Iterable[int]) -> dict[int, int]:
+            return {p: {0: 1, 1: 5}[p] for p in partitions}
+
+    await bench.steps().process(produce(bench, "a", "b"))
+    progress = Progress(Committed(), Guard(bench.database["positions"], bench.log))
+    assert await progress.committed(REPORTS.name, [0, 1]) == {0: 1, 1: 0}
+    bench.log.partitions.clear()
+    with pytest.raises(OtherLog):
+        await progress.committed(REPORTS.name, [0])
 
 
 @pytest.mark.parametrize("is_shorter", [False, True], ids=["other content", "shorter"])
@@ -366,7 +427,7 @@ async def test_expired_records_pass(bench: Bench) -> None:
     """A log whose retention has taken the record we would compare with is accepted."""
     await bench.steps().process(produce(bench, "a", "b"))
     bench.log.first_kept = 5
-    for _ in range(4):
+    for _ in range(3):
         bench.log.produce(b"expired")
     await bench.steps().process(produce(bench, "c"))
     assert await bench.counted() == ["a", "b", "c"]

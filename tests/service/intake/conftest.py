@@ -17,7 +17,7 @@ from pymongo.errors import AutoReconnect, BulkWriteError
 from services.intake.accepting import Acceptor
 from services.intake.api import Door
 from services.intake.app import build
-from services.intake.fingerprints import Fingerprints
+from services.intake.store import Fingerprints
 from shared.access.keys import Grant, Kind
 from shared.access.store import AccessStore
 from shared.election.calendar import Calendar
@@ -74,7 +74,8 @@ class FakeCollection:
         assert not ordered
         known = [i for i, d in enumerate(documents) if self.documents.setdefault(d["_id"], d) is not d]
         if known:
-            raise BulkWriteError({"writeErrors": [{"code": 11000, "index": i} for i in known]})
+            failed = [{"code": 11000, "index": i} for i in known]
+            raise BulkWriteError({"writeErrors": failed, "writeConcernErrors": []})
 
     async def replace_one(self, query: dict[str, Any], document: dict[str, Any], upsert: bool) -> None:
         self.documents[query["_id"]] = document

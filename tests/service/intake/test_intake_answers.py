@@ -94,6 +94,23 @@ async def test_other_content_under_a_known_id_is_a_conflict(intake: Intake) -> N
     assert len(intake.kafka.records) == 2
 
 
+async def test_other_content_under_an_id_that_is_under_way_is_a_conflict(intake: Intake) -> None:
+    """Two contents at once: one passes, the other is refused; a copy of the first passes, and places come back."""
+    gate, publish = asyncio.Event(), intake.kafka.publish
+
+    async def slow(*args: Any) -> None:
+        await gate.wait()
+        await publish(*args)
+
+    intake.kafka.publish = slow  # type: ignore[assignment]
+    first, copy = (asyncio.create_task(intake.post("/v1/reports", REPORT)) for _ in range(2))
+    await asyncio.sleep(0.1)
+    other = await intake.post("/v1/reports", {**REPORT, "region": "64.71"})
+    gate.set()
+    assert [(await first).status, (await copy).status, other.status] == [202, 202, 409]
+    assert (await intake.post("/v1/reports", {**REPORT, "id": "free"})).status == 202
+
+
 async def test_dry_run_publishes_and_stores_nothing(intake: Intake) -> None:
     """A dry run answers as the real one would, refusals included, and leaves no trace."""
     good = await intake.post("/v1/reports?dry_run=1", REPORT)

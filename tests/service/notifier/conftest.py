@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, TypeVar
 
 import pytest
 from aiokafka.errors import KafkaConnectionError
 
 from services.notifier import obligations
-from services.notifier.channels import Message, SendFailed
-from services.notifier.filing import judge
+from services.notifier.channels import Message
+from services.notifier.delivery_store import DeliveryStore
+from services.notifier.filing import finding_of
 from services.notifier.judging import Judge
 from services.notifier.planning import Planning
 from services.notifier.receivers import Receivers
@@ -24,6 +25,7 @@ from shared.exactly_once.records import Position
 from tests.builders import MONDAY, a_calendar, utc
 
 Document = dict[str, Any]
+AnyStore = TypeVar("AnyStore", Store, DeliveryStore)
 JUDGED_AT = utc("2024-11-18T18:00:00Z")
 
 
@@ -105,13 +107,13 @@ class FakePublisher:
 class FakeChannel:
     """Answers with the outcomes a test gives, then with 200; keeps what it got."""
 
-    def __init__(self, *outcomes: SendFailed | int) -> None:
+    def __init__(self, *outcomes: Exception | int) -> None:
         self.outcomes, self.got = list(outcomes), list[Message]()
 
     async def send(self, message: Message) -> int | None:
         self.got.append(message)
         outcome = self.outcomes.pop(0) if self.outcomes else 200
-        if isinstance(outcome, SendFailed):
+        if isinstance(outcome, Exception):
             raise outcome
         return outcome
 
@@ -123,9 +125,9 @@ class Crash(BaseException):
     """The process dies here."""
 
 
-def dying(store: Store, method: str, after_calls: int = 0) -> Store:
+def dying(store: AnyStore, method: str, after_calls: int = 0) -> AnyStore:
     """The same database through a store whose `method` dies at a later call, before it does anything."""
-    copy, left = Store(store.database), [after_calls]
+    copy, left = type(store)(store.database), [after_calls]
     original = getattr(copy, method)
 
     async def die(*args: Any, **kwargs: Any) -> Any:
@@ -158,7 +160,7 @@ class Bench:
         def wake() -> None:
             self.woken += 1
 
-        return Planning(store or self.store, self.calendar, receivers, now, wake)
+        return Planning(store or self.store, DeliveryStore(self.store.database), self.calendar, receivers, now, wake)
 
     def settling(self) -> Settling:
         return Settling(self.store)
@@ -168,23 +170,23 @@ class Bench:
         region = self.calendar.roster.get(report.subject)
         deadline = self.calendar.owed(region, report.data.period) if region else None
         assert deadline is not None
-        judged = judge(report, deadline, self.calendar.election)
+        finding = finding_of(report, deadline, self.calendar.election)
         await self.store.update(
-            self.store.obligations,
+            "obligations",
             obligations.obligation_id(report.data.period, report.subject),
-            lambda o: obligations.filed(o, report, deadline, judged),
+            lambda o: obligations.filed(o, report, deadline, finding),
         )
 
     async def verdicts(self) -> dict[str, list[str]]:
         """All verdicts of each region, in order."""
-        found = self.store.obligations.find().sort("_id", 1)
+        found = self.store.database.obligations.find().sort("_id", 1)
         return {d["region"]: [v["verdict"] for v in d["verdicts"]] async for d in found}
 
     async def alerts(self) -> dict[str, str]:
-        return {d["_id"]: d["state"] async for d in self.store.alerts.find().sort("_id", 1)}
+        return {d["_id"]: d["state"] async for d in self.store.database.alerts.find().sort("_id", 1)}
 
     async def deliveries(self, **wanted: Any) -> list[Document]:
-        return [d async for d in self.store.deliveries.find(wanted).sort("_id", 1)]
+        return [d async for d in self.store.database.deliveries.find(wanted).sort("_id", 1)]
 
     async def _database_now(self) -> datetime:
         return await mongo.server_time(self.client) + self.real_shift

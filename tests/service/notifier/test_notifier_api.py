@@ -12,6 +12,7 @@ import pytest
 from fastapi import FastAPI
 
 from services.notifier import api
+from services.notifier.delivery_store import DeliveryStore
 from services.notifier.rules import quiet_period_violation
 from services.notifier.store import Store
 from shared.access.keys import Grant, Kind, Role
@@ -59,10 +60,12 @@ async def get(bench: Bench) -> Get:
         yield
 
     app = make_app("test", lifespan, {}, Metrics("test"), lambda: b"{}")
-    app.include_router(api.routes(bench.store, access, bench.calendar))
+    app.include_router(api.routes(bench.calendar, bench.store, DeliveryStore(bench.store.database), access))
 
-    async def get(path: str, key: str | None = "viewer", method: str = "GET", **query: str) -> Answer:
-        headers = {"Accept-Language": "en"} | ({"Authorization": f"Bearer {key}"} if key else {})
+    async def get(
+        path: str, key: str | None = "viewer", method: str = "GET", language: str = "en", **query: str
+    ) -> Answer:
+        headers = {"Accept-Language": language} | ({"Authorization": f"Bearer {key}"} if key else {})
         return await call(app, method, path, query, headers)
 
     return get
@@ -72,7 +75,7 @@ async def violate(store: Store, bench: Bench, event_id: str, region: str = "64.7
     incident = an_incident(utc("2024-11-25T02:00Z"), region=region, event_id=event_id)
     flags = quiet_period.flags(bench.calendar, incident)
     alert_id = quiet_period_violation.alert_id(incident.agency, incident.id)
-    await store.update(store.alerts, alert_id, lambda alert: quiet_period_violation.raised(alert, incident, flags))
+    await store.update("alerts", alert_id, lambda alert: quiet_period_violation.raised(alert, incident, flags))
 
 
 @pytest.fixture
@@ -134,6 +137,10 @@ async def test_who_may_not_see_it(judged: Bench, get: Get, path: str, key: str |
         ({"limit": "x"}, None),
         ({"cursor": "*"}, None),
         ({"cursor": "_w"}, None),
+        ({"stat": "resolved"}, None),
+        ({"period": "1731888000"}, None),
+        ({"period": "20241118"}, None),
+        ({"period": "1724-11-18"}, None),
     ],
 )
 async def test_filters(judged: Bench, get: Get, query: dict[str, str], expected: list[str] | None) -> None:
@@ -144,6 +151,34 @@ async def test_filters(judged: Bench, get: Get, query: dict[str, str], expected:
         assert [e["field"] for e in answer[2]["errors"]] == list(query)
     else:
         assert ids(answer) == expected
+
+
+@pytest.mark.parametrize(
+    ("path", "query", "field", "problem"),
+    [
+        ("/v1/alerts", {"stat": "resolved"}, "stat", "parameter tidak dikenal"),
+        ("/v1/deliveries", {"states": "dead"}, "states", "parameter tidak dikenal"),
+        ("/v1/deliveries", {"region": "64"}, "region", "parameter tidak dikenal"),
+        ("/v1/obligations", {"period": "2024-11-18", "day": "1"}, "day", "parameter tidak dikenal"),
+        ("/v1/obligations", {"period": "1731888000"}, "period", "harus tanggal, misalnya 2024-11-18"),
+        ("/v1/obligations", {}, "period", "wajib diisi"),
+        ("/v1/alerts", {"period": "18-11-2024"}, "period", "harus tanggal, misalnya 2024-11-18"),
+        ("/v1/alerts", {"region": "64.*"}, "region", "harus kode wilayah, misalnya 64.72"),
+        (
+            "/v1/obligations",
+            {"period": "2024-11-19"},
+            "period",
+            "tidak ada yang wajib melapor untuk tanggal ini; yang dinilai 2024-11-18 sampai 2024-11-18",
+        ),
+    ],
+)
+async def test_what_is_wrong_is_said_in_indonesian(
+    bench: Bench, get: Get, path: str, query: dict[str, str], field: str, problem: str
+) -> None:
+    """A misspelt name never gives an unfiltered list, and a number is no day; no English in an Indonesian answer."""
+    status, _, answer = await get(path, language="id", **query)
+    assert status == 422
+    assert [(e["field"], e["problem"]) for e in answer["errors"]] == [(field, problem)]
 
 
 @pytest.mark.parametrize("limit", [1, 2, 3, 4, 5])
@@ -162,9 +197,10 @@ async def test_paging(judged: Bench, get: Get, limit: int) -> None:
 
 async def test_one_alert_with_its_deliveries(judged: Bench, get: Get) -> None:
     """An alert shows its history and each delivery that told of it, with every attempt."""
-    claimed = await judged.store.claim("hook", "me", 30)
+    deliveries = DeliveryStore(judged.store.database)
+    claimed = await deliveries.claim("hook", "me", 30)
     assert claimed is not None
-    await judged.store.record_attempt(claimed, {"outcome": "failed", "status": 503}, "pending", 1)
+    await deliveries.record_attempt(claimed, {"outcome": "failed", "status": 503}, "pending", 1)
     status, _, alert = await get(f"/v1/alerts/{MISSING[0]}")
     assert status == 200
     assert (alert["rule"], alert["region"], alert["period"], alert["state"]) == (
@@ -220,6 +256,10 @@ async def test_obligations(judged: Bench, get: Get) -> None:
     ]
     samarinda = found["items"][2]
     assert [v["reason"] for v in samarinda["verdicts"]] == ["received_in_time"]
+    assert samarinda["verdict_text"] == {"id": "Tepat waktu", "en": "On time"}
+    assert samarinda["reason"] == "received_in_time"
+    assert samarinda["reason_text"] == {"id": "diterima sebelum tenggat", "en": "received before it was due"}
+    assert found["items"][0]["reason_text"] == {"id": "tidak ada laporan", "en": "no report was received"}
     assert (samarinda["due_at"], samarinda["judge_at"]) == ("2024-11-18T16:00:00+00:00", "2024-11-18T18:00:00+00:00")
     page = await get("/v1/obligations", period="2024-11-18", limit="2")
     rest = await get("/v1/obligations", period="2024-11-18", limit="2", cursor=page[2]["next"])
@@ -230,6 +270,8 @@ async def test_obligations_before_anything_happened(bench: Bench, get: Get) -> N
     """Everyone is pending until there is a verdict."""
     _, _, found = await get("/v1/obligations", period="2024-11-18")
     assert {o["verdict"] for o in found["items"]} == {"pending"}
+    assert found["items"][0]["verdict_text"] == {"id": "Ditunggu", "en": "Pending"}
+    assert found["items"][0]["reason"] is found["items"][0]["reason_text"] is None
 
 
 @pytest.mark.parametrize("query", [{}, {"period": "2024-11-19"}, {"period": "2030-01-07"}, {"period": "x"}])

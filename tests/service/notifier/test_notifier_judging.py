@@ -27,11 +27,10 @@ async def test_exactly_the_silent_ones_are_missing(bench: Bench) -> None:
     await bench.file(a_report(IN_TIME, region="64.72"))
     assert await bench.judge().step() is True
     assert await bench.verdicts() == {"64.02": ["missing"], "64.71": ["missing"], "64.72": ["on_time"]}
-    judgement = await bench.store.judgements.find_one()
+    judgement = await bench.store.database.judgements.find_one()
     assert judgement is not None
-    assert judgement["state"] == "judged"
+    assert judgement["state"] == "closed"
     assert judgement["missing"] == {"64": ["64.02", "64.71"]}
-    assert judgement["owed"] == {"64": ["64.02", "64.71", "64.72"]}
     assert await bench.judge().step() is False
 
 
@@ -72,6 +71,7 @@ async def test_ends_are_taken_once_and_by_the_first(bench: Bench) -> None:
     assert await bench.verdicts() == ALL_SILENT
 
 
+@pytest.mark.expect_errors("cannot_evaluate")
 async def test_bounded_wait(bench: Bench) -> None:
     """After it: once, undetermined for who has no verdict and one alert about ourselves; then judged and resolved."""
     await bench.file(a_report(IN_TIME, region="64.72"))
@@ -85,10 +85,10 @@ async def test_bounded_wait(bench: Bench) -> None:
     for _ in range(3):
         assert await judge.step() is False
     assert await bench.verdicts() == {"64.02": ["undetermined"], "64.71": ["undetermined"], "64.72": ["on_time"]}
-    alert = await bench.store.alerts.find_one()
+    alert = await bench.store.database.alerts.find_one()
     assert alert is not None
     assert (alert["_id"], alert["state"], alert["revision"]) == ("cannot-evaluate:2024-11-18", "firing", 1)
-    assert "[0]" in alert["details"]["problem"]
+    assert alert["details"] == {"reason": "partitions_unread", "values": {"topic": "desk.reports", "partitions": [0]}}
     assert await bench.settling().step() is False  # undetermined raises no alarm
 
     bench.offsets.done = {0: 5}
@@ -98,6 +98,7 @@ async def test_bounded_wait(bench: Bench) -> None:
     assert (await bench.alerts())["cannot-evaluate:2024-11-18"] == "resolved"
 
 
+@pytest.mark.expect_errors("cannot_evaluate")
 async def test_report_after_undetermined(bench: Bench) -> None:
     """A report that is read after all beats undetermined, and its region is not called missing then."""
     bench.offsets.done = {0: 4}
@@ -123,7 +124,7 @@ async def test_two_judges_at_once(bench: Bench) -> None:
     steps = [*(planning.step for planning in plannings), *(settling.step for settling in settlings)]
     await asyncio.gather(*(step() for step in steps))
     await until_idle(*steps)
-    alerts = [a async for a in bench.store.alerts.find().sort("_id", 1)]
+    alerts = [a async for a in bench.store.database.alerts.find().sort("_id", 1)]
     assert [(a["_id"], a["revision"], len(a["history"])) for a in alerts] == [
         ("missing-report:2024-11-18:64.02", 1, 1),
         ("missing-report:2024-11-18:64.71", 1, 1),
@@ -131,11 +132,12 @@ async def test_two_judges_at_once(bench: Bench) -> None:
     assert len(await bench.deliveries()) == 1
 
 
+@pytest.mark.expect_errors("cannot_evaluate")
 async def test_two_judges_at_once_cannot_evaluate(bench: Bench) -> None:
     """Two replicas that both wait too long raise one alert about ourselves, with one change."""
     bench.offsets.done, bench.real_shift = {}, timedelta(hours=1)
     await asyncio.gather(*(bench.judge().step() for _ in range(3)))
-    alert = await bench.store.alerts.find_one()
+    alert = await bench.store.database.alerts.find_one()
     assert alert is not None
     assert (alert["revision"], len(alert["history"])) == (1, 1)
     assert await bench.verdicts() == {r: ["undetermined"] for r in ALL_SILENT}
@@ -149,7 +151,7 @@ async def test_dies_between_verdicts(bench: Bench, after_verdicts: int) -> None:
     assert len(await bench.verdicts()) == after_verdicts
     await bench.judge().step()
     assert await bench.verdicts() == ALL_SILENT
-    judgement = await bench.store.judgements.find_one()
+    judgement = await bench.store.database.judgements.find_one()
     assert judgement is not None
     assert judgement["missing"] == {"64": ["64.02", "64.71", "64.72"]}
 
@@ -160,7 +162,7 @@ async def test_dies_between_verdicts_and_a_late_report_comes(bench: Bench) -> No
         await bench.judge(dying(bench.store, "update", 1)).step()
     await bench.file(a_report(JUDGED_AT + timedelta(minutes=1), region="64.02"))
     await bench.judge().step()
-    judgement = await bench.store.judgements.find_one()
+    judgement = await bench.store.database.judgements.find_one()
     assert judgement is not None
     assert judgement["missing"] == {"64": ["64.02", "64.71", "64.72"]}
     assert (await bench.verdicts())["64.02"] == ["missing", "late"]
@@ -174,18 +176,21 @@ async def test_dies_between_verdict_and_alert(bench: Bench) -> None:
     await until_idle(bench.settling().step)
     assert set((await bench.alerts()).values()) == {"firing"}
     assert len(await bench.alerts()) == 3
-    await bench.store.obligations.update_many({}, {"$set": {"unsettled": 1}})  # dies before the mark is taken off
+    await bench.store.database.obligations.update_many(
+        {}, {"$set": {"unsettled": 1}}
+    )  # dies before the mark is taken off
     await until_idle(bench.settling().step)
-    assert [a["revision"] async for a in bench.store.alerts.find()] == [1, 1, 1]
+    assert [a["revision"] async for a in bench.store.database.alerts.find()] == [1, 1, 1]
 
 
+@pytest.mark.expect_errors("cannot_evaluate")
 async def test_settles_again_after_undetermined(bench: Bench) -> None:
     """A death between alert and mark settles an obligation twice: the alarm must still be there."""
     bench.offsets.done, bench.real_shift = {}, timedelta(hours=1)
     await bench.judge().step()
     bench.offsets.done = {0: 5}
     await bench.judge().step()
-    obligations = [o async for o in bench.store.obligations.find()]
+    obligations = [o async for o in bench.store.database.obligations.find()]
     for _ in range(2):
         for obligation in obligations:
             await bench.settling().settle(obligation)
@@ -193,6 +198,7 @@ async def test_settles_again_after_undetermined(bench: Bench) -> None:
     assert set(states.values()) == {"firing"}
 
 
+@pytest.mark.expect_errors("cannot_evaluate")
 async def test_dies_before_the_alert_about_ourselves_ends(bench: Bench) -> None:
     """Judged at last, and dead at that moment: whoever comes next ends the alert about ourselves."""
     bench.offsets.done, bench.real_shift = {}, timedelta(hours=1)
@@ -208,6 +214,6 @@ async def test_dies_before_the_alert_about_ourselves_ends(bench: Bench) -> None:
 async def test_planning_judgements_twice_changes_nothing(bench: Bench) -> None:
     """A restart keeps what is judged."""
     await bench.judge().step()
-    before = [j async for j in bench.store.judgements.find()]
+    before = [j async for j in bench.store.database.judgements.find()]
     await bench.judge().plan()
-    assert [j async for j in bench.store.judgements.find()] == before
+    assert [j async for j in bench.store.database.judgements.find()] == before

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from services.notifier import alerts
+from services.notifier.delivery_store import PENDING, SUPPRESSED, DeliveryStore
 from services.notifier.rules import missing_report, quiet_period_violation
-from services.notifier.store import PENDING, SUPPRESSED
 from shared.election import quiet_period
 from shared.election.calendar import Calendar
 from shared.election.config import Level
@@ -31,9 +31,7 @@ async def violate(bench: Bench, event_id: str = "i1", region: str = "64.72") -> 
     incident = an_incident(utc("2024-11-25T02:00Z"), region=region, event_id=event_id)
     flags = quiet_period.flags(bench.calendar, incident)
     alert_id = quiet_period_violation.alert_id(incident.agency, incident.id)
-    await bench.store.update(
-        bench.store.alerts, alert_id, lambda alert: quiet_period_violation.raised(alert, incident, flags)
-    )
+    await bench.store.update("alerts", alert_id, lambda alert: quiet_period_violation.raised(alert, incident, flags))
 
 
 async def test_one_digest_for_each_receiver(bench: Bench) -> None:
@@ -44,7 +42,7 @@ async def test_one_digest_for_each_receiver(bench: Bench) -> None:
     await until_idle(bench.planning(receivers).step)
     planned = await bench.deliveries()
     assert [(d["_id"], d["state"]) for d in planned] == [(f"{DIGEST}|a", PENDING), (f"{DIGEST}|b", PENDING)]
-    told = "1/3 have reported for 18-11-2024; missing: Kabupaten Kutai Kartanegara, Kota Balikpapan."
+    told = "Kalimantan Timur: 1/3 have reported for 18-11-2024; missing: Kabupaten Kutai Kartanegara, Kota Balikpapan."
     assert {english(d) for d in planned} == {told}
     assert planned[0]["alerts"] == ["missing-report:2024-11-18:64.02", "missing-report:2024-11-18:64.71"]
     assert planned[0]["webhook_id"] != planned[1]["webhook_id"]
@@ -63,8 +61,8 @@ async def test_a_receiver_of_one_regency_is_told_of_its_own(bench: Bench) -> Non
     )
     await until_idle(bench.planning(receivers).step)
     assert {d["receiver"]: english(d) for d in await bench.deliveries()} == {
-        "kukar": "0/1 have reported for 18-11-2024; missing: Kabupaten Kutai Kartanegara.",
-        "two": "1/2 have reported for 18-11-2024; missing: Kota Balikpapan.",
+        "kukar": "Kalimantan Timur: 0/1 have reported for 18-11-2024; missing: Kabupaten Kutai Kartanegara.",
+        "two": "Kalimantan Timur: 1/2 have reported for 18-11-2024; missing: Kota Balikpapan.",
     }
 
 
@@ -79,7 +77,10 @@ async def test_one_digest_a_province(bench: Bench) -> None:
     await both.judge().plan()
     await both.judge().step()
     await until_idle(both.planning(receivers_of({"name": "a"})).step)
-    assert [english(d)[:4] for d in await both.deliveries()] == ["0/13", "0/3 "]
+    assert [english(d).partition(" have")[0] for d in await both.deliveries()] == [
+        "Kalimantan Selatan: 0/13",
+        "Kalimantan Timur: 0/3",
+    ]
 
 
 async def test_planning_twice_adds_nothing(bench: Bench) -> None:
@@ -90,9 +91,9 @@ async def test_planning_twice_adds_nothing(bench: Bench) -> None:
     await until_idle(planning.step)
     before = await bench.deliveries()
     assert len(before) == 2
-    await bench.store.deliveries.update_one({"_id": before[0]["_id"]}, {"$set": {"state": "delivered"}})
-    await bench.store.judgements.update_many({}, {"$set": {"is_noticed": False}})
-    await bench.store.alerts.update_many(
+    await bench.store.database.deliveries.update_one({"_id": before[0]["_id"]}, {"$set": {"state": "delivered"}})
+    await bench.store.database.judgements.update_many({}, {"$set": {"is_noticed": False}})
+    await bench.store.database.alerts.update_many(
         {"rule": "quiet-period-violation"}, {"$set": {"to_notice": [{"revision": 1, "change": "raised"}]}}
     )
     await until_idle(planning.step)
@@ -137,22 +138,22 @@ async def test_violations_go_out_one_by_one(bench: Bench) -> None:
 async def test_old_news_is_suppressed(bench: Bench, age: timedelta, state: str) -> None:
     """A notice older than `max_notice_age` is stored, not sent: a replay wakes nobody."""
     await violate(bench)
-    alert = await bench.store.alerts.find_one()
+    alert = await bench.store.database.alerts.find_one()
     assert alert is not None
     bench.clock.fixed = alert["raised_at"] + age
     await until_idle(bench.planning(receivers_of({"name": "a"}, max_notice_age="2d")).step)
     assert [d["state"] for d in await bench.deliveries()] == [state]
-    assert await bench.store.claim("a", "me", 30) is None or state == PENDING
+    assert await DeliveryStore(bench.store.database).claim("a", "me", 30) is None or state == PENDING
 
 
 async def test_a_change_that_comes_meanwhile_is_not_lost(bench: Bench) -> None:
     """An alert that is resolved while its raising is planned is told of its end too."""
     await violate(bench)
     planning, alert_id = bench.planning(receivers_of({"name": "a"})), "quiet-period-violation:bawaslu:i1"
-    seen = await bench.store.alerts.find_one({"_id": alert_id})
+    seen = await bench.store.database.alerts.find_one({"_id": alert_id})
     assert seen is not None
     await bench.store.update(
-        bench.store.alerts,
+        "alerts",
         alert_id,
         lambda a: alerts.resolved(a, at=JUDGED_AT, resolution="dismissed", why="unproven"),
     )
@@ -167,6 +168,6 @@ async def test_digest_raises_what_is_not_settled_yet(bench: Bench) -> None:
     assert await bench.alerts() == {}
     await until_idle(bench.planning(receivers_of({"name": "a"})).step, bench.settling().step)
     assert set(await bench.alerts()) == {missing_report.alert_id(MONDAY, r) for r in ("64.02", "64.71", "64.72")}
-    found = await bench.store.alerts.find_one({"_id": "missing-report:2024-11-18:64.72"})
+    found = await bench.store.database.alerts.find_one({"_id": "missing-report:2024-11-18:64.72"})
     assert found is not None
     assert found["revision"] == 1
