@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterable, Sequence
 from typing import Any, NoReturn
 
 import pytest
@@ -12,7 +12,7 @@ from aiokafka import ConsumerRecord, TopicPartition
 from aiokafka.errors import CommitFailedError, IllegalStateError, KafkaConnectionError, KafkaError
 
 from shared.exactly_once.consumer import Consumer
-from shared.exactly_once.guard import Guard, OtherLog
+from shared.exactly_once.guard import Gap, Guard, OtherLog
 from shared.exactly_once.records import Record
 from shared.exactly_once.steps import Poisoned, Steps
 from shared.kafka.log_reader import LogReader
@@ -108,9 +108,17 @@ class KnownLog(LogReader):
 
     def __init__(self) -> None:
         self.found = [0, 1]
+        self.commits: dict[int, int] = {}
+        self.begins: dict[int, int] = {}
 
     async def partitions(self, topic: str) -> list[int]:
         return self.found
+
+    async def committed(self, topic: str, partitions: Iterable[int]) -> dict[int, int]:
+        return {p: self.commits.get(p, 0) for p in partitions}
+
+    async def beginning(self, topic: str, partition: int) -> int:
+        return self.begins.get(partition, 0)
 
 
 class KnownGuard(Guard):
@@ -119,6 +127,10 @@ class KnownGuard(Guard):
     def __init__(self) -> None:
         self.asked: list[tuple[str, int]] = []
         self.refusal: OtherLog | None = None
+        self.read: dict[int, int] = {}
+
+    async def read_to(self, topic: str, partitions: Iterable[int]) -> dict[int, int]:
+        return {p: self.read.get(p, 0) for p in partitions}
 
     async def verify_all(self, partitions: Any) -> None:
         self.asked += partitions
@@ -218,6 +230,36 @@ async def test_failing_batch_is_rewound_whole(bench: Bench) -> None:
     assert bench.followed == 0
     assert bench.said("desk_batch_failures_total 1.0")
     assert bench.said("desk_batch_seconds_count 0.0")
+
+
+async def test_gap_is_read_again_from_where_the_database_stands(bench: Bench) -> None:
+    """A batch that skips what the database has not read goes back further than its own first record."""
+    bench.consumer(Scripted(Gap(REPORTS.name, 0, 2, 4)))
+    await bench.handle(BATCH)
+    assert bench.member.sought == {ZERO: 2, ONE: 17}
+    assert bench.member.commits == []
+
+
+async def test_header_without_a_value_spoils_nothing(bench: Bench) -> None:
+    """Kafka allows a header of null; whoever sends one cannot make a batch vanish."""
+    steps = Scripted()
+    bench.consumer(steps)
+    broken: Any = ConsumerRecord(REPORTS.name, 0, 4, 0, 0, b"64.72", b"{}", None, 5, 2, [("traceparent", None)])
+    await bench.handle((broken, raw(0, 5)))
+    assert steps.got == [[4, 5]]
+    assert bench.member.commits == [{ZERO: 6}]
+
+
+@pytest.mark.expect_errors("database_behind")
+async def test_a_lost_database_is_read_again(bench: Bench) -> None:
+    """What the group has committed and the database has not read is read again, as far as it is kept."""
+    consumer = bench.consumer(is_joined=False)
+    bench.reader.commits, bench.reader.begins = {0: 9, 1: 9}, {0: 3, 1: 9}
+    bench.broker.may_join.set()
+    async with running(consumer):
+        await asyncio.wait_for(bench.broker.joined.wait(), 5)
+        await asyncio.sleep(0.05)
+    assert bench.member.sought == {ZERO: 3}
 
 
 async def test_batch_that_takes_too_long_is_rewound(bench: Bench) -> None:
