@@ -56,3 +56,15 @@ def first_judged(settings: Settings) -> date:
     begin = parse_spec(settings.clock)[0] if settings.clock else real()
     today = begin.astimezone(ZoneInfo(calendar.election.zone)).date()
     return min(latest_weekday(today, rule.weekday.number) for rule in calendar.election.reports)
+
+
+def nothing_ahead(settings: Settings) -> str | None:
+    """A line for a person if no period of the election is left to be judged; else None."""
+    calendar = load_calendar(settings.election, settings.roster, first_judged(settings))
+    if calendar.all_periods():
+        return None
+    last = max(rule.until for rule in calendar.election.reports)
+    return (
+        f"No period of {calendar.election.election} lies ahead (the last is {last}), so nobody will be missing. "
+        "To see it judge, take a scenario clock, for example --clock 2024-11-18T20:00:00+08:00@600"
+    )

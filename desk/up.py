@@ -9,6 +9,7 @@ import typer
 
 from desk.console import say
 from desk.running import RunningStack, StackOptions, run_stack
+from desk.stack_options import checked_settings, nothing_ahead
 
 LOOK_EVERY_S = 0.2
 
@@ -19,6 +20,9 @@ def up(options: StackOptions) -> None:
     Raises Misconfigured, StackError.
     """
     began = time.monotonic()
+    warning = nothing_ahead(checked_settings(options))
+    if warning is not None:
+        say(warning)
     with run_stack(options, say) as running:
         typer.echo(ready_line(running))
         say(f"Ready after {time.monotonic() - began:.0f} s on {running.broker_name}.")

@@ -25,6 +25,7 @@ from shared.kafka.subscription import subscribe, to_record
 from shared.logs import get_logger, trace_id, trace_id_of
 from shared.loops import leave_process
 from shared.metrics import Metrics
+from shared.mongo import DatabaseError
 from shared.topics import Topic
 
 log = get_logger(__name__)
@@ -82,7 +83,10 @@ class Consumer:
                 await self._broker.start()  # ends with the join, be it without partitions
             self._is_joined = True
             while True:
-                await self._compare_with_database()
+                try:
+                    await self._compare_with_database()
+                except (DatabaseError, KafkaError, TimeoutError) as error:  # an outage: batches are refused meanwhile
+                    log.warning("comparison_put_off", error=f"{type(error).__name__}: {error}")
                 for _ in range(_LOOKS_A_COMPARISON):
                     await self._watch()
                     await asyncio.sleep(2)

@@ -44,6 +44,7 @@ class Producer:
     async def stop(self) -> None:
         if self._connecting is not None:
             self._connecting.cancel()
+            await asyncio.wait([self._connecting], timeout=2)
         if self._producer is not None:
             with contextlib.suppress(TimeoutError, KafkaError):
                 await asyncio.wait_for(self._producer.stop(), CALL_TIMEOUT_S)

@@ -7,7 +7,7 @@ from typer.testing import CliRunner
 
 from desk.cli import main
 from desk.service_processes import Misconfigured
-from desk.stack_options import StackOptions, checked_settings, first_judged
+from desk.stack_options import StackOptions, checked_settings, first_judged, nothing_ahead
 from shared.election.loaded import DEFAULT_ROSTER
 from shared.settings import Settings
 
@@ -86,3 +86,18 @@ def test_options_are_over_the_environment(tmp_path: Path, monkeypatch: pytest.Mo
     given = Path("deploy/elections/kaltim-2024.yaml")
     monkeypatch.chdir(ROOT)
     assert checked_settings(StackOptions(tmp_path, election=given)).election == ROOT / given
+
+
+@pytest.mark.parametrize(
+    ("clock", "is_warned"),
+    [
+        ("2024-11-18T20:00:00+08:00@1", False),
+        ("2024-12-16T20:00:00+08:00@1", False),
+        ("2024-12-23T08:00:00+08:00@1", True),
+    ],
+)
+def test_a_person_is_told_when_nothing_will_be_judged(tmp_path: Path, clock: str, is_warned: bool) -> None:
+    """After the last period nobody is missing any more: better said than wondered at."""
+    warning = nothing_ahead(checked_settings(StackOptions(data_dir=tmp_path, clock=clock)))
+    assert (warning is not None) is is_warned
+    assert warning is None or "--clock" in warning
