@@ -21,6 +21,7 @@ from services.notifier.store import Store
 from shared import mongo
 from shared.election.calendar import Calendar
 from shared.events.report import ReportEvent
+from shared.exactly_once.guard import OtherLog
 from shared.exactly_once.records import Position
 from tests.builders import MONDAY, a_calendar, utc
 
@@ -64,6 +65,7 @@ class FakeOffsets:
 
     def __init__(self, end: int = 5, committed: int = 5) -> None:
         self.log, self.done, self.is_away = {0: (0, end), 1: (0, 0)}, {0: committed}, False
+        self.is_another_log = False
 
     async def ends(self, topic: str) -> dict[int, tuple[int, int]]:
         assert topic == "desk.reports"
@@ -74,6 +76,8 @@ class FakeOffsets:
     async def committed(self, topic: str, partitions: list[int]) -> dict[int, int]:
         if self.is_away:
             raise TimeoutError
+        if self.is_another_log:
+            raise OtherLog("made anew")
         return {p: self.done.get(p, 0) for p in partitions}
 
 

@@ -43,7 +43,7 @@ async def test_everyone_reported(bench: Bench) -> None:
     assert await bench.deliveries() == []
 
 
-@pytest.mark.parametrize("problem", ["behind", "never committed", "kafka away", "no partitions"])
+@pytest.mark.parametrize("problem", ["behind", "never committed", "kafka away", "no partitions", "another log"])
 async def test_what_cannot_be_proven_waits(bench: Bench, problem: str) -> None:
     """While it cannot be shown that everything accepted has been read, nobody is called missing."""
     if problem == "behind":
@@ -52,6 +52,8 @@ async def test_what_cannot_be_proven_waits(bench: Bench, problem: str) -> None:
         bench.offsets.done = {}
     elif problem == "kafka away":
         bench.offsets.is_away = True
+    elif problem == "another log":
+        bench.offsets.is_another_log = True
     else:
         bench.offsets.log = {}
     for _ in range(3):
