@@ -105,7 +105,7 @@ async def test_other_content_under_an_id_that_is_under_way_is_a_conflict(intake:
     intake.kafka.publish = slow  # type: ignore[assignment]
     first, copy = (asyncio.create_task(intake.post("/v1/reports", REPORT)) for _ in range(2))
     await asyncio.sleep(0.1)
-    other = await intake.post("/v1/reports", {**REPORT, "region": "64.71"})
+    other = await asyncio.wait_for(intake.post("/v1/reports", {**REPORT, "region": "64.71"}), 5)
     gate.set()
     assert [(await first).status, (await copy).status, other.status] == [202, 202, 409]
     assert (await intake.post("/v1/reports", {**REPORT, "id": "free"})).status == 202
