@@ -7,8 +7,8 @@ from functools import cache
 from typing import Any
 
 from shared.election.calendar import Calendar, Deadline
-from shared.election.config import Election, Level, merged_categories
-from shared.election.files import standard_categories
+from shared.election.config import Election, Level, merged
+from shared.election.files import standard_categories, standard_items
 from shared.election.roster import Region, Roster
 from shared.events.incident import IncidentData, IncidentEvent
 from shared.events.report import Condition, ReportData, ReportEvent
@@ -44,12 +44,13 @@ def utc(text: str) -> datetime:
     return (instant if instant.tzinfo else instant.replace(tzinfo=UTC)).astimezone(UTC)
 
 
-_standard_categories = cache(standard_categories)
+_standard_categories, _standard_items = cache(standard_categories), cache(standard_items)
 
 
 def an_election(**changes: Any) -> Election:
     content = {**PLAIN, **changes}
-    content["categories"] = merged_categories(_standard_categories(), content.get("categories"))
+    content["categories"] = merged(_standard_categories(), content.get("categories"))
+    content["logistics"] = {"items": merged(_standard_items(), content.get("logistics"))}
     return Election.model_validate(content)
 
 

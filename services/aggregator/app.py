@@ -18,10 +18,7 @@ from shared.access import store as access_store
 from shared.access.store import AccessStore
 from shared.election.calendar import Calendar
 from shared.election.loaded import load_calendar
-from shared.events.alert import AlertEvent
-from shared.events.incident import IncidentEvent
-from shared.events.report import ReportEvent
-from shared.events.verdict import VerdictEvent
+from shared.events.codec import SCHEMAS
 from shared.exactly_once.wiring import Consuming, build_consuming
 from shared.http.service import make_app
 from shared.logs import get_logger
@@ -29,11 +26,12 @@ from shared.loops import supervise
 from shared.metrics import Metrics
 from shared.mongo import ACCESS_DB, AGGREGATOR_DB, Client, Database, DatabaseError
 from shared.settings import Settings
-from shared.topics import AGGREGATOR_GROUP, ALERTS, DEAD_LETTERS, INCIDENTS, REPORTS
+from shared.topics import AGGREGATOR_GROUP, ALERTS, DEAD_LETTERS, INCIDENTS, LOGISTICS, REPORTS
 
 log = get_logger(__name__)
 
 SERVICE = "aggregator"
+TOPICS = (REPORTS, INCIDENTS, LOGISTICS, ALERTS)
 PING_S = 3.0
 CONSUMER_STOP_S = 17.0  # a batch in hand may end first
 INDEX_RETRY_S = 5.0
@@ -64,7 +62,7 @@ def create_app(settings: Settings) -> FastAPI:
         metrics,
         database,
         group=AGGREGATOR_GROUP,
-        topics=(REPORTS, INCIDENTS, ALERTS),
+        topics=TOPICS,
         collections=COLLECTIONS,
         changes=changes_of(calendar),
     )
@@ -104,7 +102,7 @@ def build(parts: Parts) -> FastAPI:
 
 
 def asyncapi_document(address: str) -> bytes:
-    consumes = {REPORTS: ReportEvent, INCIDENTS: IncidentEvent, ALERTS: AlertEvent | VerdictEvent}
+    consumes = {topic: SCHEMAS[topic] for topic in TOPICS}
     return asyncapi.document(SERVICE, publishes={DEAD_LETTERS: bytes}, consumes=consumes, address=address)
 
 

@@ -10,7 +10,8 @@ from fastapi import FastAPI
 
 from services.intake import store
 from services.intake.accepting import Acceptor
-from services.intake.api import Door, routes
+from services.intake.api import routes
+from services.intake.door import Door
 from services.intake.skew import ClockSkew
 from services.intake.store import Fingerprints
 from shared import asyncapi, mongo
@@ -18,13 +19,12 @@ from shared.access import store as access_store
 from shared.access.store import AccessStore
 from shared.clock import make_clock
 from shared.election.loaded import load_calendar
-from shared.events.incident import IncidentEvent
-from shared.events.report import ReportEvent
+from shared.events.codec import SCHEMAS
 from shared.http.service import Check, Lifespan, make_app
 from shared.kafka.producer import Producer
 from shared.metrics import Metrics
 from shared.settings import Settings
-from shared.topics import INCIDENTS, REPORTS
+from shared.topics import INCIDENTS, LOGISTICS, REPORTS
 
 SERVICE = "intake"
 # Intake asks MongoDB for single small documents only; whoever waits longer for those waits in vain.
@@ -36,7 +36,7 @@ def build(door: Door, checks: Mapping[str, Check], lifespan: Lifespan, kafka: st
 
     @functools.cache
     def documents() -> bytes:
-        published = {REPORTS: ReportEvent, INCIDENTS: IncidentEvent}
+        published = {topic: SCHEMAS[topic] for topic in (REPORTS, INCIDENTS, LOGISTICS)}
         return asyncapi.document(SERVICE, publishes=published, consumes={}, address=kafka)
 
     app = make_app("Desk Pilkada intake", lifespan, checks, door.metrics, documents)
@@ -58,6 +58,7 @@ def create_app(settings: Settings) -> FastAPI:
         calendar=calendar,
         clock=clock,
         acceptor=Acceptor(producer, known, metrics),
+        fingerprints=known,
         metrics=metrics,
         body_limit_bytes=settings.body_limit_bytes,
     )

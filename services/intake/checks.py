@@ -7,6 +7,7 @@ errors' types are keys of `shared/texts/problems.yaml`.
 from __future__ import annotations
 
 import difflib
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 
@@ -53,13 +54,21 @@ def known_region(code: str, info: ValidationInfo) -> str:
 
 
 def known_category(category: str, info: ValidationInfo) -> str:
-    known = _receipt(info).calendar.election.categories
-    if category not in known:
-        nearest = difflib.get_close_matches(category, known)
+    return _one_of(_receipt(info).calendar.election.categories, category, "category")
+
+
+def known_item(item: str, info: ValidationInfo) -> str:
+    return _one_of(_receipt(info).calendar.election.logistics.items, item, "item")
+
+
+def _one_of(known: Collection[str], sent: str, what: str) -> str:
+    """With the nearest ones, or all of them where nothing is near. Reasons `category_unknown`, `item_unlisted` ..."""
+    if sent not in known:
+        nearest = difflib.get_close_matches(sent, known)
         if nearest:
-            raise PydanticCustomError("category_unknown", "is unknown", {"nearest": ", ".join(nearest)})
-        raise PydanticCustomError("category_unlisted", "is unknown", {"known": ", ".join(sorted(known))})
-    return category
+            raise PydanticCustomError(f"{what}_unknown", "is unknown", {"nearest": ", ".join(nearest)})
+        raise PydanticCustomError(f"{what}_unlisted", "is unknown", {"known": ", ".join(sorted(known))})
+    return sent
 
 
 def possible_period(period: date, info: ValidationInfo) -> date:

@@ -7,50 +7,9 @@ from typing import Any
 
 from pydantic import BaseModel, Field
 
+from services.intake.examples import EXAMPLES
+from services.intake.submissions.body import Body
 from shared.http.problems import MEDIA_TYPE
-
-REPORT_EXAMPLES: Mapping[str, Any] = {
-    "normal": {
-        "summary": "Nothing is wrong: the report is the region's current condition",
-        "value": {
-            "id": "samarinda-2024-11-18",
-            "region": "64.72",
-            "condition": "normal",
-            "summary": "Situasi Kota Samarinda aman dan kondusif; persiapan pemungutan suara berjalan.",
-        },
-    },
-    "attention": {
-        "summary": "A full report of Mahakam Ulu, written offline",
-        "value": {
-            "id": "mahulu-2024-11-18",
-            "region": "64.11",
-            "condition": "attention",
-            "summary": "Distribusi logistik ke hulu menunggu pasang air sungai.",
-            "period": "2024-11-18",
-            "submitted_at": "2024-11-18T20:15:00+08:00",
-            "topics": {
-                "logistics": "14 jenis logistik siap dikirim 23-25 November lewat sungai.",
-                "security": "Personel pengamanan TPS sudah ditetapkan.",
-            },
-            "source_office": "Kecamatan Long Apari",
-        },
-    },
-}
-INCIDENT_EXAMPLES: Mapping[str, Any] = {
-    "quiet_period": {
-        "summary": "Campaign props left standing in the quiet period",
-        "value": {
-            "id": "apk-0017",
-            "region": "64.72.01",
-            "category": "campaign_props",
-            "occurred_at": "2024-11-25T07:30:00+08:00",
-            "description": "Baliho pasangan calon masih terpasang di tepi jalan.",
-            "severity": "medium",
-            "place": "Jalan Cipto Mangunkusumo, Loa Janan Ilir",
-            "evidence": [{"url": "https://foto.example.go.id/apk-0017.jpg"}],
-        },
-    }
-}
 
 
 class WrongField(BaseModel):
@@ -93,10 +52,12 @@ def inlined(schema: Any, definitions: Mapping[str, Any] | None = None) -> Any:
     return {k: inlined(v, definitions) for k, v in schema.items() if k != "$defs"}
 
 
-def request_body(body_type: type[BaseModel], examples: Mapping[str, Any]) -> dict[str, Any]:
-    """The `openapi_extra` of a route that takes this body."""
+def request_body(body_type: type[Body]) -> dict[str, Any]:
+    """The `openapi_extra` of a route that takes this body; its fields in the path are not in the body."""
     schema = inlined(body_type.model_json_schema())
-    content = {"application/json": {"schema": schema, "examples": dict(examples)}}
+    schema["properties"] = {k: v for k, v in schema["properties"].items() if k not in body_type.in_path}
+    schema["required"] = [name for name in schema["required"] if name not in body_type.in_path]
+    content = {"application/json": {"schema": schema, "examples": dict(EXAMPLES[body_type.called])}}
     header = {
         "name": "Idempotency-Key",
         "in": "header",

@@ -68,7 +68,7 @@ class Fingerprints:
 
     async def _find(self, identities: Sequence[str]) -> Sequence[Fingerprint | None]:
         found: dict[str, Fingerprint] = {}
-        if not self._is_resting():
+        if not self.is_resting:
             query = {"_id": {"$in": list(dict.fromkeys(identities))}}
             try:
                 async with asyncio.timeout(self._timeout_s):
@@ -78,7 +78,7 @@ class Fingerprints:
         return [found.get(identity) for identity in identities]
 
     async def _insert(self, fingerprints: Sequence[Fingerprint]) -> Sequence[None]:
-        if not self._is_resting():
+        if not self.is_resting:
             documents = [_to_document(one) for one in fingerprints]
             try:
                 async with asyncio.timeout(self._timeout_s):
@@ -90,7 +90,9 @@ class Fingerprints:
                 self._rest(error)
         return [None] * len(fingerprints)
 
-    def _is_resting(self) -> bool:
+    @property
+    def is_resting(self) -> bool:
+        """Whether the database failed a moment ago, so that nothing is known of anything."""
         return time.monotonic() < self._resting_until
 
     def _rest(self, error: Exception) -> None:

@@ -28,10 +28,7 @@ from shared.access.store import AccessStore
 from shared.clock import Clock, make_clock
 from shared.election.calendar import Calendar
 from shared.election.loaded import load_calendar
-from shared.events.alert import AlertEvent
-from shared.events.incident import IncidentEvent
-from shared.events.report import ReportEvent
-from shared.events.verdict import VerdictEvent
+from shared.events.codec import SCHEMAS
 from shared.exactly_once.wiring import Consuming, build_consuming
 from shared.http.service import make_app
 from shared.loops import Loop, supervise
@@ -40,6 +37,7 @@ from shared.settings import Settings
 from shared.topics import ALERTS, INCIDENTS, NOTIFIER_GROUP, REPORTS
 
 SERVICE = "notifier"
+TOPICS = (REPORTS, INCIDENTS)
 _FOLLOW_S = 0.25
 _PING_S = 3.0
 _STOP_S = 18.0  # a batch in hand may end first
@@ -170,7 +168,7 @@ def _consuming(parts: Parts, database: mongo.Database, after_commit: Callable[[]
         parts.metrics,
         database,
         group=NOTIFIER_GROUP,
-        topics=(REPORTS, INCIDENTS),
+        topics=TOPICS,
         collections=changes.COLLECTIONS,
         changes=changes.changes_of(parts.calendar),
         after_commit=after_commit,
@@ -202,7 +200,5 @@ def build(parts: Parts) -> FastAPI:
 
 
 def asyncapi_document(address: str) -> bytes:
-    consumes = {REPORTS: ReportEvent, INCIDENTS: IncidentEvent}
-    return asyncapi.document(
-        SERVICE, publishes={ALERTS: AlertEvent | VerdictEvent}, consumes=consumes, address=address
-    )
+    consumes = {topic: SCHEMAS[topic] for topic in TOPICS}
+    return asyncapi.document(SERVICE, publishes={ALERTS: SCHEMAS[ALERTS]}, consumes=consumes, address=address)

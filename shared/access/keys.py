@@ -18,10 +18,13 @@ EVERYWHERE = "*"
 
 
 class Kind(StrEnum):
-    """What an agency's key may send."""
+    """What an agency's key may send. `reports` takes in withdrawals of its own reports, `incidents` the status of its
+    own incidents. Speaking of another agency's incident is a right of its own, `statuses`: whoever may dismiss it ends
+    the alarm."""
 
     REPORTS = "reports"
     INCIDENTS = "incidents"
+    STATUSES = "statuses"
     LOGISTICS = "logistics"
 
 

@@ -115,8 +115,21 @@ class Category(Frozen):
     hand_over: Text | None = None
 
 
+class Item(Frozen):
+    """Something that must have arrived before voting: ballot boxes, ballots, ink ..."""
+
+    label: Text
+
+
+class Logistics(Frozen):
+    """The items of logistics, by slug: the standard ones and the file's own."""
+
+    items: dict[Slug, Item]
+
+
 class Election(Frozen):
-    """A whole election file, defaults filled in. `categories` holds the standard ones and the file's own."""
+    """A whole election file, defaults filled in. `categories` and `logistics.items` hold the standard ones and the
+    file's own."""
 
     election: Slug
     title: Text | None = None
@@ -129,6 +142,7 @@ class Election(Frozen):
     clock_tolerance: Duration = timedelta(minutes=10)
     roster: str | None = None
     categories: dict[Slug, Category]
+    logistics: Logistics
 
     @field_validator("stages")
     @classmethod
@@ -151,6 +165,6 @@ def with_obligations_from(election: Election, first: Date) -> Election:
     return election.model_copy(update={"obligations_from": first})
 
 
-def merged_categories(standard: dict[str, Any], own: dict[str, Any] | None) -> dict[str, Any]:
-    """The standard categories with the file's own added or put in their place."""
+def merged(standard: dict[str, Any], own: dict[str, Any] | None) -> dict[str, Any]:
+    """The standard categories or items with the file's own added or put in their place."""
     return {**standard, **(own or {})}

@@ -12,7 +12,7 @@ from typing import Any
 import yaml
 from pydantic import ValidationError
 
-from shared.election.config import Election, Level, known_zone, merged_categories
+from shared.election.config import Election, Level, known_zone, merged
 from shared.election.roster import Region, Roster, is_within, level_of
 from shared.strict import REGION_CODE
 from shared.yaml_files import BadFile, first_problem, read_yaml
@@ -31,14 +31,23 @@ EXAMPLES: Mapping[str, str] = {
     "clock_tolerance": "clock_tolerance: 10m",
     "roster": "roster: ../roster/kaltim.csv",
     "categories": "categories: {campaigning: {violation: true, label: {id: Kampanye, en: Campaigning}}}",
+    "logistics": "logistics: {items: {ballot_boxes: {label: {id: Kotak suara, en: Ballot boxes}}}}",
 }
 _ROSTER_EXAMPLE = "code,parent_code,level,name,zone"
 
 
 def standard_categories() -> dict[str, Any]:
     """The categories that hold where an election file names none; the file's own are put over them."""
-    text = resources.files("shared.election").joinpath("categories.yaml").read_text(encoding="utf-8")
-    content = yaml.safe_load(text)
+    return _standard("categories")
+
+
+def standard_items() -> dict[str, Any]:
+    """The items of logistics that hold where an election file names none; the file's own are put over them."""
+    return _standard("logistics_items")
+
+
+def _standard(name: str) -> dict[str, Any]:
+    content = yaml.safe_load(resources.files("shared.election").joinpath(f"{name}.yaml").read_text(encoding="utf-8"))
     assert isinstance(content, dict)
     return content
 
@@ -49,7 +58,11 @@ def read_election(path: Path) -> Election:
     own = content.get("categories") or {}
     if not isinstance(own, dict):
         raise BadFile(path, "categories", "is no mapping of slug to category", EXAMPLES["categories"])
-    content["categories"] = merged_categories(standard_categories(), own)
+    content["categories"] = merged(standard_categories(), own)
+    logistics = content.get("logistics") or {}
+    if not isinstance(logistics, dict) or not isinstance(logistics.get("items") or {}, dict):
+        raise BadFile(path, "logistics", "is no mapping with `items`", EXAMPLES["logistics"])
+    content["logistics"] = {**logistics, "items": merged(standard_items(), logistics.get("items"))}
     try:
         return Election.model_validate(content)
     except ValidationError as error:

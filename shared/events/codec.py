@@ -11,18 +11,23 @@ from pydantic import Field, TypeAdapter, ValidationError
 from shared.events.alert import AlertEvent
 from shared.events.envelope import Envelope
 from shared.events.incident import IncidentEvent
+from shared.events.incident_status import IncidentStatusEvent
+from shared.events.logistics import LogisticsEvent
 from shared.events.report import ReportEvent
 from shared.events.verdict import VerdictEvent
-from shared.topics import ALERTS, INCIDENTS, REPORTS
+from shared.events.withdrawal import WithdrawalEvent
+from shared.topics import ALERTS, INCIDENTS, LOGISTICS, REPORTS, Topic
 
 CONTENT_TYPE = "application/cloudevents+json; charset=UTF-8"
 
-_AlertsTopic = Annotated[AlertEvent | VerdictEvent, Field(discriminator="type")]
-_READERS: dict[str, TypeAdapter[Any]] = {
-    REPORTS.name: TypeAdapter(ReportEvent),
-    INCIDENTS.name: TypeAdapter(IncidentEvent),
-    ALERTS.name: TypeAdapter(_AlertsTopic),
+# What each topic carries; for the AsyncAPI documents too.
+SCHEMAS: dict[Topic, Any] = {
+    REPORTS: Annotated[ReportEvent | WithdrawalEvent, Field(discriminator="type")],
+    INCIDENTS: Annotated[IncidentEvent | IncidentStatusEvent, Field(discriminator="type")],
+    LOGISTICS: LogisticsEvent,
+    ALERTS: Annotated[AlertEvent | VerdictEvent, Field(discriminator="type")],
 }
+_READERS: dict[str, TypeAdapter[Any]] = {topic.name: TypeAdapter(schema) for topic, schema in SCHEMAS.items()}
 
 
 class BadEvent(ValueError):

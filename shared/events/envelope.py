@@ -62,6 +62,11 @@ class Envelope(Frozen):
         return f"{self.source}/{self.id}"
 
 
+def identity_of(agency: str, event_id: str) -> str:
+    """The identity of an agency's event."""
+    return f"{AGENCIES}{agency}/{event_id}"
+
+
 class Dated(Frozen):
     """A helper for events that carry a history: who did what when, and why."""
 

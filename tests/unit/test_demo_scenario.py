@@ -9,7 +9,9 @@ import pytest
 from desk.demo.expected import Expected, expect, period_of
 from desk.demo.scenario import Expect, QuietPeriod, Scenario, Step, judgements, load_scenario, moments
 from services.intake.checks import Receipt
-from services.intake.submissions import Body, IncidentBody, ReportBody, WrongFields, read
+from services.intake.submissions.body import Body, WrongFields, read
+from services.intake.submissions.incident import IncidentBody
+from services.intake.submissions.report import ReportBody
 from shared.election.calendar import Calendar
 from shared.election.config import Level
 from shared.election.loaded import DEFAULT_ROSTER, load_calendar

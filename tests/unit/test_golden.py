@@ -11,8 +11,11 @@ from shared.events.alert import AlertData, AlertEvent, AlertState
 from shared.events.codec import BadEvent, content_hash, decode, encode
 from shared.events.envelope import NOTIFIER, Dated, Envelope
 from shared.events.incident import Evidence, IncidentData, IncidentEvent, Severity
+from shared.events.incident_status import IncidentStatus, IncidentStatusData, IncidentStatusEvent
+from shared.events.logistics import LogisticsData, LogisticsEvent
 from shared.events.report import Condition, ReportData, ReportEvent
 from shared.events.verdict import Verdict, VerdictData, VerdictEvent
+from shared.events.withdrawal import WithdrawalData, WithdrawalEvent
 from shared.topics import ALERTS, DEAD_LETTERS, INCIDENTS, LOGISTICS, REPORTS
 from tests.builders import HASH, utc
 
@@ -78,6 +81,62 @@ INCIDENT_FULL = IncidentEvent(
         source_office="Panwascam Palaran",
     ),
 )
+WITHDRAWAL = WithdrawalEvent(
+    id="withdrawal-0123456789abcdef0123456789abcdef",
+    source="/agencies/samarinda-desk",
+    subject="64.72",
+    time=RECEIVED,
+    receivedat=RECEIVED,
+    contenthash=HASH,
+    data=WithdrawalData(report="lap-1", period=date(2024, 11, 18), reason="Salah wilayah."),
+)
+STATUS_MINIMAL = IncidentStatusEvent(
+    id="s-1",
+    source="/agencies/bawaslu",
+    subject="64.72.01",
+    time=utc("2024-11-26T02:00:00Z"),
+    receivedat=utc("2024-11-26T02:00:00Z"),
+    contenthash=HASH,
+    data=IncidentStatusData(incident_agency="bawaslu", incident_id="i-1", status=IncidentStatus.VERIFIED),
+)
+STATUS_FULL = IncidentStatusEvent(
+    id="s-2",
+    source="/agencies/bawaslu",
+    subject="64.72.01",
+    time=utc("2024-11-26T03:00:00Z"),
+    receivedat=utc("2024-11-26T03:00:00Z"),
+    contenthash=HASH,
+    data=IncidentStatusData(
+        incident_agency="panwascam.palaran",
+        incident_id="i-7",
+        status=IncidentStatus.FORWARDED,
+        note="Terbukti.",
+        forwarded_to="KPU Kota Samarinda",
+    ),
+)
+LOGISTICS_MINIMAL = LogisticsEvent(
+    id="l-1",
+    source="/agencies/mahulu-desk",
+    subject="64.11",
+    time=utc("2024-11-24T16:00:00+08:00"),
+    receivedat=utc("2024-11-24T08:00:01Z"),
+    contenthash=HASH,
+    data=LogisticsData(
+        item="ballot_boxes", required=296, received=180, as_of=utc("2024-11-24T16:00:00+08:00"), source_office=None
+    ),
+)
+LOGISTICS_FULL = LOGISTICS_MINIMAL.model_copy(
+    update={
+        "id": "l-2",
+        "data": LogisticsData(
+            item="ballots",
+            required=10**9,
+            received=0,
+            as_of=utc("2024-11-24T16:00:00.000001+08:00"),
+            source_office="Kecamatan Long Apari",
+        ),
+    }
+)
 VERDICT = VerdictEvent(
     id="verdict:2024-11-18:64.72#2",
     source=NOTIFIER,
@@ -140,6 +199,11 @@ MESSAGES: list[tuple[str, str, Envelope]] = [
     ("report-v1-full", REPORTS.name, REPORT_FULL),
     ("incident-v1-minimal", INCIDENTS.name, INCIDENT_MINIMAL),
     ("incident-v1-full", INCIDENTS.name, INCIDENT_FULL),
+    ("report-withdrawal-v1", REPORTS.name, WITHDRAWAL),
+    ("incident-status-v1-minimal", INCIDENTS.name, STATUS_MINIMAL),
+    ("incident-status-v1-full", INCIDENTS.name, STATUS_FULL),
+    ("logistics-v1-minimal", LOGISTICS.name, LOGISTICS_MINIMAL),
+    ("logistics-v1-full", LOGISTICS.name, LOGISTICS_FULL),
     ("verdict-v1", ALERTS.name, VERDICT),
     ("alert-v1", ALERTS.name, ALERT),
     ("alert-v1-minimal", ALERTS.name, ALERT_MINIMAL),
@@ -209,7 +273,14 @@ ALERTED = golden("alert-v1")
         (ALERTS.name, ALERTED.replace(b'"count":3', b'"count":[9007199254740993]'), "details"),
         (ALERTS.name, ALERTED.replace(b'"count":3', b'"count":' + b"9" * 40), "details"),
         (ALERTS.name, ALERTED.replace(b'"at":"2024-11-18T18:00:00Z"', b'"at":"2024-11-18T18:00:00"'), "history.0.at"),
-        (LOGISTICS.name, REPORT, LOGISTICS.name),
+        (LOGISTICS.name, REPORT, "type"),
+        (LOGISTICS.name, golden("logistics-v1-full").replace(b":1000000000,", b":1000000001,"), "required"),
+        (LOGISTICS.name, golden("logistics-v1-full").replace(b'"received":0', b'"received":-1'), "received"),
+        (LOGISTICS.name, golden("logistics-v1-full").replace(b'"received":0', b'"received":0.5'), "received"),
+        (LOGISTICS.name, golden("logistics-v1-full").replace(b'"received":0', b'"received":true'), "received"),
+        (INCIDENTS.name, golden("incident-status-v1-full").replace(b'"forwarded"', b'"reported"'), "status"),
+        (INCIDENTS.name, golden("incident-status-v1-full").replace(b"i-7", b"i/7"), "incident_id"),
+        (REPORTS.name, golden("report-withdrawal-v1").replace(b"Salah wilayah.", b" "), "reason"),
         (DEAD_LETTERS.name, REPORT, DEAD_LETTERS.name),
         ("desk.unknown", REPORT, "desk.unknown"),
     ],

@@ -12,7 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from services.intake.checks import Receipt
-from services.intake.submissions import IncidentBody, ReportBody, WrongFields, read
+from services.intake.submissions.body import WrongFields, read
+from services.intake.submissions.incident import IncidentBody
+from services.intake.submissions.report import ReportBody
 from shared.election.calendar import Calendar
 from shared.election.loaded import load_calendar
 from shared.events.codec import decode, encode
@@ -39,12 +41,12 @@ def receipt(at: str = MONDAY_10, header_id: str | None = None, calendar: Calenda
 
 def report(at: str = MONDAY_10, **change: Any) -> ReportEvent:
     body = read(ReportBody, json.dumps({**REPORT, **change}).encode(), receipt(at))
-    return body.to_event("kaltim-desk", "r1", receipt(at))
+    return body.to_event("kaltim-desk", "r1", receipt(at), None)
 
 
 def incident(at: str = MONDAY_10, **change: Any) -> IncidentEvent:
     body = read(IncidentBody, json.dumps({**INCIDENT, **change}).encode(), receipt(at))
-    return body.to_event("kaltim-desk", "i1", receipt(at))
+    return body.to_event("kaltim-desk", "i1", receipt(at), None)
 
 
 def reasons(body_type: type[ReportBody] | type[IncidentBody], body: dict[str, Any], **known: Any) -> dict[str, str]:
@@ -87,7 +89,7 @@ def test_period_follows_the_region_zone() -> None:
     known = receipt("2024-11-18T00:30:00+08:00", calendar=calendar)
     for region, period in (("64.72.01", "2024-11-11"), ("64.71", "2024-11-18")):
         body = read(ReportBody, json.dumps({**REPORT, "region": region}).encode(), known)
-        assert body.to_event("a", "r1", known).data.period == date.fromisoformat(period)
+        assert body.to_event("a", "r1", known, None).data.period == date.fromisoformat(period)
 
 
 @pytest.mark.parametrize(
@@ -205,7 +207,7 @@ def test_wild_values_are_taken_or_named(
     errors = []
     try:
         taken = read(body_type, json.dumps(body).encode("utf-8", "surrogatepass"), receipt())
-        taken.to_event("kaltim-desk", "x1", receipt())
+        taken.to_event("kaltim-desk", "x1", receipt(), None)
     except WrongFields as refused:
         errors = [(e.reason, e.to_json("id")["problem"], e.to_json("en")["problem"]) for e in refused.errors]
     for reason, in_indonesian, in_english in errors:
@@ -224,7 +226,7 @@ def test_every_report_read_is_an_event(received_at: datetime, shown: datetime, t
     beyond the next one."""
     known = Receipt(CALENDAR, received_at)
     body = {**REPORT, "submitted_at": shown.isoformat(), "summary": f"a{text}"}
-    event = read(ReportBody, json.dumps(body).encode(), known).to_event("a", "r1", known)
+    event = read(ReportBody, json.dumps(body).encode(), known).to_event("a", "r1", known, None)
     assert decode(REPORTS.name, encode(event)) == event
     assert event.data.period.weekday() == 0
     assert event.data.period <= received_at.date() + timedelta(days=8)

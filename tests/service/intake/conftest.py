@@ -15,8 +15,8 @@ from fastapi import FastAPI
 from pymongo.errors import AutoReconnect, BulkWriteError
 
 from services.intake.accepting import Acceptor
-from services.intake.api import Door
 from services.intake.app import build
+from services.intake.door import Door
 from services.intake.store import Fingerprints
 from shared.access.keys import Grant, Kind
 from shared.access.store import AccessStore
@@ -127,7 +127,7 @@ class Intake:
         self.access = AccessStore(self.keys, cache_s=15)
         fingerprints = Fingerprints(self.known, timeout_s=0.2, rest_s=60)
         acceptor = Acceptor(self.kafka, fingerprints, self.metrics, MOST_IN_FLIGHT)
-        door = Door(self.access, self.calendar, self.clock, acceptor, self.metrics, BODY_LIMIT)
+        door = Door(self.access, self.calendar, self.clock, acceptor, fingerprints, self.metrics, BODY_LIMIT)
         self.app = build(door, self.checks, _nothing_to_start, "127.0.0.1:9092")
 
     async def call(

@@ -192,9 +192,9 @@ async def test_metrics_count(intake: Intake) -> None:
     await intake.post("/v1/reports?dry_run=1", {**REPORT, "id": "r9"})
     await intake.post("/v1/incidents", INCIDENT, key=None)
     text = (await intake.call("GET", "/metrics")).raw.decode()
-    assert 'desk_accepted_total{duplicate="false",kind="reports"} 1.0' in text
-    assert 'desk_accepted_total{duplicate="true",kind="reports"} 1.0' in text
-    assert 'desk_refused_total{kind="incidents",status="401"} 1.0' in text
+    assert 'desk_accepted_total{duplicate="false",kind="report"} 1.0' in text
+    assert 'desk_accepted_total{duplicate="true",kind="report"} 1.0' in text
+    assert 'desk_refused_total{kind="incident",status="401"} 1.0' in text
     assert "desk_publish_seconds_count 2.0" in text
 
 

@@ -1,0 +1,80 @@
+"""The one way in: whoever sends what, by a single call, in a batch or by the form, it passes here.
+
+The order of the checks is a promise to clients: 401, 429, 415, 413, 422, 403, 409, 503.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from services.intake.accepting import Accepted, Acceptor
+from services.intake.checks import Receipt
+from services.intake.store import Fingerprints
+from services.intake.submissions.body import Body, WrongFields
+from shared.access.keys import Grant, Kind
+from shared.access.store import AccessStore
+from shared.clock import Clock
+from shared.election.calendar import Calendar
+from shared.events.envelope import Envelope, identity_of
+from shared.http.problems import Problem, invalid
+from shared.metrics import Metrics
+
+RETRY_AFTER_S = 5
+
+
+@dataclass(frozen=True)
+class Door:
+    """The live parts that a submission passes."""
+
+    access: AccessStore
+    calendar: Calendar
+    clock: Clock
+    acceptor: Acceptor
+    fingerprints: Fingerprints
+    metrics: Metrics
+    body_limit_bytes: int
+
+    def receipt(self, header_id: str | None = None) -> Receipt:
+        """What is known at this moment. Take it after the last byte has come in: from `received_at` to the log only
+        the publish deadline may pass, or a slow upload that began before a deadline could be accepted after the
+        region was judged as missing."""
+        return Receipt(self.calendar, self.clock.now(), header_id)
+
+    async def take(self, grant: Grant, body: Body, receipt: Receipt, is_dry_run: bool) -> Accepted:
+        """Take one submission that was read, or refuse it. Raises Problem 403, 409, 422, 503."""
+        agency = _agency_that_may_send(grant, body)
+        event_id = body.id or receipt.header_id or body.default_id(agency, receipt)
+        event = await self._event(agency, event_id, body, receipt)
+        accepted = await self.acceptor.accept(event, body.topic, is_dry_run)
+        if not is_dry_run:
+            self.metrics.accepted.labels(body.called, str(accepted.duplicate).lower()).inc()
+        return accepted
+
+    @contextmanager
+    def counting_refusals(self, called: str) -> Iterator[None]:
+        """Counts a Problem that passes, under the kind's name."""
+        try:
+            yield
+        except Problem as problem:
+            self.metrics.refused.labels(called, str(problem.status)).inc()
+            raise
+
+    async def _event(self, agency: str, event_id: str, body: Body, receipt: Receipt) -> Envelope:
+        meant_id = body.report_meant()
+        meant = await self.fingerprints.find(identity_of(agency, meant_id)) if meant_id else None
+        try:
+            return body.to_event(agency, event_id, receipt, meant)
+        except WrongFields as error:
+            if meant_id and meant is None and self.fingerprints.is_resting:
+                raise Problem(503, "unavailable", "unavailable_database", retry_after_s=RETRY_AFTER_S) from None
+            raise invalid(error.errors) from None
+
+
+def _agency_that_may_send(grant: Grant, body: Body) -> str:
+    """The agency behind a key that may send this. Raises Problem 403; a person's key belongs to no agency."""
+    right = body.right(grant.agency) if grant.agency is not None else Kind.REPORTS
+    if grant.agency is None or not grant.may_send(right, body.region):
+        raise Problem(403, "forbidden", "forbidden_send", name=grant.name, kind=right.value, region=body.region)
+    return grant.agency

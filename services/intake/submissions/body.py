@@ -1,0 +1,149 @@
+"""What the bodies of all kinds share, and how one is read from bytes."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from typing import Annotated, Any, ClassVar, TypeVar
+
+import orjson
+from pydantic import AfterValidator, BaseModel, Field, ValidationError
+from ulid import ULID
+
+from services.intake.checks import Receipt, addressable, agrees_with_header, known_region
+from services.intake.fingerprints import Fingerprint
+from shared.access.keys import Kind
+from shared.events.codec import content_hash
+from shared.events.envelope import AGENCIES, Envelope, Frozen
+from shared.field_errors import FieldError, field_errors
+from shared.strict import LONGEST_SLUG, SLUG, RegionCode, Slug
+from shared.strict_json import BadJson, count_keys, parse_json
+from shared.topics import Topic
+
+_MOST_ERRORS = 100  # a body of nothing but unknown fields shall not be answered with megabytes
+
+
+class WrongFields(ValueError):
+    """The body cannot be taken; `errors` names every wrong field."""
+
+    def __init__(self, errors: list[FieldError]) -> None:
+        super().__init__("; ".join(map(str, errors)))
+        self.errors = errors
+
+
+class Body(Frozen):
+    """What all bodies share. An optional field may be left out or null. Read one with `read`."""
+
+    called: ClassVar[str]  # `kind` of a line of a batch, a template's name, a metric's label
+    event: ClassVar[type[Envelope]]
+    topic: ClassVar[Topic]
+    in_path: ClassVar[
+        tuple[str, ...]
+    ] = ()  # fields that a single call has in its path, a line of a batch among others
+
+    id: Annotated[Slug, AfterValidator(addressable), AfterValidator(agrees_with_header)] | None = Field(
+        None, description="yours, unique within your agency; take the same one for every retry"
+    )
+    region: Annotated[RegionCode, AfterValidator(known_region)]
+
+    def right(self, agency: str) -> Kind:
+        """The kind that a key of the agency must have to send this."""
+        raise NotImplementedError
+
+    def report_meant(self) -> str | None:
+        """The id of the agency's own earlier report that this one speaks of; None if of none."""
+        return None
+
+    def default_id(self, agency: str, receipt: Receipt) -> str:
+        """The id of one that was sent without."""
+        return str(ULID.from_datetime(receipt.received_at))
+
+    def to_event(self, agency: str, event_id: str, receipt: Receipt, meant: Fingerprint | None) -> Envelope:
+        """The event to publish. `meant` is what was accepted under the id of `report_meant`, None if nobody knows.
+        Raises WrongFields for what only `meant` shows to be wrong."""
+        raise NotImplementedError
+
+    def said(self) -> dict[str, Any]:
+        """The content as the sender said it: what decides whether two submissions under one id are the same."""
+        return {**self.model_dump(exclude={"id", "kind"}, exclude_none=True), "type": self.event.type_name()}
+
+    def envelope(self, agency: str, event_id: str, receipt: Receipt) -> dict[str, Any]:
+        """The event's fields that all kinds fill alike. Nothing is validated again: `read` has done it."""
+        return {
+            "id": event_id,
+            "source": f"{AGENCIES}{agency}",
+            "subject": self.region,
+            "receivedat": receipt.received_at,
+            "contenthash": content_hash(self.said()),
+        }
+
+
+B = TypeVar("B", bound=Body)
+
+
+def read(body_type: type[B], raw: bytes, receipt: Receipt, path: Mapping[str, str] | None = None) -> B:
+    """The body in some bytes, its fields in the path put in. Raises WrongFields with every wrong field.
+
+    The bytes are parsed and validated once; only a refusal is looked at a second time, for its reasons.
+    """
+    known = [name for name in body_type.model_fields if name not in body_type.in_path or path is None]
+    return read_with(
+        lambda sent: body_type.model_validate_json(sent, context=receipt), raw, receipt, known=known, path=path
+    )
+
+
+def read_with(
+    validate: Callable[[bytes], B],
+    raw: bytes,
+    receipt: Receipt,
+    *,
+    known: list[str],
+    path: Mapping[str, str] | None = None,
+) -> B:
+    """As `read`, with a validation of the caller's own. `known` are the fields that a sender may write."""
+    errors = _header_errors(receipt)
+    try:
+        body = validate(_with_path(raw, path) if path else raw)
+        if count_keys(raw) != _keys_in(body) - len(path or ()):
+            parse_json(raw)  # pydantic lets the last one of equal keys win
+    except BadJson as error:
+        errors.append(FieldError("body", error.reason, **error.details))
+    except ValidationError as error:
+        errors.extend(_reasons(raw, error, known))
+    if errors:
+        raise WrongFields(errors)
+    return body
+
+
+def _header_errors(receipt: Receipt) -> list[FieldError]:
+    if receipt.header_id is None:
+        return []
+    if not re.fullmatch(SLUG, receipt.header_id):
+        return [FieldError("Idempotency-Key", "slug", most=LONGEST_SLUG)]
+    return [] if receipt.header_id.strip(".") else [FieldError("Idempotency-Key", "id_dots")]
+
+
+def _with_path(raw: bytes, path: Mapping[str, str]) -> bytes:
+    """The body with the fields of the path. Raises BadJson, WrongFields for a body that has one of them too."""
+    sent = parse_json(raw)
+    twice = [FieldError(name, "in_path") for name in path if name in sent]
+    if twice:
+        raise WrongFields(twice)
+    return orjson.dumps({**sent, **path})
+
+
+def _reasons(raw: bytes, error: ValidationError, known: list[str]) -> list[FieldError]:
+    try:
+        parse_json(raw)
+    except BadJson as bad:
+        return [FieldError("body", bad.reason, **bad.details)]
+    return field_errors(error.errors(include_url=False, include_input=False)[:_MOST_ERRORS], known)
+
+
+def _keys_in(value: Any) -> int:
+    """How many keys a JSON text must have had to become this."""
+    if isinstance(value, BaseModel):
+        return sum(1 + _keys_in(getattr(value, name)) for name in value.model_fields_set)
+    if isinstance(value, dict):
+        return len(value)
+    return sum(map(_keys_in, value)) if isinstance(value, tuple) else 0

@@ -1,0 +1,53 @@
+"""An incident, as it arrives and as it is published."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import AfterValidator, Field
+
+from services.intake.checks import Receipt, happened_already, known_category, to_utc
+from services.intake.fingerprints import Fingerprint
+from services.intake.submissions.body import Body
+from shared.access.keys import Kind
+from shared.events.incident import Evidence, IncidentData, IncidentEvent, Severity
+from shared.strict import Instant, LongText, ShortText, Slug
+from shared.topics import INCIDENTS
+
+
+class IncidentBody(Body):
+    """Something that happened: a violation, or anything else of the election file's categories."""
+
+    called = "incident"
+    event = IncidentEvent
+    topic = INCIDENTS
+
+    category: Annotated[Slug, AfterValidator(known_category)]
+    occurred_at: Annotated[Instant, AfterValidator(to_utc), AfterValidator(happened_already)]
+    description: LongText
+    severity: Severity | None = Field(None, description="`medium` without it")
+    place: ShortText | None = None
+    polling_station: ShortText | None = None
+    reported_party: ShortText | None = None
+    evidence: Annotated[tuple[Evidence, ...], Field(max_length=20)] | None = None
+    source_office: ShortText | None = Field(None, description="the lower office that told it, by telephone say")
+
+    def right(self, agency: str) -> Kind:
+        return Kind.INCIDENTS
+
+    def to_event(self, agency: str, event_id: str, receipt: Receipt, meant: Fingerprint | None) -> IncidentEvent:
+        return IncidentEvent.model_construct(
+            **self.envelope(agency, event_id, receipt),
+            time=self.occurred_at,
+            data=IncidentData.model_construct(
+                category=self.category,
+                occurred_at=self.occurred_at,
+                description=self.description,
+                severity=self.severity or Severity.MEDIUM,
+                place=self.place,
+                polling_station=self.polling_station,
+                reported_party=self.reported_party,
+                evidence=self.evidence or (),
+                source_office=self.source_office,
+            ),
+        )

@@ -1,0 +1,45 @@
+"""A statement of logistics received, as it arrives and as it is published."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import AfterValidator, Field
+
+from services.intake.checks import Receipt, happened_already, known_item, to_utc
+from services.intake.fingerprints import Fingerprint
+from services.intake.submissions.body import Body
+from shared.access.keys import Kind
+from shared.events.logistics import LogisticsData, LogisticsEvent, Pieces
+from shared.strict import Instant, ShortText, Slug
+from shared.topics import LOGISTICS
+
+
+class LogisticsBody(Body):
+    """How much of an item a region has received so far: the stock, not one delivery. The latest `as_of` holds."""
+
+    called = "logistics"
+    event = LogisticsEvent
+    topic = LOGISTICS
+
+    item: Annotated[Slug, AfterValidator(known_item)]
+    required: Pieces
+    received: Pieces
+    as_of: Annotated[Instant, AfterValidator(to_utc), AfterValidator(happened_already)]
+    source_office: ShortText | None = Field(None, description="the lower office that told it, by telephone say")
+
+    def right(self, agency: str) -> Kind:
+        return Kind.LOGISTICS
+
+    def to_event(self, agency: str, event_id: str, receipt: Receipt, meant: Fingerprint | None) -> LogisticsEvent:
+        return LogisticsEvent.model_construct(
+            **self.envelope(agency, event_id, receipt),
+            time=self.as_of,
+            data=LogisticsData.model_construct(
+                item=self.item,
+                required=self.required,
+                received=self.received,
+                as_of=self.as_of,
+                source_office=self.source_office,
+            ),
+        )

@@ -1,0 +1,70 @@
+"""A weekly report, as it arrives and as it is published."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import AfterValidator, Field
+
+from services.intake.checks import Receipt, another_report, possible_period, to_utc
+from services.intake.fingerprints import Fingerprint
+from services.intake.submissions.body import Body
+from services.intake.submissions.reports_meant import checked
+from shared.access.keys import Kind
+from shared.election.device_time import written_at
+from shared.election.roster import level_of
+from shared.events.report import Condition, ReportData, ReportEvent, Sections
+from shared.strict import Day, DeviceInstant, LongText, ShortText, Slug
+from shared.topics import REPORTS
+
+
+class ReportBody(Body):
+    """A weekly report. "Everything is normal" is a report too."""
+
+    called = "report"
+    event = ReportEvent
+    topic = REPORTS
+
+    condition: Condition
+    summary: LongText
+    period: Annotated[Day, AfterValidator(possible_period)] | None = Field(
+        None,
+        description="the Monday it is for; without it that of the report it corrects, else the latest Monday up to "
+        "`submitted_at` or receipt",
+    )
+    submitted_at: Annotated[DeviceInstant, AfterValidator(to_utc)] | None = Field(
+        None,
+        description="when it was written, by the device's clock; lets a report that was synced late be on time. "
+        "A clock that is plainly wrong is not believed, and no reason to refuse the report",
+    )
+    replaces: Annotated[Slug, AfterValidator(another_report)] | None = Field(
+        None, description="the id of your earlier report that this one corrects"
+    )
+    topics: Sections | None = Field(None, description="free sections: logistics, security, voters, neutrality ...")
+    source_office: ShortText | None = Field(None, description="the lower office that told it, by telephone say")
+
+    def right(self, agency: str) -> Kind:
+        return Kind.REPORTS
+
+    def report_meant(self) -> str | None:
+        return self.replaces
+
+    def to_event(self, agency: str, event_id: str, receipt: Receipt, meant: Fingerprint | None) -> ReportEvent:
+        """Its `time` is the believed `submitted_at`, else the receipt."""
+        calendar = receipt.calendar
+        replaced = checked(meant, "replaces", self.region) if meant else None
+        written = written_at(self.submitted_at, receipt.received_at, calendar.election)
+        period = self.period or (replaced and replaced.period)
+        return ReportEvent.model_construct(
+            **self.envelope(agency, event_id, receipt),
+            time=written,
+            data=ReportData.model_construct(
+                period=period or calendar.period_of(self.region, level_of(self.region), written),
+                condition=self.condition,
+                summary=self.summary,
+                submitted_at=self.submitted_at,
+                replaces=self.replaces,
+                topics=self.topics,
+                source_office=self.source_office,
+            ),
+        )
