@@ -34,6 +34,7 @@ def describe(calendar: Calendar, receivers: Receivers) -> Iterator[str]:
     yield f"Nothing before {election.obligations_from} is judged."
     violations = [name for name, category in election.categories.items() if category.violation]
     yield f"Categories: {len(election.categories)}, of which violations: {', '.join(violations)}."
+    yield f"Logistics: {len(election.logistics.items)} items: {', '.join(election.logistics.items)}."
     for receiver in receivers.receivers:
         yield _receiver(receiver)
     yield f"Notices older than {format_duration(receivers.max_notice_age)} are stored and not sent."

@@ -48,6 +48,7 @@ def test_minimal_example_is_accepted(tmp_path: Path) -> None:
     assert (election.offline_allowance, election.clock_tolerance) == (timedelta(hours=72), timedelta(minutes=10))
     assert len(election.categories) == 16
     assert sum(c.violation for c in election.categories.values()) == 8
+    assert len(election.logistics.items) == 12
 
 
 @pytest.mark.parametrize("name", ["kaltim-2024", "nasional-2024"])
@@ -107,6 +108,9 @@ BAD_ELECTIONS = [
     ("election: kaltim-2024", "election: x\ncategories: {a b: {violation: true}}", "categories.a b", "label"),
     ("election: kaltim-2024", "election: x\ncategories: {a: {violation: maybe}}", "categories.a.violation", "true or"),
     ("election: kaltim-2024", "election: x\ncategories: {a: true}", "categories.a:", "must be a mapping"),
+    ("election: kaltim-2024", "election: x\nlogistics: [ink]", "logistics:", "is no mapping"),
+    ("election: kaltim-2024", "election: x\nlogistics: {items: [ink]}", "logistics:", "is no mapping"),
+    ("election: kaltim-2024", "election: x\nlogistics: {items: {ink: {}}}", "logistics.items.ink", "label"),
     ("election: kaltim-2024", "\ttab: 1", "line 1:", "cannot start any token"),
     ("election: kaltim-2024", "a: b: c", "line 1:", "mapping values are not allowed"),
     ("election: kaltim-2024", "a: !!python/object/apply:os.getcwd []", "line 1:", "could not determine a constructor"),
