@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from services.aggregator.instants import kept
 from shared.events.alert import AlertEvent
 from shared.events.envelope import SYSTEM
+from shared.instants import kept
 
 COLLECTION = "alerts"
 

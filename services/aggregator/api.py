@@ -2,42 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from datetime import date
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Path, Query, Request, Response
 
 from services.aggregator import periods, views
-from services.aggregator.queries import IncidentsQuery, RegionsQuery, newest_after, newest_key
+from services.aggregator.lists import Slug, add_lists
+from services.aggregator.queries import RegionsQuery
 from services.aggregator.store import Store
 from shared.access.keys import Grant, Role
 from shared.access.store import AccessStore
 from shared.election.calendar import Calendar
 from shared.election.roster import Region, level_of
-from shared.events.alert import alert_json
-from shared.events.envelope import AGENCIES
+from shared.events.envelope import identity_of
 from shared.field_errors import Word
 from shared.http.auth import grant_of, person
-from shared.http.lists import AlertsQuery, Page
+from shared.http.lists import Page
 from shared.http.problems import FieldError, Problem, invalid
 from shared.http.service import json_response
 from shared.mongo import Document
-from shared.strict import SLUG, Day
-
-Slug = Annotated[str, Path(pattern=SLUG)]
+from shared.strict import Day
 
 
 def _cut(rows: Sequence[Document], page: Page, key: str) -> Document:
     """A page of rows that are sorted by `key`."""
     begin = page.after
     return page.of([row for row in rows if begin is None or row[key] > begin], lambda row: str(row[key]))
-
-
-def _newest(found: list[Document], page: Page, instant: str, view: Callable[[Document], Document]) -> Document:
-    """A page of documents, newest first, of which there is one more than asked for if there are more pages."""
-    answer = page.of(found, lambda document: newest_key(document[instant], document["_id"]))
-    return {**answer, "items": [view(document) for document in answer["items"]]}
 
 
 def routes(calendar: Calendar, store: Store, access: AccessStore) -> APIRouter:
@@ -50,7 +42,7 @@ def routes(calendar: Calendar, store: Store, access: AccessStore) -> APIRouter:
     people = APIRouter(dependencies=[Depends(viewer)])
     _add_regions(people, calendar, store)
     _add_periods(people, calendar, store)
-    _add_incidents_and_alerts(people, store)
+    add_lists(people, calendar, store)
     router.include_router(people)
     _add_events(router, store, access)
     return router
@@ -62,11 +54,14 @@ def _add_regions(router: APIRouter, calendar: Calendar, store: Store) -> None:
     async def shown(regions: Sequence[Region]) -> list[Document]:
         codes = [r.code for r in regions]
         documents, totals = await store.regions(codes), await store.roll_ups(codes)
-        return [views.region(calendar, r, documents.get(r.code), totals[r.code]) for r in regions]
+        latest = await store.latest_reports(documents.values())
+        return [views.region(calendar, r, documents.get(r.code), latest.get(r.code), totals[r.code]) for r in regions]
 
     @router.get("/regions", tags=["regions"])
     async def regions(query: Annotated[RegionsQuery, Query()]) -> Response:
-        """Regions by code: own state and roll-up of everything below each."""
+        """Regions by code: own state and roll-up of everything below each. `own.latest_report` is the report in force:
+        the newest that was not withdrawn. The numbers are facts of arrival: a withdrawn report stays counted in
+        `reports`, and `withdrawals` counts the withdrawals that came."""
         if query.parent is not None and query.parent not in roster:
             nearest = ", ".join(roster.nearest(query.parent)) or "-"
             raise invalid([FieldError("parent", "region_unknown", nearest=nearest)])
@@ -117,14 +112,16 @@ def _add_periods(router: APIRouter, calendar: Calendar, store: Store) -> None:
         period: Annotated[Day, Path(description="a Monday, for example `2024-11-18`")], query: Annotated[Page, Query()]
     ) -> Response:
         """Per region that owes the report, the facts and the verdict. `counts` is of the whole period. A period that
-        is not judged answers 404, or with the facts alone (verdict null) if somebody filed for it."""
+        is not judged answers 404, or with the facts alone (verdict null) if somebody filed for it. The facts are of
+        the reports in force: a withdrawn one is not among them."""
         nearest = periods.neighbours(calendar, period)
         if nearest is not None:
             raise invalid([_wrong_weekday(calendar, *nearest)])
         owed, documents = periods.owing(calendar, period), await store.attendance(period)
-        if not owed and not documents:
+        facts = await store.facts(period, periods.shown(owed, documents))
+        if not owed and not documents and not facts:
             raise _not_judged(calendar, period)
-        page = _cut(periods.items(calendar, owed, documents), query, "region")
+        page = _cut(periods.items(calendar, owed, documents, facts), query, "region")
         counts = periods.verdict_counts(owed, periods.verdicts_in(documents))
         return json_response({"period": period.isoformat(), "is_judged": bool(owed), "counts": counts, **page})
 
@@ -141,20 +138,6 @@ def _not_judged(calendar: Calendar, period: date) -> Problem:
     return Problem(404, "not_found", "not_found_period", period=period, first=first, last=last)
 
 
-def _add_incidents_and_alerts(router: APIRouter, store: Store) -> None:
-    @router.get("/incidents", tags=["incidents"])
-    async def incidents(query: Annotated[IncidentsQuery, Query()]) -> Response:
-        """Incidents, the latest received first."""
-        found = await store.incidents(query.to_mongo(), newest_after(query.cursor), query.limit + 1)
-        return json_response(_newest(found, query, "received_at", views.incident))
-
-    @router.get("/alerts", tags=["alerts"])
-    async def alerts(query: Annotated[AlertsQuery, Query()]) -> Response:
-        """Alerts as the notifier told them, the latest raised first."""
-        found = await store.alerts(query.to_mongo(), newest_after(query.cursor), query.limit + 1)
-        return json_response(_newest(found, query, "raised_at", alert_json))
-
-
 def _add_events(router: APIRouter, store: Store, access: AccessStore) -> None:
     @router.get("/events/{agency}/{event_id}", tags=["events"])
     async def event(request: Request, agency: Slug, event_id: Slug) -> Response:
@@ -163,7 +146,7 @@ def _add_events(router: APIRouter, store: Store, access: AccessStore) -> None:
         grant = await grant_of(request, access)
         if grant.agency != agency and not grant.has_role(Role.VIEWER):
             raise Problem(403, "forbidden", "forbidden_own")
-        seen = await store.event(f"{AGENCIES}{agency}/{event_id}")
+        seen = await store.event(identity_of(agency, event_id))
         if seen is None:
             raise Problem(404, "not_found", "not_found_detail", what=f"{agency}/{event_id}")
         return json_response(views.event(agency, event_id, seen.entry, seen.is_folded))

@@ -6,19 +6,29 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
-from services.aggregator import alerts, attendance, incidents, region_state
+from services.aggregator import alerts, attendance, incidents, logistics, region_state, reports
 from shared.election import quiet_period
 from shared.election.calendar import Calendar
 from shared.events.alert import AlertEvent
 from shared.events.envelope import SYSTEM, Envelope
 from shared.events.incident import IncidentEvent
+from shared.events.incident_status import IncidentStatusEvent
+from shared.events.logistics import LogisticsEvent
 from shared.events.report import ReportEvent
 from shared.events.verdict import VerdictEvent
+from shared.events.withdrawal import WithdrawalEvent
 from shared.exactly_once.cursors import Apply, Change
 from shared.exactly_once.records import Sighting
 
 # In the order they are written. Regions come last: a region's cursor says that all of an event is there.
-COLLECTIONS = (incidents.COLLECTION, attendance.COLLECTION, alerts.COLLECTION, region_state.COLLECTION)
+COLLECTIONS = (
+    reports.COLLECTION,
+    incidents.COLLECTION,
+    logistics.COLLECTION,
+    attendance.COLLECTION,
+    alerts.COLLECTION,
+    region_state.COLLECTION,
+)
 
 Target = tuple[str, str, Apply]  # collection, document id, what to do to it
 
@@ -27,7 +37,10 @@ def changes_of(calendar: Calendar) -> Callable[[Sighting], Sequence[Change]]:
     """The aggregator's changes under an election's calendar. Raises ValueError for an event that names no region."""
     table: dict[type[Envelope], Callable[[Calendar, Any], list[Target]]] = {
         ReportEvent: _report,
+        WithdrawalEvent: _withdrawal,
         IncidentEvent: _incident,
+        IncidentStatusEvent: _incident_status,
+        LogisticsEvent: _stock,
         VerdictEvent: _verdict,
         AlertEvent: _alert,
     }
@@ -43,10 +56,17 @@ def changes_of(calendar: Calendar) -> Callable[[Sighting], Sequence[Change]]:
 
 def _report(_calendar: Calendar, report: ReportEvent) -> list[Target]:
     region = _region_of(report)
-    attended = attendance.attendance_id(report.data.period, region)
     return [
-        (attendance.COLLECTION, attended, partial(attendance.after_report, report=report)),
+        (reports.COLLECTION, report.identity, partial(reports.after_report, report=report)),
         *_regions(region, partial(region_state.after_report, report=report)),
+    ]
+
+
+def _withdrawal(_calendar: Calendar, withdrawal: WithdrawalEvent) -> list[Target]:
+    region = _region_of(withdrawal)
+    return [
+        (reports.COLLECTION, withdrawal.report_identity, partial(reports.after_withdrawal, withdrawal=withdrawal)),
+        *_regions(region, partial(region_state.after_withdrawal, withdrawal=withdrawal)),
     ]
 
 
@@ -56,6 +76,23 @@ def _incident(calendar: Calendar, incident: IncidentEvent) -> list[Target]:
     return [
         (incidents.COLLECTION, incident.identity, _with(incidents.after_incident, incident, found)),
         *_regions(region, _with(region_state.after_incident, incident, found)),
+    ]
+
+
+def _incident_status(_calendar: Calendar, status: IncidentStatusEvent) -> list[Target]:
+    region = _region_of(status)
+    return [
+        (incidents.COLLECTION, status.incident_identity, partial(incidents.after_status, event=status)),
+        (region_state.COLLECTION, region, partial(region_state.after_untallied, event=status)),
+    ]
+
+
+def _stock(_calendar: Calendar, statement: LogisticsEvent) -> list[Target]:
+    region = _region_of(statement)
+    stock = logistics.stock_id(region, statement.data.item)
+    return [
+        (logistics.COLLECTION, stock, partial(logistics.after_statement, statement=statement)),
+        (region_state.COLLECTION, region, partial(region_state.after_untallied, event=statement)),
     ]
 
 

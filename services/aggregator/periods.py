@@ -1,5 +1,9 @@
 """What a period's attendance shows: every region that owes the report, its facts and its verdict. Pure.
 
+The facts are of the reports in force, withdrawn ones left out: `filings` (how many), `first` and `latest` (by
+received_at, agency, id); none without a report. They are asked of the reports (`store.py`), not folded: so they are
+right however many reports and withdrawals came, in whatever order.
+
 The list of a judged period holds every region that owes a report under today's calendar, and every one that has a
 verdict (a change of calendar never rewrites an earlier verdict). A region that filed without owing is not in it. For
 a period nobody owed for (before `obligations_from`, say) the facts are shown alone: those who filed, verdict null.
@@ -7,7 +11,7 @@ a period nobody owed for (before `obligations_from`, say) the facts are shown al
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import date
 from typing import Any
 
@@ -18,8 +22,7 @@ from shared.texts import in_both
 
 Document = dict[str, Any]
 Counts = dict[str, int]
-
-_FACTS = ("filings", "first", "latest")
+Facts = Mapping[str, Document]  # by region
 
 
 def owing(calendar: Calendar, period: date) -> dict[str, Deadline]:
@@ -57,15 +60,23 @@ def verdicts_in(documents: Iterable[Document]) -> dict[str, str]:
     return {d["region"]: d["verdict"] for d in documents if "verdict" in d}
 
 
-def items(calendar: Calendar, owed: dict[str, Deadline], documents: Iterable[Document]) -> list[Document]:
+def shown(owed: Iterable[str], documents: Iterable[Document]) -> set[str]:
+    """The regions that a period's list holds, by code; empty if nobody owed and nobody was judged."""
+    return {*owed, *verdicts_in(documents)}
+
+
+def items(
+    calendar: Calendar, owed: Mapping[str, Deadline], documents: Iterable[Document], facts: Facts
+) -> list[Document]:
     """The rows of a period, by region code."""
     attended = {d["region"]: d for d in documents}
-    judged = verdicts_in(attended.values())
-    shown = owed.keys() | judged.keys() if owed or judged else attended.keys()
-    return [_item(calendar, code, owed.get(code), attended.get(code) or {}) for code in sorted(shown)]
+    codes = sorted(shown(owed, attended.values()) or facts)
+    return [_item(calendar, code, owed.get(code), attended.get(code) or {}, facts.get(code)) for code in codes]
 
 
-def _item(calendar: Calendar, code: str, deadline: Deadline | None, attended: Document) -> Document:
+def _item(
+    calendar: Calendar, code: str, deadline: Deadline | None, attended: Document, facts: Document | None
+) -> Document:
     is_judged = "verdict" in attended
     pending = Verdict.PENDING.value if deadline else None
     verdict = attended["verdict"] if is_judged else pending
@@ -83,6 +94,6 @@ def _item(calendar: Calendar, code: str, deadline: Deadline | None, attended: Do
         "reason_text": in_both("verdicts", attended.get("reason")),
         "judged_at": attended.get("judged_at"),
         "report": attended.get("report"),
-        "facts": {field: attended[field] for field in _FACTS} if "filings" in attended else None,
+        "facts": facts,
         "verdicts": attended.get("verdicts", []),
     }

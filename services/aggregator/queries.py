@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import datetime
 
 from services.aggregator.incidents import Status
@@ -10,7 +11,7 @@ from shared.election.config import Level
 from shared.http.lists import Page, decode_cursor, given
 from shared.http.problems import FieldError, invalid
 from shared.mongo import Document, below
-from shared.strict import RegionCode, Slug
+from shared.strict import REGION_CODE, Day, RegionCode, Slug
 
 
 class RegionsQuery(Page):
@@ -18,9 +19,26 @@ class RegionsQuery(Page):
     parent: RegionCode | None = None
 
 
+class ReportsQuery(Page):
+    """`region` takes in everything below it. Without `withdrawn` both kinds are listed."""
+
+    region: RegionCode | None = None
+    period: Day | None = None
+    withdrawn: bool | None = None
+
+    def to_mongo(self) -> Document:
+        return given(
+            region=below(self.region) if self.region else None,
+            period=self.period.isoformat() if self.period else None,
+            is_withdrawn=self.withdrawn,
+            received_at={"$type": "date"},  # a withdrawal whose report has not come is no report
+        )
+
+
 class IncidentsQuery(Page):
     """`region` takes in everything below it. `quiet_period`: it occurred or was reported in the quiet period,
-    violation or not; add `violation=true` for violations of it."""
+    violation or not; add `violation=true` for violations of it. `status=orphan`: nobody has reported the incident
+    yet."""
 
     region: RegionCode | None = None
     category: Slug | None = None
@@ -36,6 +54,26 @@ class IncidentsQuery(Page):
             is_in_quiet_period=self.quiet_period,
             is_violation=self.violation,
         )
+
+
+class LogisticsQuery(Page):
+    """`region` takes in everything below it."""
+
+    region: RegionCode | None = None
+    item: Slug | None = None
+
+    @property
+    def after_stock(self) -> tuple[str, str] | None:
+        """The region and item after which the page begins. Raises Problem 422 for a cursor that is not ours."""
+        if self.after is None:
+            return None
+        region, _, item = self.after.partition("/")
+        if not re.fullmatch(REGION_CODE, region) or not item:
+            raise invalid([FieldError("cursor", "cursor")])
+        return region, item
+
+    def to_mongo(self) -> Document:
+        return given(region=below(self.region) if self.region else None, item=self.item)
 
 
 def newest_key(instant: datetime, document_id: str) -> str:

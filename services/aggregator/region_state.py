@@ -1,11 +1,15 @@
 """The state of a region: its latest report and its counts; a regency also keeps the counts of all below it. Pure.
 
 A document of the collection `regions`, `_id` = the region's code:
-- `own`: the tally of the region's own events, `latest_report` (the greatest by period, received_at, agency, id) and
-  `last_event_at` (the latest receipt).
+- `own`: the tally of the region's own events, `last_event_at` (the latest receipt of any event of its own), and what
+  `recent_reports.py` keeps: which of its reports is in force.
 - `total`, in a regency's document only: the tally of the regency and everything below it. It only ever grows by
   addition, so an event changes two region documents at most.
 The roll-up of a district sums `own` over the district, a province's sums its regencies' `total` and its own.
+
+A tally counts what arrived: a withdrawn report stays in `reports`, and `withdrawals` counts the withdrawals that came,
+orphans too. Every event, also one that is counted in no tally, changes its region's document: the cursor there says
+that the event is counted.
 """
 
 from __future__ import annotations
@@ -13,26 +17,28 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from services.aggregator.instants import kept
+from services.aggregator import recent_reports
 from shared.election.config import Level
 from shared.election.quiet_period import QuietPeriodFlags
 from shared.election.roster import ancestors_and_self, is_within, level_of, regency_of
 from shared.events.envelope import Envelope
 from shared.events.incident import IncidentEvent
 from shared.events.report import ReportEvent
+from shared.events.withdrawal import WithdrawalEvent
+from shared.instants import kept
 
 COLLECTION = "regions"
 
 Document = dict[str, Any]
 Tally = dict[str, Any]  # counters, nested; two tallies are added field by field
-Report = dict[str, Any]
 
-_TALLIED = ("reports", "incidents", "violations", "quiet_period_violations")
+_TALLIED = ("reports", "withdrawals", "incidents", "violations", "quiet_period_violations")
 
 
 def empty_tally() -> Tally:
     return {
         "reports": {"count": 0, "by_condition": {}},
+        "withdrawals": 0,
         "incidents": {"count": 0, "by_category": {}, "by_severity": {}},
         "violations": 0,
         "quiet_period_violations": 0,
@@ -41,7 +47,7 @@ def empty_tally() -> Tally:
 
 def empty_state() -> Document:
     """The own state of a region that has sent nothing."""
-    return {**empty_tally(), "latest_report": None, "last_event_at": None}
+    return {**empty_tally(), **recent_reports.no_reports(), "last_event_at": None}
 
 
 def tally_of_report(report: ReportEvent) -> Tally:
@@ -58,15 +64,17 @@ def tally_of_incident(incident: IncidentEvent, found: QuietPeriodFlags) -> Tally
 
 
 def add(one: Tally, other: Tally) -> Tally:
-    """The sum, in a stable order of fields."""
-    total: Tally = {}
-    for key in sorted(one.keys() | other.keys()):
-        left, right = one.get(key), other.get(key)
-        if isinstance(left, dict) or isinstance(right, dict):
-            total[key] = add(left or {}, right or {})
-        else:
-            total[key] = (left or 0) + (right or 0)
-    return total
+    """The sum, in an order of fields that does not tell the order of adding. Looks at `other`'s fields only, which are
+    few: it is called for every event."""
+    total = dict(one)
+    for key, right in other.items():
+        total[key] = add(one.get(key, {}), right) if isinstance(right, dict) else one.get(key, 0) + right
+    return total if len(total) == len(one) else dict(sorted(total.items()))
+
+
+def tally_in(state: Document) -> Tally:
+    """The tally in a region's own state; what an earlier version did not count yet is left out."""
+    return {field: state[field] for field in _TALLIED if field in state}
 
 
 def documents_of(region: str) -> tuple[str, ...]:
@@ -78,8 +86,15 @@ def after_report(document: Document, report: ReportEvent) -> Document:
     """A region document after a report of the region itself or of one below it."""
     changed = _after(document, report, tally_of_report(report))
     if document["_id"] == report.subject:
-        rivals = (changed["own"]["latest_report"], _report_fields(report))
-        changed["own"]["latest_report"] = max((r for r in rivals if r is not None), key=_rank)
+        changed["own"] = recent_reports.after_report(changed["own"], report)
+    return changed
+
+
+def after_withdrawal(document: Document, withdrawal: WithdrawalEvent) -> Document:
+    """A region document after the withdrawal of a report of the region itself or of one below it."""
+    changed = _after(document, withdrawal, {"withdrawals": 1})
+    if document["_id"] == withdrawal.subject:
+        changed["own"] = recent_reports.after_withdrawal(changed["own"], withdrawal)
     return changed
 
 
@@ -88,45 +103,23 @@ def after_incident(document: Document, incident: IncidentEvent, found: QuietPeri
     return _after(document, incident, tally_of_incident(incident, found))
 
 
+def after_untallied(document: Document, event: Envelope) -> Document:
+    """The region's own document after an event that is counted elsewhere: an incident's status, a stock."""
+    return _after(document, event, {})
+
+
 def _after(document: Document, event: Envelope, tally: Tally) -> Document:
     code = document["_id"]
     level = level_of(code)
     changed = {**document, "level": level.value}
     if code == event.subject:
-        own = document.get("own") or empty_state()
+        own = {**empty_state(), **document.get("own", {})}
         received_at = kept(event.receivedat)
-        changed["own"] = {
-            **add(_tally_in(own), tally),
-            "latest_report": own["latest_report"],
-            "last_event_at": max(own["last_event_at"] or received_at, received_at),
-        }
+        last_event_at = max(own["last_event_at"] or received_at, received_at)
+        changed["own"] = {**own, **add(tally_in(own), tally), "last_event_at": last_event_at}
     if level is Level.REGENCY:
         changed["total"] = add(document.get("total") or empty_tally(), tally)
     return changed
-
-
-def _tally_in(state: Document) -> Tally:
-    return {field: state[field] for field in _TALLIED}
-
-
-def _report_fields(report: ReportEvent) -> Report:
-    data = report.data
-    return {
-        "period": data.period.isoformat(),
-        "condition": data.condition.value,
-        "summary": data.summary,
-        "received_at": kept(report.receivedat),
-        "submitted_at": kept(data.submitted_at),
-        "agency": report.agency,
-        "id": report.id,
-        "replaces": data.replaces,
-        "topics": dict(data.topics) if data.topics else None,
-        "source_office": data.source_office,
-    }
-
-
-def _rank(report: Report) -> tuple[Any, ...]:
-    return report["period"], report["received_at"], report["agency"], report["id"]
 
 
 def roll_ups(codes: Iterable[str], documents: Iterable[Document]) -> dict[str, Tally]:
@@ -150,4 +143,4 @@ def contribution(document: Document, code: str) -> Tally | None:
         return dict(document["total"])
     if level is Level.REGENCY or (level is Level.PROVINCE and document["_id"] != code):
         return None  # it is in the regency's total already
-    return _tally_in(own) if own else None
+    return tally_in(own) if own else None

@@ -9,9 +9,10 @@ from typing import Any
 
 from pymongo import ASCENDING, DESCENDING, IndexModel
 
-from services.aggregator import alerts, attendance, incidents, region_state
+from services.aggregator import alerts, attendance, incidents, logistics, region_state, reports
 from shared.election.config import Level
 from shared.election.roster import level_of
+from shared.events.envelope import identity_of
 from shared.exactly_once import journal
 from shared.exactly_once.cursors import is_past
 from shared.mongo import Collection, Database, Document, aggregate, below
@@ -23,9 +24,20 @@ def _newest_by(instant: str, *fields: str) -> list[IndexModel]:
     return [IndexModel(order), *(IndexModel([(field, ASCENDING), *order]) for field in fields)]
 
 
+def _by(*fields: str) -> IndexModel:
+    return IndexModel([(field, ASCENDING) for field in fields])
+
+
+# Every report is written into each of its indexes: few, and of the withdrawn ones, which are few, only those.
+_WITHDRAWN = IndexModel(
+    [("is_withdrawn", ASCENDING), ("received_at", DESCENDING), ("_id", DESCENDING)],
+    partialFilterExpression={"is_withdrawn": True},
+)
 INDEXES: Mapping[str, list[IndexModel]] = {
-    region_state.COLLECTION: [IndexModel([("level", ASCENDING), ("_id", ASCENDING)])],
-    attendance.COLLECTION: [IndexModel([("period", ASCENDING), ("region", ASCENDING)])],
+    region_state.COLLECTION: [_by("level", "_id")],
+    reports.COLLECTION: [*_newest_by("received_at", "region"), _by("period", "region"), _WITHDRAWN],
+    logistics.COLLECTION: [_by("region", "item"), _by("item", "region")],
+    attendance.COLLECTION: [_by("period", "region")],
     incidents.COLLECTION: _newest_by(
         "received_at", "region", "category", "status", "is_in_quiet_period", "is_violation"
     ),
@@ -59,6 +71,7 @@ class Store:
     def __init__(self, database: Database) -> None:
         self._database = database
         self._regions: Collection = database[region_state.COLLECTION]
+        self._reports: Collection = database[reports.COLLECTION]
         self._attendance: Collection = database[attendance.COLLECTION]
 
     async def regions(self, codes: Iterable[str]) -> dict[str, Document]:
@@ -69,7 +82,7 @@ class Store:
         """Each region's tally with everything below it."""
         if not codes:
             return {}
-        wanted = {"own": True, "total": True}
+        wanted = {"own.recent_reports": False, "own.withdrawn_ahead": False, "cursors": False}
         found = self._regions.find({"$or": [_sums_into(code) for code in codes]}, wanted)
         return region_state.roll_ups(codes, [d async for d in found])
 
@@ -86,6 +99,21 @@ class Store:
             counts.setdefault(row["_id"]["level"], {})[row["_id"]["condition"]] = row["count"]
         return counts
 
+    async def latest_reports(self, regions: Iterable[Document]) -> dict[str, Document]:
+        """The documents of the reports in force, by the regions' codes, for documents of regions."""
+        pointers = {d["_id"]: d["own"]["latest_report"] for d in regions if d.get("own", {}).get("latest_report")}
+        identities = {code: identity_of(pointer["agency"], pointer["id"]) for code, pointer in pointers.items()}
+        if not identities:
+            return {}
+        found = {d["_id"]: d async for d in self._reports.find({"_id": {"$in": list(identities.values())}})}
+        return {code: found[identity] for code, identity in identities.items() if identity in found}
+
+    async def facts(self, period: date, codes: set[str]) -> dict[str, Document]:
+        """By region, the reports in force for a period: `filings`, `first` and `latest`; of all regions if no codes
+        are given. A region without one is not in it."""
+        found = aggregate(self._reports, facts_of(period, codes))
+        return {row["_id"]: {field: row[field] for field in ("filings", "first", "latest")} async for row in found}
+
     async def attendance(self, period: date) -> list[Document]:
         return [d async for d in self._attendance.find({"period": period.isoformat()})]
 
@@ -94,6 +122,22 @@ class Store:
         wanted = {"period": {"$in": [p.isoformat() for p in periods]}, "verdict": {"$type": "string"}}
         shown = {"_id": False, "period": True, "region": True, "verdict": True}
         return [d async for d in self._attendance.find(wanted, shown)]
+
+    async def report(self, identity: str) -> Document | None:
+        found: Document | None = await self._reports.find_one({"_id": identity})
+        return found
+
+    async def reports(self, wanted: Document, after: After | None, most: int) -> list[Document]:
+        return await self._newest(reports.COLLECTION, "received_at", wanted, after, most)
+
+    async def logistics(self, wanted: Document, after: tuple[str, str] | None, most: int) -> list[Document]:
+        """By region and item, after a region's item."""
+        query: Document = dict(wanted)
+        if after is not None:
+            region, item = after
+            query["$or"] = [{"region": {"$gt": region}}, {"region": region, "item": {"$gt": item}}]
+        order = [("region", ASCENDING), ("item", ASCENDING)]
+        return [d async for d in self._database[logistics.COLLECTION].find(query).sort(order).limit(most)]
 
     async def incidents(self, wanted: Document, after: After | None, most: int) -> list[Document]:
         return await self._newest(incidents.COLLECTION, "received_at", wanted, after, most)
@@ -118,6 +162,17 @@ class Store:
             return None
         region: Document | None = await self._regions.find_one({"_id": entry["region"]}, {"cursors": True})
         return Seen(entry, region is not None and is_past(region, journal.position_of(entry)))
+
+
+def facts_of(period: date, codes: set[str]) -> list[Document]:
+    """The pipeline of `Store.facts`."""
+    wanted: Document = {"period": period.isoformat(), "is_withdrawn": False}
+    if codes:
+        wanted["region"] = {"$in": sorted(codes)}
+    # In the order in which filings are compared: MongoDB compares documents field by field.
+    filing = {field: f"${field}" for field in ("received_at", "agency", "id", "submitted_at", "condition")}
+    group = {"_id": "$region", "filings": {"$sum": 1}, "first": {"$min": filing}, "latest": {"$max": filing}}
+    return [{"$match": wanted}, {"$group": group}]
 
 
 def _sums_into(code: str) -> dict[str, Any]:

@@ -1,34 +1,105 @@
-"""Documents as the API shows them. Pure."""
+"""Documents as the API shows them, field by field: what is kept for folding alone is never shown. Pure."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
-from services.aggregator import region_state
+from services.aggregator import incidents, region_state, reports
 from shared.election.calendar import Calendar
 from shared.election.roster import Region
 
 Document = dict[str, Any]
 
-_NOT_SHOWN = ("_id", "rev", "cursors")
+_LATEST_REPORT = (
+    "period",
+    "condition",
+    "summary",
+    "received_at",
+    "submitted_at",
+    "agency",
+    "id",
+    "replaces",
+    "topics",
+    "source_office",
+)
+_REPORT = ("region", *_LATEST_REPORT, "withdrawn")
+_INCIDENT = (
+    "agency",
+    "id",
+    "region",
+    "regency",
+    "received_at",
+    "category",
+    "severity",
+    "occurred_at",
+    "description",
+    "place",
+    "polling_station",
+    "reported_party",
+    "evidence",
+    "source_office",
+    "is_violation",
+    "occurred_in_quiet_period",
+    "reported_in_quiet_period",
+    "is_in_quiet_period",
+    "is_quiet_period_violation",
+    "status",
+    "forwarded_to",
+)
+_STOCK = ("required", "received", "as_of", "received_at", "agency", "id", "source_office", "statements")
 _SEEN = ("type", "region", "period", "received_at", "topic", "partition", "offset")
 
 
-def region(calendar: Calendar, about: Region, document: Mapping[str, Any] | None, total: Document) -> Document:
+def region(
+    calendar: Calendar,
+    about: Region,
+    document: Mapping[str, Any] | None,
+    latest_report: Document | None,
+    total: Document,
+) -> Document:
+    """`latest_report` is the document of the report in force."""
+    own = (document or {}).get("own") or {}
     return {
         "code": about.code,
         "name": calendar.roster.name(about.code),
         "level": about.level.value,
         "parent": about.parent,
         "zone": calendar.zone(about.code).key,
-        "own": (document or {}).get("own") or region_state.empty_state(),
+        "own": {
+            **region_state.add(region_state.empty_tally(), region_state.tally_in(own)),
+            "latest_report": _fields(latest_report, _LATEST_REPORT) if latest_report else None,
+            "last_event_at": own.get("last_event_at"),
+        },
         "total": total,
     }
 
 
+def report(document: Document) -> Document:
+    """A report with its withdrawals; of a stub everything that the report itself says is null."""
+    withdrawals = [{**w, "is_orphan": not reports.is_meant(w, document)} for w in document["withdrawals"]]
+    return {**_fields(document, _REPORT), "withdrawals": withdrawals}
+
+
 def incident(document: Document) -> Document:
-    return {field: value for field, value in document.items() if field not in _NOT_SHOWN}
+    """An incident with its history; of a stub everything that the incident itself says is null."""
+    return {**_fields(document, _INCIDENT), "history": incidents.history(document)}
+
+
+def stock(calendar: Calendar, document: Document) -> Document:
+    item = calendar.election.logistics.items.get(document["item"])
+    return {
+        "region": document["region"],
+        "name": calendar.roster.name(document["region"]),
+        "item": document["item"],
+        "label": item.label.model_dump() if item else None,
+        **_fields(document, _STOCK),
+        "complete": document["received"] >= document["required"],
+    }
+
+
+def _fields(document: Mapping[str, Any], names: Iterable[str]) -> Document:
+    return {name: document.get(name) for name in names}
 
 
 def event(agency: str, event_id: str, entry: Document, is_folded: bool) -> Document:

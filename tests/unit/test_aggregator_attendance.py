@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from datetime import UTC, date, datetime
 from itertools import permutations
-from typing import Any
 
 import pytest
 
@@ -80,36 +79,32 @@ def test_one_revision_stands_once_in_the_history() -> None:
     assert len(after(*rivals)["verdicts"]) == 1
 
 
-def _document(region: str, **fields: Any) -> Document:
-    return {"_id": f"{MONDAY}/{region}", "period": MONDAY.isoformat(), "region": region, **fields}
-
-
-FILING = {"filings": 1, "first": {"id": "a"}, "latest": {"id": "a"}}
+FILED = {"filings": 1, "first": {"id": "a"}, "latest": {"id": "a"}}
 
 
 def test_owed_report_without_a_verdict_is_pending(calendar: Calendar) -> None:
     """Every regency that owes the report is listed; facts alone make no verdict."""
     owed = periods.owing(calendar, MONDAY)
-    rows = periods.items(calendar, owed, [_document("64.72", **FILING)])
+    rows = periods.items(calendar, owed, [], {"64.72": FILED})
     assert [row["region"] for row in rows] == sorted(r.code for r in calendar.roster.children("64"))
     assert {row["verdict"] for row in rows} == {"pending"}
     facts = {row["region"]: row["facts"] for row in rows}
-    assert facts["64.72"] == FILING
+    assert facts["64.72"] == FILED
     assert facts["64.01"] is None
     assert {row["due_at"] for row in rows} == {DUE}
 
 
 def test_region_that_filed_without_owing_is_not_listed(calendar: Calendar) -> None:
     """A district's report is welcome and owed by nobody."""
-    rows = periods.items(calendar, periods.owing(calendar, MONDAY), [_document("64.72.01", **FILING)])
+    rows = periods.items(calendar, periods.owing(calendar, MONDAY), [], {"64.72.01": FILED})
     assert len(rows) == 10
 
 
 def test_verdict_outlives_a_change_of_calendar(calendar: Calendar) -> None:
     """A region that was judged stays in the list and in the counts, whatever today's calendar says."""
-    judged = attendance.after_verdict(_document("64.72.01"), MISSING)
+    judged = {**after(MISSING), "region": "64.72.01"}
     owed = periods.owing(calendar, MONDAY)
-    rows = periods.items(calendar, owed, [{**judged, "region": "64.72.01"}])
+    rows = periods.items(calendar, owed, [judged], {})
     counts = periods.verdict_counts(owed, {"64.72.01": "missing"})
     assert len(rows) == sum(counts.values()) == 11
     assert (counts["missing"], counts["pending"]) == (1, 10)
@@ -119,8 +114,8 @@ def test_period_that_is_not_judged_shows_the_facts_alone(calendar: Calendar) -> 
     """Who filed before anybody owed is shown with the verdict null, and counted nowhere."""
     owed = periods.owing(calendar, NOT_JUDGED)
     assert owed == {}
-    (row,) = periods.items(calendar, owed, [_document("64.72", **FILING)])
-    assert (row["verdict"], row["due_at"], row["facts"]) == (None, None, FILING)
+    (row,) = periods.items(calendar, owed, [], {"64.72": FILED})
+    assert (row["verdict"], row["due_at"], row["facts"]) == (None, None, FILED)
     assert sum(periods.verdict_counts(owed, {}).values()) == 0
 
 

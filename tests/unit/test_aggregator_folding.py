@@ -14,15 +14,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from services.aggregator import region_state
-from services.aggregator.changes import changes_of
+from services.aggregator.changes import COLLECTIONS, changes_of
 from shared.election.calendar import Calendar
 from shared.election.loaded import load_calendar
 from shared.events.alert import AlertData, AlertEvent, AlertState
 from shared.events.envelope import Envelope
 from shared.events.incident import IncidentData, IncidentEvent, Severity
+from shared.events.incident_status import IncidentStatus, IncidentStatusData, IncidentStatusEvent
+from shared.events.logistics import LogisticsData, LogisticsEvent
 from shared.events.report import Condition, ReportData, ReportEvent
 from shared.events.verdict import Verdict, VerdictData, VerdictEvent
-from shared.exactly_once.cursors import Document, empty, fold
+from shared.events.withdrawal import WithdrawalData, WithdrawalEvent
+from shared.exactly_once.cursors import Document, empty, fold, is_past
 from shared.exactly_once.records import Position, Record, Sighting
 from shared.settings import Settings
 
@@ -34,7 +37,13 @@ QUIET_FROM = datetime(2024, 11, 23, 16, tzinfo=UTC)
 INSTANTS = tuple(QUIET_FROM + timedelta(microseconds=us) for us in (-86_400_000_000, -1, 0, 100, 200, 5_000))
 CATEGORIES = ("campaigning", "security", "with.dots")
 AGENCIES = ("kpu", "bawaslu")
-TOPICS = {ReportEvent: "desk.reports", IncidentEvent: "desk.incidents"}
+TOPICS = {
+    ReportEvent: "desk.reports",
+    WithdrawalEvent: "desk.reports",
+    IncidentEvent: "desk.incidents",
+    IncidentStatusEvent: "desk.incidents",
+    LogisticsEvent: "desk.logistics",
+}
 
 World = dict[tuple[str, str], Document]
 
@@ -72,6 +81,32 @@ def _incident(number: int, draw: Any) -> IncidentEvent:
     return IncidentEvent(**_envelope(number, draw), data=data)
 
 
+def _withdrawal(number: int, draw: Any) -> WithdrawalEvent:
+    report = f"e{draw(st.integers(0, number + 2))}"  # some come before their report, some mean none
+    data = WithdrawalData(report=report, period=draw(st.sampled_from(MONDAYS)), reason="by mistake")
+    return WithdrawalEvent(**_envelope(number, draw), data=data)
+
+
+def _status(number: int, draw: Any) -> IncidentStatusEvent:
+    data = IncidentStatusData(
+        incident_agency=draw(st.sampled_from(AGENCIES)),
+        incident_id=f"e{draw(st.integers(0, number + 2))}",
+        status=draw(st.sampled_from(list(IncidentStatus))),
+        forwarded_to=draw(st.sampled_from([None, "KPU"])),
+    )
+    return IncidentStatusEvent(**_envelope(number, draw), data=data)
+
+
+def _stock(number: int, draw: Any) -> LogisticsEvent:
+    data = LogisticsData(
+        item=draw(st.sampled_from(["ink", "seals"])),
+        required=10,
+        received=draw(st.integers(0, 10)),
+        as_of=draw(st.sampled_from(INSTANTS)),
+    )
+    return LogisticsEvent(**_envelope(number, draw), data=data)
+
+
 def _verdict(number: int, draw: Any) -> VerdictEvent:
     data = VerdictData(
         election="kaltim-2024",
@@ -100,7 +135,8 @@ def _alert(number: int, draw: Any) -> AlertEvent:
 
 @st.composite
 def event_lists(draw: Any) -> list[Envelope]:
-    makers = draw(st.lists(st.sampled_from([_report, _incident, _verdict, _alert]), max_size=14))
+    kinds = [_report, _report, _withdrawal, _incident, _incident, _status, _stock, _verdict, _alert]
+    makers = draw(st.lists(st.sampled_from(kinds), max_size=14))
     return [make(number, draw) for number, make in enumerate(makers)]
 
 
@@ -192,11 +228,13 @@ def test_totals_are_what_a_recount_says(calendar: Calendar, events: list[Envelop
     for region in REGIONS:
         below = [e for e in events if e.subject == region or e.subject.startswith(region + ".")]
         reports = [e for e in below if isinstance(e, ReportEvent)]
+        withdrawals = [e for e in below if isinstance(e, WithdrawalEvent)]
         incidents = [e for e in below if isinstance(e, IncidentEvent)]
         violations = [e for e in incidents if e.data.category == "campaigning"]
         in_quiet_period = [e for e in violations if max(e.receivedat, e.data.occurred_at) >= QUIET_FROM]
         assert totals[region] == {
             "reports": {"count": len(reports), "by_condition": Counter(e.data.condition.value for e in reports)},
+            "withdrawals": len(withdrawals),
             "incidents": {
                 "count": len(incidents),
                 "by_category": Counter(e.data.category for e in incidents),
@@ -216,3 +254,23 @@ def test_an_event_changes_two_region_documents_at_most(calendar: Calendar, event
         keys = [(c.collection, c.document_id) for c in changes]
         assert len(set(keys)) == len(keys)
         assert sum(collection == region_state.COLLECTION for collection, _ in keys) <= 2
+
+
+@given(events=event_lists())
+@settings(deadline=None)
+def test_an_event_an_agency_sent_moves_its_region_s_cursor_and_does_so_last(
+    calendar: Calendar, events: list[Envelope]
+) -> None:
+    """The cursor in its region's document says that it is counted, so that document is written after all others."""
+    assert COLLECTIONS[-1] == region_state.COLLECTION
+    for sighting in sightings_of(events):
+        if sighting.event.source != "/notifier":
+            world = folded(calendar, [[sighting]])
+            assert is_past(world[region_state.COLLECTION, sighting.event.subject], sighting.position)
+
+
+def test_a_tally_does_not_tell_in_which_order_it_was_added() -> None:
+    """Its fields stand in one order, in the answers too."""
+    one, other = {"by_category": {"ink": 1}}, {"by_category": {"apk": 2}}
+    for sum_ in (region_state.add(one, other), region_state.add(other, one)):
+        assert list(sum_["by_category"].items()) == [("apk", 2), ("ink", 1)]

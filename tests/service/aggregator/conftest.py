@@ -16,6 +16,7 @@ from services.aggregator import store
 from services.aggregator.app import Parts, build
 from services.aggregator.changes import COLLECTIONS, changes_of
 from shared import mongo
+from shared.access import store as access_store
 from shared.access.keys import Grant, Role, new_key
 from shared.access.store import AccessStore
 from shared.election.calendar import Calendar
@@ -33,9 +34,16 @@ from shared.exactly_once.steps import Steps
 from shared.exactly_once.wiring import build_consuming
 from shared.metrics import Metrics
 from shared.settings import Settings
-from shared.topics import AGGREGATOR_GROUP, ALERTS, INCIDENTS, REPORTS
+from shared.topics import AGGREGATOR_GROUP, ALERTS, INCIDENTS, LOGISTICS, REPORTS
+from tests.builders import a_holder_document
 
-_TOPICS = {"desk.report.v1": REPORTS, "desk.incident.v1": INCIDENTS}
+_TOPICS = {
+    "desk.report.v1": REPORTS,
+    "desk.report-withdrawal.v1": REPORTS,
+    "desk.incident.v1": INCIDENTS,
+    "desk.incident-status.v1": INCIDENTS,
+    "desk.logistics.v1": LOGISTICS,
+}
 
 
 class FakeLog:
@@ -134,7 +142,7 @@ class Bench:
 
     async def key(self, **rights: Any) -> str:
         key = new_key("test")
-        await self.access.put(key, Grant(name="test", **rights))
+        await self.database[access_store.COLLECTION].insert_one(a_holder_document(key, Grant(name="test", **rights)))
         return key
 
     async def get(self, path: str, key: str | None = None, **params: Any) -> Answer:
@@ -174,14 +182,14 @@ async def bench(settings: Settings, calendar: Calendar) -> AsyncIterator[Bench]:
     name = f"test_{uuid.uuid4().hex}"
     database = mongo.database(client, name)
     await store.ensure_indexes(database)
-    access = AccessStore(database["keys"], 30)
+    access = AccessStore(database[access_store.COLLECTION], 30)
     metrics = Metrics("test")
     consuming = build_consuming(
         settings,
         metrics,
         database,
         group=AGGREGATOR_GROUP,
-        topics=(REPORTS, INCIDENTS, ALERTS),
+        topics=(REPORTS, INCIDENTS, LOGISTICS, ALERTS),
         collections=COLLECTIONS,
         changes=changes_of(calendar),
     )

@@ -257,8 +257,9 @@ async def test_incidents_are_filtered_by_every_parameter(bench: Any, made: Made)
     assert await ids(quiet_period="false") == ["before", "elsewhere"]
     (quiet,) = [i for i in await bench.items("/v1/incidents") if i["id"] == "quiet"]
     assert quiet["is_quiet_period_violation"]
-    assert quiet["history"] == [{"status": "reported", "at": QUIET.isoformat(), "by": "kpu"}]
-    assert "cursors" not in quiet
+    reported = {"status": "reported", "at": QUIET.isoformat(), "by": "kpu", "id": "quiet", "region": "64.72"}
+    assert quiet["history"] == [{**reported, "note": None, "forwarded_to": None, "is_orphan": False}]
+    assert {"rev", "cursors", "statuses", "_id"}.isdisjoint(quiet)
 
 
 async def test_incidents_come_newest_first_and_once(bench: Any, made: Made) -> None:

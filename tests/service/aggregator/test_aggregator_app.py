@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import date
 from typing import Any
 
 import pytest
 
 from services.aggregator import store
 from services.aggregator.app import create_app
-from services.aggregator.queries import IncidentsQuery
+from services.aggregator.queries import IncidentsQuery, LogisticsQuery, ReportsQuery
 from shared.http.lists import AlertsQuery
 from shared.settings import Settings
 
@@ -26,33 +27,57 @@ async def test_health_and_documents(bench: Any) -> None:
     assert "desk_info" in (await bench.get("/metrics")).text
 
 
-async def test_indexes_are_made_once_and_used(bench: Any) -> None:
-    """Making them again changes nothing, and no filter of a list walks through its whole collection."""
-    await store.ensure_indexes(bench.database)
-    queries: list[tuple[str, str, dict[str, Any]]] = [
-        ("incidents", "received_at", IncidentsQuery(**{field: value}).to_mongo())
-        for field, value in {
+LISTS: list[tuple[str, dict[str, int], type[Any], dict[str, Any]]] = [
+    (
+        "reports",
+        {"received_at": -1, "_id": -1},
+        ReportsQuery,
+        {"limit": 1, "region": "64.72", "period": "2024-11-18", "withdrawn": True},
+    ),
+    (
+        "incidents",
+        {"received_at": -1, "_id": -1},
+        IncidentsQuery,
+        {
             "limit": 1,
             "region": "64.72",
             "category": "security",
-            "status": "reported",
+            "status": "orphan",
             "quiet_period": True,
             "violation": True,
-        }.items()
-    ] + [
-        ("alerts", "raised_at", AlertsQuery(**{field: value}).to_mongo())
-        for field, value in {
-            "limit": 1,
-            "region": "64.72",
-            "rule": "missing-report",
-            "state": "firing",
-            "period": "2024-11-18",
-        }.items()
-    ]
-    for collection, instant, wanted in queries:
-        find = {"find": collection, "filter": wanted, "sort": {instant: -1, "_id": -1}, "limit": 200}
+        },
+    ),
+    ("logistics", {"region": 1, "item": 1}, LogisticsQuery, {"limit": 1, "region": "64.72", "item": "ink"}),
+    (
+        "alerts",
+        {"raised_at": -1, "_id": -1},
+        AlertsQuery,
+        {"limit": 1, "region": "64.72", "rule": "missing-report", "state": "firing", "period": "2024-11-18"},
+    ),
+]
+
+
+@pytest.mark.parametrize(("collection", "order", "query", "filters"), LISTS, ids=[row[0] for row in LISTS])
+async def test_indexes_are_made_once_and_used(
+    bench: Any, collection: str, order: dict[str, int], query: type[Any], filters: dict[str, Any]
+) -> None:
+    """Making them again changes nothing, and no filter of a list walks through its whole collection."""
+    await store.ensure_indexes(bench.database)
+    for name, value in filters.items():
+        wanted = query(**{name: value}).to_mongo()
+        find = {"find": collection, "filter": wanted, "sort": order, "limit": 200}
         plan = str(await bench.database.command("explain", find))
-        assert "COLLSCAN" not in plan, wanted
+        assert "COLLSCAN" not in plan, name
+
+
+@pytest.mark.parametrize("codes", [{"64.71", "64.72"}, set()], ids=["owing", "all"])
+async def test_a_period_s_facts_use_an_index(bench: Any, codes: set[str]) -> None:
+    """Their cost is that of the period's reports, not of all that ever came."""
+    pipeline = store.facts_of(date(2024, 11, 18), codes)
+    asked = {"aggregate": "reports", "pipeline": pipeline, "cursor": {}}
+    plan = str(await bench.database.command("explain", asked))
+    assert "'period_1_region_1'" in plan
+    assert "COLLSCAN" not in plan
 
 
 async def test_process_without_neighbours_lives_and_says_so(call: Any) -> None:

@@ -1,0 +1,75 @@
+"""Which report of a region is in force: the newest that was not withdrawn. Pure.
+
+Kept in the region's own state (`region_state.py`), small, since the document is written with every event:
+- `recent_reports`: the newest `MOST` by (period, received_at, agency, id), each with whether it was withdrawn;
+- `withdrawn_ahead`: withdrawals that were read before their report, `MOST` at most, those of the latest periods;
+- `latest_report`: the one in force, or None. What it said stands in the collection `reports`.
+
+If the newest `MOST` reports are all withdrawn, none is in force, though there may be older ones.
+"""
+
+from __future__ import annotations
+
+from bisect import insort
+from datetime import date
+from typing import Any
+
+from shared.events.report import ReportEvent
+from shared.events.withdrawal import WithdrawalEvent
+from shared.instants import kept
+
+MOST = 20
+
+State = dict[str, Any]
+Report = dict[str, Any]
+Mark = dict[str, str]  # what a report and its withdrawal both say: period, agency, id
+
+_POINTER = ("period", "received_at", "agency", "id", "condition")
+
+
+def no_reports() -> State:
+    return {"recent_reports": [], "withdrawn_ahead": [], "latest_report": None}
+
+
+def after_report(own: State, report: ReportEvent) -> State:
+    """The own state of a region after a report of its own."""
+    mark = _mark(report.data.period, report.agency, report.id)
+    entry = {
+        **mark,
+        "received_at": kept(report.receivedat),
+        "condition": report.data.condition.value,
+        "is_withdrawn": mark in own["withdrawn_ahead"],
+    }
+    recent = list(own["recent_reports"])
+    insort(recent, entry, key=_rank)
+    ahead = [other for other in own["withdrawn_ahead"] if other != mark]
+    return _settled(own, recent[-MOST:], ahead)
+
+
+def after_withdrawal(own: State, withdrawal: WithdrawalEvent) -> State:
+    """The own state after a withdrawal of one of its reports, known or not. One that names another period than its
+    report did meets no report."""
+    mark = _mark(withdrawal.data.period, withdrawal.agency, withdrawal.data.report)
+    recent = [{**entry, "is_withdrawn": True} if _is_of(entry, mark) else entry for entry in own["recent_reports"]]
+    ahead = own["withdrawn_ahead"]
+    if mark not in ahead and not any(_is_of(entry, mark) for entry in recent):
+        ahead = sorted([*ahead, mark], key=lambda m: (m["period"], m["agency"], m["id"]))[-MOST:]
+    return _settled(own, recent, ahead)
+
+
+def _settled(own: State, recent: list[Report], ahead: list[Mark]) -> State:
+    in_force = next((entry for entry in reversed(recent) if not entry["is_withdrawn"]), None)
+    pointer = {field: in_force[field] for field in _POINTER} if in_force else None
+    return {**own, "recent_reports": recent, "withdrawn_ahead": ahead, "latest_report": pointer}
+
+
+def _mark(period: date, agency: str, report_id: str) -> Mark:
+    return {"period": period.isoformat(), "agency": agency, "id": report_id}
+
+
+def _is_of(entry: Report, mark: Mark) -> bool:
+    return all(entry[field] == value for field, value in mark.items())
+
+
+def _rank(entry: Report) -> tuple[Any, ...]:
+    return entry["period"], entry["received_at"], entry["agency"], entry["id"]
