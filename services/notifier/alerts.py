@@ -1,8 +1,11 @@
 """Alerts and their life: firing, acknowledged, resolved. Pure functions over documents.
 
-An alert's `_id` is a value, for example `missing-report:2024-11-18:64.72`, so raising it twice changes nothing.
-Every change counts `revision` up and has who, when, why in `history`. `to_notice` lists changes whose notices are
-not planned yet; `unpublished` is the revision that is not on `desk.alerts` yet, 0 if it is.
+An alert's `_id` is a value, for example `missing-report:2024-11-18:64.72`, so raising it twice changes nothing. Every
+change counts `revision` up and has who, when, why in `history`, which keeps the first one and the latest.
+
+`to_notice` lists changes whose notices are not planned yet, each with what it told: what an alert says later is no
+news of an earlier change. `unpublished` is the revision that is not on `desk.alerts` yet, 0 if it is. A document
+without `state` is a stub: it keeps what was read before there was an alert, and is shown to nobody.
 """
 
 from __future__ import annotations
@@ -17,7 +20,10 @@ from shared.events.envelope import NOTIFIER, Dated
 Document = dict[str, Any]
 COLLECTION = "alerts"
 
+MOST_HISTORY = 200  # so that an alert which is ended and raised without end still fits into a record
+
 RAISED = "raised"
+RAISED_AGAIN = "raised_again"
 RESOLVED = "resolved"
 
 
@@ -57,29 +63,44 @@ def raised(
         "revision": 0,
         "to_notice": [],
     }
-    return _changed(fresh, AlertState.FIRING, RAISED, at, NOTIFIER, why, is_noticed=is_noticed_alone)
+    entry = {"at": at, "by": NOTIFIER, "what": RAISED, "why": why}
+    return _changed(fresh, AlertState.FIRING, entry, details if is_noticed_alone else None)
 
 
-def resolved(alert: Document, *, at: datetime, resolution: str, why: str, details: Document | None = None) -> Document:
+def raised_again(alert: Document, *, at: datetime, why: str, details: Document, by: str = NOTIFIER) -> Document:
+    """The alert, firing once more because its end no longer holds; told alone. One that is not resolved is left as it
+    is. It keeps its history and the moment it was first raised; `details` are all that it says from now on."""
+    if not exists(alert) or alert["state"] != AlertState.RESOLVED:
+        return alert
+    again = {**alert, "resolved_at": None, "resolution": None, "details": details}
+    return _changed(again, AlertState.FIRING, {"at": at, "by": by, "what": RAISED_AGAIN, "why": why}, details)
+
+
+def resolved(
+    alert: Document, *, at: datetime, resolution: str, why: str, details: Document | None = None, by: str = NOTIFIER
+) -> Document:
     """The alert, resolved; one that never fired or ended in the same way is left as it is. Another resolution than
     before is a correction, and told. `details` are added to the alert's."""
     if not exists(alert) or (alert["state"] == AlertState.RESOLVED and alert["resolution"] == resolution):
         return alert
-    ended = {**alert, "resolved_at": at, "resolution": resolution, "details": {**alert["details"], **(details or {})}}
-    return _changed(ended, AlertState.RESOLVED, RESOLVED, at, NOTIFIER, why, is_noticed=True)
+    added = details or {}
+    ended = {**alert, "resolution": resolution, "details": {**alert["details"], **added}}
+    changed = _changed(ended, AlertState.RESOLVED, {"at": at, "by": by, "what": RESOLVED, "why": why}, added)
+    return {**changed, "resolved_at": changed["history"][-1]["at"]}
 
 
-def _changed(
-    alert: Document, state: AlertState, what: str, at: datetime, by: str, why: str, *, is_noticed: bool
-) -> Document:
-    revision = alert["revision"] + 1
-    notices = [{"revision": revision, "change": what, "resolution": alert["resolution"]}] if is_noticed else []
+def _changed(alert: Document, state: AlertState, entry: Document, told: Document | None) -> Document:
+    """One more change, never dated before the one it follows. `told` are its details, None if it is told of
+    elsewhere."""
+    revision, history = alert["revision"] + 1, alert["history"]
+    at = max([entry["at"], *(earlier["at"] for earlier in history[-1:])])
+    notice = {"revision": revision, "change": entry["what"], "at": at, "resolution": alert["resolution"]}
     return {
         **alert,
         "state": state.value,
         "revision": revision,
-        "history": [*alert["history"], {"at": at, "by": by, "what": what, "why": why}],
-        "to_notice": [*alert["to_notice"], *notices],
+        "history": [*history[:1], *history[1:][2 - MOST_HISTORY :], {**entry, "at": at}],
+        "to_notice": [*alert["to_notice"], *([] if told is None else [{**notice, "details": told}])],
         "unpublished": revision,
     }
 

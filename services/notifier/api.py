@@ -22,6 +22,8 @@ from shared.http.service import json_response
 from shared.mongo import Document
 from shared.texts import in_both
 
+_SHOWN_VERDICT = ("revision", "verdict", "reason", "judged_at", "report", "received_at")
+_SHOWN_WITHDRAWAL = ("agency", "id", "report", "received_at", "reason")
 _SHOWN_DELIVERY = ("receiver", "channel", "notice", "alerts", "state", "webhook_id", "planned_at", "attempts")
 
 
@@ -117,5 +119,12 @@ def _obligation_json(calendar: Calendar, region: Region, deadline: Deadline, kno
         "verdict_text": in_both("verdicts", verdict),
         "reason": reason,
         "reason_text": in_both("verdicts", reason),
-        "verdicts": verdicts,
+        "verdicts": [_verdict_json(entry) for entry in verdicts],
     }
+
+
+def _verdict_json(entry: Document) -> Document:
+    """A verdict, with the report that decided or the withdrawal that left none."""
+    withdrawal = entry["withdrawal"]
+    shown = {name: withdrawal[name] for name in _SHOWN_WITHDRAWAL} if withdrawal else None
+    return {**{name: entry[name] for name in _SHOWN_VERDICT}, "withdrawal": shown}

@@ -8,11 +8,13 @@ from typing import Any
 from services.notifier import alerts, filing, obligations
 from services.notifier.rules import quiet_period_violation
 from shared.election import quiet_period
-from shared.election.calendar import Calendar
+from shared.election.calendar import Calendar, Deadline
 from shared.events.envelope import Envelope
 from shared.events.incident import IncidentEvent
+from shared.events.incident_status import IncidentStatusEvent
 from shared.events.report import ReportEvent
-from shared.exactly_once.cursors import Change, Document
+from shared.events.withdrawal import WithdrawalEvent
+from shared.exactly_once.cursors import Apply, Change, Document
 from shared.exactly_once.records import Sighting
 
 COLLECTIONS = (obligations.COLLECTION, alerts.COLLECTION)
@@ -22,7 +24,9 @@ def changes_of(calendar: Calendar) -> Callable[[Sighting], Sequence[Change]]:
     """The notifier's changes under an election's calendar."""
     table: dict[type[Envelope], Callable[[Calendar, Sighting, Any], list[Change]]] = {
         ReportEvent: _report,
+        WithdrawalEvent: _withdrawal,
         IncidentEvent: _incident,
+        IncidentStatusEvent: _incident_status,
     }
 
     def changes(sighting: Sighting) -> Sequence[Change]:
@@ -32,8 +36,7 @@ def changes_of(calendar: Calendar) -> Callable[[Sighting], Sequence[Change]]:
 
 
 def _report(calendar: Calendar, sighting: Sighting, report: ReportEvent) -> list[Change]:
-    region = calendar.roster.get(report.subject)
-    deadline = calendar.owed(region, report.data.period) if region else None
+    deadline = _deadline(calendar, report)
     if deadline is None:
         return []  # a report nobody owed is welcome, and no obligation
     finding = filing.finding_of(report, deadline, calendar.election)
@@ -41,8 +44,28 @@ def _report(calendar: Calendar, sighting: Sighting, report: ReportEvent) -> list
     def apply(obligation: Document) -> Document:
         return obligations.filed(obligation, report, deadline, finding)
 
-    document_id = obligations.obligation_id(report.data.period, report.subject)
-    return [Change(obligations.COLLECTION, document_id, sighting.position, apply)]
+    return [_obligation(sighting, report, apply)]
+
+
+def _withdrawal(calendar: Calendar, sighting: Sighting, withdrawal: WithdrawalEvent) -> list[Change]:
+    deadline = _deadline(calendar, withdrawal)
+    if deadline is None:
+        return []
+
+    def apply(obligation: Document) -> Document:
+        return obligations.withdrawn(obligation, withdrawal, deadline)
+
+    return [_obligation(sighting, withdrawal, apply)]
+
+
+def _deadline(calendar: Calendar, event: ReportEvent | WithdrawalEvent) -> Deadline | None:
+    region = calendar.roster.get(event.subject)
+    return calendar.owed(region, event.period) if region else None
+
+
+def _obligation(sighting: Sighting, event: ReportEvent | WithdrawalEvent, apply: Apply) -> Change:
+    document_id = obligations.obligation_id(event.period, event.subject)
+    return Change(obligations.COLLECTION, document_id, sighting.position, apply)
 
 
 def _incident(calendar: Calendar, sighting: Sighting, incident: IncidentEvent) -> list[Change]:
@@ -54,4 +77,14 @@ def _incident(calendar: Calendar, sighting: Sighting, incident: IncidentEvent) -
         return quiet_period_violation.raised(alert, incident, found)
 
     document_id = quiet_period_violation.alert_id(incident.agency, incident.id)
+    return [Change(alerts.COLLECTION, document_id, sighting.position, apply)]
+
+
+def _incident_status(_calendar: Calendar, sighting: Sighting, status: IncidentStatusEvent) -> list[Change]:
+    """Also where no alert is known: the incident may be read later."""
+
+    def apply(alert: Document) -> Document:
+        return quiet_period_violation.after_status(alert, status)
+
+    document_id = quiet_period_violation.alert_id(status.data.incident_agency, status.data.incident_id)
     return [Change(alerts.COLLECTION, document_id, sighting.position, apply)]

@@ -7,12 +7,13 @@ from __future__ import annotations
 
 from collections import defaultdict
 from datetime import date, datetime, timedelta
+from functools import partial
 from typing import Protocol
 
 from aiokafka.errors import KafkaError
 
 from services.notifier import alerts, judgements, obligations
-from services.notifier.judgements import unread
+from services.notifier.judgements import judgement_id, unread
 from services.notifier.rules import cannot_evaluate
 from services.notifier.rules.cannot_evaluate import (
     KAFKA_AWAY,
@@ -25,7 +26,6 @@ from services.notifier.store import Store
 from shared.clock import Clock
 from shared.election.calendar import Calendar, Deadline
 from shared.election.roster import Region, province_of
-from shared.events.verdict import Verdict
 from shared.exactly_once.guard import OtherLog
 from shared.logs import get_logger
 from shared.mongo import Document
@@ -80,6 +80,7 @@ class Judge:
                 had_work = True
             elif real_now - judgement["first_seen_at"] > self._patience:
                 await self._call_undetermined(judgement, now, unproven)
+        had_work |= await self._judge_the_withdrawn(now)
         for ended in await self._store.ended_waits():
             await self._end_wait(ended, now)
         return had_work
@@ -112,17 +113,31 @@ class Judge:
     async def _decided(self, period: str) -> dict[str, bool]:
         """By region that needs no write of its own any more: whether it was missing, be it that we died half-way."""
         decided = await self._store.decided(period)
-        return {o["region"]: obligations.has_been(o, Verdict.MISSING) for o in decided}
+        return {o["region"]: obligations.is_told_by_digest(o) for o in decided}
 
     async def _is_missing(self, region: Region, deadline: Deadline, now: datetime, known: bool | None) -> bool:
-        """Whether it was missing at the moment of judgement; a report that came after it may have been read since."""
+        """Whether it was missing at the moment of judgement; what came after it may have been read since."""
         if known is not None:
             return known
         document_id = obligations.obligation_id(deadline.period, region.code)
         judged = await self._store.update(
             obligations.COLLECTION, document_id, lambda o: obligations.missed(o, region.code, deadline, now)
         )
-        return obligations.has_been(judged, Verdict.MISSING)
+        return obligations.is_told_by_digest(judged)
+
+    async def _judge_the_withdrawn(self, now: datetime) -> bool:
+        """Judge those who became pending again after their judgement: all that they reported was withdrawn before it,
+        and the withdrawal was read after it. Its digest is out, so they are told of alone."""
+        had_work = False
+        for obligation in await self._store.pending_again(now):
+            period, judge_at = date.fromisoformat(obligation["period"]), obligation["judge_at"]
+            if not await self._store.is_closed(judgement_id(self._calendar.election.election, period, judge_at)):
+                continue  # it is judged with all the others
+            region, deadline = obligation["region"], Deadline(period, obligation["due_at"], judge_at)
+            missed = partial(obligations.missed, region=region, deadline=deadline, now=now, is_in_digest=False)
+            await self._store.update(obligations.COLLECTION, obligation["_id"], missed)
+            had_work = True
+        return had_work
 
     async def _call_undetermined(self, judgement: Document, now: datetime, unproven: Unproven) -> None:
         """Once: the verdict of everyone who has none, and one alert about ourselves."""

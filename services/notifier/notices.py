@@ -40,13 +40,12 @@ def webhook_id(delivery_id: str) -> str:
 
 
 def of_alert(alert: Document, change: Document, calendar: Calendar) -> Notice:
-    """The notice of one change of one alert."""
-    entry = alert["history"][change["revision"] - 1]
+    """The notice of one change of one alert, with what was told of it then, whatever became of it since."""
     key = f"{alert['rule']}.{change['change']}"
     if change["change"] == alerts.RESOLVED:
         key = f"{key}.{change['resolution']}"
-    values = _values(alert, entry["at"], calendar)
-    return _notice(f"{alert['_id']}#{change['revision']}", key, values, [alert], change["change"], entry["at"])
+    values = _values(alert, change, calendar)
+    return _notice(f"{alert['_id']}#{change['revision']}", key, values, [alert], change["change"], change["at"])
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +84,7 @@ def of_judgement(
     }
     notice_id = f"{missing_report.NAME}:{judgement['period']}:{province}@{judgement['judge_at']:%Y-%m-%dT%H:%M:%SZ}"
     at = max(alert["raised_at"] for alert in missing)
-    notice = _notice(notice_id, f"{missing_report.NAME}.raised", values, missing, alerts.RAISED, at, region=province)
+    notice = _notice(notice_id, f"{missing_report.NAME}.digest", values, missing, alerts.RAISED, at, region=province)
     counts = {"owed": standing.owed, "reported": standing.reported, "missing": len(standing.missing)}
     notice.payload["data"]["counts"] = counts
     return notice
@@ -129,18 +128,33 @@ def _in_language(values: Document, language: Language) -> Document:
     return {name: value[language] if isinstance(value, Mapping) else value for name, value in values.items()}
 
 
-def _values(alert: Document, at: datetime, calendar: Calendar) -> Document:
-    region, details = alert["region"], alert["details"]
+def _values(alert: Document, change: Document, calendar: Calendar) -> Document:
+    region, details = alert["region"], {**alert["details"], **change["details"]}
     known = calendar.election.categories.get(details.get("category", ""))
     return {
         "names": calendar.roster.full_name(region),
         "period": _local_day(alert["period"]),
-        "at": _local_time(details.get("reported_at", at), region, calendar),
+        "at": _local_time(change["details"].get("reported_at", change["at"]), region, calendar),
         "category": known.label.model_dump() if known else details.get("category", ""),
         "occurred": _local_time(details["occurred_at"], region, calendar) if "occurred_at" in details else "",
         "agency": details.get("event", {}).get("agency", ""),
         "description": details.get("description", "")[:_LONGEST_DESCRIPTION],
         "because": _because(details) if "reason" in details else "",
+        **_said(change["details"], region, calendar),
+    }
+
+
+def _said(details: Document, region: str, calendar: Calendar) -> Document:
+    """What an agency said that brought the change about: it withdrew a report, or spoke of an incident."""
+    said = details.get("withdrawn") or details.get("last_status")
+    if not said:
+        return {}
+    note = said.get("reason") or said.get("note")
+    return {
+        "by": said["agency"],
+        "said_at": _local_time(said["at"], region, calendar),
+        "note": note[:_LONGEST_DESCRIPTION] if note else _in_both("no_note", {}),
+        "status": _in_both(f"status.{said['status']}", {}) if "status" in said else "",
     }
 
 

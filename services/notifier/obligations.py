@@ -1,10 +1,14 @@
 """Obligations: who owes which report, and the verdicts on it. Pure functions over documents.
 
-One document per (period, region) that has a verdict: `_id` = `<period>:<region>`. `verdicts` is append-only, each
-with its revision; the last one holds. Two marks name the latest revision that waits, 0 if none does: `unsettled` for
-verdicts that may concern an alert, `unpublished` for those that are not on `desk.alerts` yet. `held` keeps reports
-that came after the moment of judgement until it is judged. A region without a document has not been judged and has
-not reported: it is `pending`.
+One document per (period, region) that something was sent for: `_id` = `<period>:<region>`. `verdicts` is append-only,
+each with its revision; the last one holds. Each is what the reports that are left deserve (`filed_reports.py`): the
+first one decides, a later one improves late to on time, a withdrawn one no longer counts. A region without a verdict
+has not been judged and has not reported: it is `pending`, and pending again if all that it reported is withdrawn
+before it is judged.
+
+Three marks name a revision, 0 if none: `unsettled` waits to be settled into an alert, `unpublished` is not on
+`desk.alerts` yet, `unjudged` is pending again. `held` keeps, in their order, what was received at or after the moment
+of judgement until it is judged: so the same log gives the same verdicts however late it is read.
 """
 
 from __future__ import annotations
@@ -12,12 +16,13 @@ from __future__ import annotations
 from datetime import date, datetime
 from typing import Any
 
+from services.notifier import filed_reports
+from services.notifier.filed_reports import Entry
 from services.notifier.filing import Finding
 from shared.election.calendar import Deadline
-from shared.events.codec import content_hash
-from shared.events.envelope import NOTIFIER
 from shared.events.report import ReportEvent
-from shared.events.verdict import Verdict, VerdictData, VerdictEvent
+from shared.events.verdict import Verdict
+from shared.events.withdrawal import WithdrawalEvent
 
 Document = dict[str, Any]
 COLLECTION = "obligations"
@@ -26,6 +31,10 @@ NOTHING_RECEIVED = "nothing_received"
 LOG_NOT_READ = "log_not_read"
 REPORTED_LATE = "reported_late"
 DELIVERED_LATE = "delivered_late"
+REPORT_WITHDRAWN = "report_withdrawn"
+
+REPORTED = (Verdict.ON_TIME, Verdict.LATE)
+_UNDECIDED = (Verdict.PENDING, Verdict.UNDETERMINED)
 
 
 def obligation_id(period: date, region: str) -> str:
@@ -42,61 +51,92 @@ def has_been(obligation: Document, verdict: Verdict) -> bool:
     return any(v["verdict"] == verdict for v in obligation.get("verdicts") or [])
 
 
+def is_told_by_digest(obligation: Document) -> bool:
+    """Whether it was missing when it was judged: the digest of that judgement tells of it."""
+    return any(v["is_in_digest"] for v in obligation.get("verdicts") or [])
+
+
 def filed(obligation: Document, report: ReportEvent, deadline: Deadline, finding: Finding) -> Document:
-    """The obligation after a report for it. The first report decides; a later one only if it improves late to
-    on time. A report beats every verdict that was given without one.
-
-    One received at or after the moment of judgement waits for it: whether the region was missing by then is the
-    judge's to say, so that the same log raises the same alerts however late it is read.
-    """
-    filing = {
-        "verdict": finding.verdict.value,
-        "reason": finding.reason,
-        "received_at": report.receivedat,
-        "report": report.identity,
-    }
-    if current(obligation) is Verdict.PENDING and report.receivedat >= deadline.judge_at:
-        return {**_begun(obligation, report.subject, deadline), "held": [*obligation.get("held", ()), filing]}
-    return _with_held(_with_filing(obligation, report.subject, deadline, filing), report.subject, deadline)
+    """The obligation after a report for it. A report beats every verdict that was given without one."""
+    return _taken(obligation, report.subject, deadline, filed_reports.filing(report, finding))
 
 
-def missed(obligation: Document, region: str, deadline: Deadline, now: datetime) -> Document:
+def withdrawn(obligation: Document, withdrawal: WithdrawalEvent, deadline: Deadline) -> Document:
+    """The obligation after a withdrawal. If nothing is left, it is pending again, or missing where the withdrawal was
+    received when it was to be judged, or later: what was sent before stands before it in the same partition, so that
+    nothing that could be left is unread."""
+    return _taken(obligation, withdrawal.subject, deadline, filed_reports.withdrawal(withdrawal))
+
+
+def missed(
+    obligation: Document, region: str, deadline: Deadline, now: datetime, *, is_in_digest: bool = True
+) -> Document:
     """The obligation after the judgement found no report, everything accepted by then provably read."""
-    if current(obligation) not in (Verdict.PENDING, Verdict.UNDETERMINED):
+    if current(obligation) not in _UNDECIDED:
         return obligation
-    missing = _with_verdict(obligation, region, deadline, Verdict.MISSING, NOTHING_RECEIVED, now, None)
-    return _with_held(missing, region, deadline)
+    begun = _begun(obligation, region, deadline)
+    withdrawal = filed_reports.last_withdrawal(begun)
+    reason = NOTHING_RECEIVED if withdrawal is None else REPORT_WITHDRAWN
+    found = _with_verdict(begun, Verdict.MISSING, reason, now, withdrawal=withdrawal, is_in_digest=is_in_digest)
+    return _released(found)
 
 
 def undetermined(obligation: Document, region: str, deadline: Deadline, now: datetime) -> Document:
     """The obligation after the bounded wait, when it cannot be shown that everything accepted has been read."""
     if current(obligation) is not Verdict.PENDING:
         return obligation
-    if obligation.get("held"):
-        return _with_held(obligation, region, deadline)
-    return _with_verdict(obligation, region, deadline, Verdict.UNDETERMINED, LOG_NOT_READ, now, None)
+    released = _released(_begun(obligation, region, deadline))
+    if current(released) is not Verdict.PENDING:
+        return released
+    return _with_verdict(released, Verdict.UNDETERMINED, LOG_NOT_READ, now)
 
 
-def _with_held(obligation: Document, region: str, deadline: Deadline) -> Document:
-    """The obligation after the reports that waited for the judgement."""
+def _taken(obligation: Document, region: str, deadline: Deadline, entry: Entry) -> Document:
+    begun = _begun(obligation, region, deadline)
+    if current(begun) is Verdict.PENDING and entry["received_at"] >= deadline.judge_at:
+        return _with_held(begun, entry)
+    taken = _applied(begun, entry)
+    return taken if current(taken) is Verdict.PENDING else _released(taken)
+
+
+def _with_held(obligation: Document, entry: Entry) -> Document:
+    """Held until it is judged. Where there is no room it counts all the same, only its order is lost."""
+    held = obligation.get("held", [])
+    if len(held) >= filed_reports.MOST:
+        return filed_reports.after(obligation, entry)
+    return obligation if filed_reports.is_known(held, entry) else {**obligation, "held": [*held, entry]}
+
+
+def _released(obligation: Document) -> Document:
+    """The obligation after what waited for the judgement."""
     held = obligation.get("held")
     if not held:
         return obligation
-    for filing in held:
-        obligation = _with_filing(obligation, region, deadline, filing)
+    for entry in held:
+        obligation = _applied(obligation, entry)
     return {**obligation, "held": []}
 
 
-def _with_filing(obligation: Document, region: str, deadline: Deadline, filing: Document) -> Document:
-    before, verdict = current(obligation), Verdict(filing["verdict"])
-    if before is Verdict.ON_TIME or (before is Verdict.LATE and verdict is Verdict.LATE):
+def _applied(obligation: Document, entry: Entry) -> Document:
+    """The obligation with one more filing or withdrawal, and the verdict that is due now if it is another one."""
+    obligation = filed_reports.after(obligation, entry)
+    before, best = current(obligation), filed_reports.best_left(obligation)
+    if best is not None:
+        verdict = Verdict(best["verdict"])
+        if verdict is before:
+            return obligation
+        return _with_verdict(obligation, verdict, _reason(obligation, best), entry["received_at"], filing=best)
+    if before not in REPORTED:
         return obligation
-    reason = filing["reason"]
+    is_to_be_judged = entry["received_at"] < obligation["judge_at"] and not has_been(obligation, Verdict.MISSING)
+    verdict = Verdict.PENDING if is_to_be_judged else Verdict.MISSING
+    return _with_verdict(obligation, verdict, REPORT_WITHDRAWN, entry["received_at"], withdrawal=entry)
+
+
+def _reason(obligation: Document, filing: Entry) -> str:
     if has_been(obligation, Verdict.MISSING):
-        reason = DELIVERED_LATE if verdict is Verdict.ON_TIME else REPORTED_LATE
-    # A verdict is never dated before the one it follows.
-    at = max([filing["received_at"], *(v["judged_at"] for v in (obligation.get("verdicts") or [])[-1:])])
-    return _with_verdict(obligation, region, deadline, verdict, reason, at, filing)
+        return DELIVERED_LATE if filing["verdict"] == Verdict.ON_TIME else REPORTED_LATE
+    return str(filing["reason"])
 
 
 def _begun(obligation: Document, region: str, deadline: Deadline) -> Document:
@@ -114,55 +154,33 @@ def _begun(obligation: Document, region: str, deadline: Deadline) -> Document:
 
 def _with_verdict(
     obligation: Document,
-    region: str,
-    deadline: Deadline,
     verdict: Verdict,
     reason: str,
     at: datetime,
-    filing: Document | None,
+    *,
+    filing: Entry | None = None,
+    withdrawal: Entry | None = None,
+    is_in_digest: bool = False,
 ) -> Document:
-    earlier = obligation.get("verdicts") or []
+    """The obligation with one more verdict, which is never dated before the one it follows."""
+    earlier = obligation["verdicts"]
+    revision = len(earlier) + 1
     entry = {
-        "revision": len(earlier) + 1,
+        "revision": revision,
         "verdict": verdict.value,
         "reason": reason,
-        "judged_at": at,
+        "judged_at": max([at, *(v["judged_at"] for v in earlier[-1:])]),
         "report": filing and filing["report"],
         "received_at": filing and filing["received_at"],
+        "withdrawal": withdrawal,
+        "is_in_digest": is_in_digest,
     }
     concerns_an_alert = verdict is Verdict.MISSING or has_been(obligation, Verdict.MISSING)
     return {
-        **_begun(obligation, region, deadline),
+        **obligation,
         "verdict": verdict.value,
         "verdicts": [*earlier, entry],
-        "unsettled": entry["revision"] if concerns_an_alert else obligation.get("unsettled", 0),
-        "unpublished": entry["revision"],
+        "unsettled": revision if concerns_an_alert else obligation.get("unsettled", 0),
+        "unpublished": revision,
+        "unjudged": revision if verdict is Verdict.PENDING else 0,
     }
-
-
-def verdict_events(obligation: Document, election: str) -> list[VerdictEvent]:
-    """The obligation's verdicts as events, in order. Deterministic: a repeat is a duplicate to every reader."""
-    events = []
-    for entry in obligation["verdicts"]:
-        data = VerdictData(
-            election=election,
-            period=date.fromisoformat(obligation["period"]),
-            verdict=Verdict(entry["verdict"]),
-            revision=entry["revision"],
-            reason=entry["reason"],
-            judged_at=entry["judged_at"],
-            due_at=obligation["due_at"],
-            report=entry["report"],
-        )
-        events.append(
-            VerdictEvent(
-                id=f"verdict:{obligation['_id']}#{entry['revision']}",
-                source=NOTIFIER,
-                subject=obligation["region"],
-                time=entry["judged_at"],
-                receivedat=entry["judged_at"],
-                contenthash=content_hash(data.model_dump(mode="json")),
-                data=data,
-            )
-        )
-    return events

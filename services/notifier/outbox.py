@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 
-from services.notifier import alerts, obligations
+from services.notifier import alerts, obligations, verdict_events
 from services.notifier.store import Store
 from shared.election.roster import regency_of
 from shared.events.alert import AlertEvent
@@ -37,7 +37,7 @@ class Outbox:
         return bool(obligations_waiting or alerts_waiting)
 
     def _new_verdicts(self, obligation: Document) -> list[Envelope]:
-        events = obligations.verdict_events(obligation, self._election)
+        events = verdict_events.of_obligation(obligation, self._election)
         return list(events[obligation.get("published", 0) :])
 
     async def _publish_all(self, collection: str, document: Document, events: list[Envelope]) -> None:

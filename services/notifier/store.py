@@ -33,6 +33,7 @@ INDEXES: Mapping[str, list[IndexModel]] = {
         IndexModel([("period", ASCENDING)]),
         _waiting_by("unsettled"),
         _waiting_by("unpublished"),
+        _waiting_by("unjudged"),
     ],
     alerts.COLLECTION: [
         IndexModel([("to_notice.revision", ASCENDING)]),
@@ -120,6 +121,11 @@ class Store:
         wanted = {"period": period, "verdict": {"$nin": undecided}}
         return [o async for o in self._obligations.find(wanted, {"region": True, "verdicts": True})]
 
+    async def pending_again(self, now: datetime) -> list[Document]:
+        """The obligations whose reports are all withdrawn, and whose moment of judgement has come."""
+        wanted = {"unjudged": _WAITS, "judge_at": {"$lte": now}}
+        return [o async for o in self._obligations.find(wanted)]
+
     # judgements
     async def plan_judgements(self, wanted: Iterable[Document]) -> None:
         """Insert the judgements that are not there; those that are stay as they are."""
@@ -137,6 +143,9 @@ class Store:
 
     async def open_judgements_of(self, period: str) -> int:
         return int(await self._judgements.count_documents({"period": period, "state": judgements.OPEN}))
+
+    async def is_closed(self, judgement: str) -> bool:
+        return await self._judgements.find_one({"_id": judgement, "state": judgements.CLOSED}) is not None
 
     async def first_seen(self, judgement: str) -> Document:
         """The judgement, with the database's time of its first sighting as due (bounded waits use real time)."""

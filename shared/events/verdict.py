@@ -16,7 +16,8 @@ from shared.strict import Instant
 
 
 class Verdict(StrEnum):
-    """`pending` is never sent: it is what holds before the first verdict."""
+    """`pending` is what holds before the first verdict, which nobody sends, and what holds again when all that was
+    reported is withdrawn before it is judged, which is sent."""
 
     ON_TIME = "on_time"
     LATE = "late"

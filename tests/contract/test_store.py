@@ -164,12 +164,24 @@ async def test_a_judgement_is_closed_once(store: Store) -> None:
     assert found == {"j": ({"64": ["64.72"]}, False), "k": ({}, True)}
 
 
+async def test_pending_again(store: Store) -> None:
+    """Who became pending again and whose moment has come; and whether a judgement is closed."""
+    waits, done = {"unjudged": 2, "judge_at": JUDGE_AT}, {"unjudged": 0, "judge_at": JUDGE_AT}
+    documents = [{"_id": "waits", **waits}, {"_id": "judged", **done}, {"_id": "silent", "judge_at": JUDGE_AT}]
+    await store.database.obligations.insert_many(documents)
+    assert await store.pending_again(JUDGE_AT - timedelta(milliseconds=1)) == []
+    assert [o["_id"] for o in await store.pending_again(JUDGE_AT)] == ["waits"]
+    await store.plan_judgements([a_judgement("open"), a_judgement("done", state=judgements.CLOSED)])
+    assert [await store.is_closed(name) for name in ("open", "done", "unknown")] == [False, True, False]
+
+
 async def test_loops_find_their_work_by_index(store: Store) -> None:
     """What a loop asks for at each turn is found by an index, however many documents there are."""
     await store.ensure_indexes()
     asked: list[tuple[str, Document]] = [
         ("obligations", {"unsettled": {"$gte": 1}}),
         ("obligations", {"unpublished": {"$gte": 1}}),
+        ("obligations", {"unjudged": {"$gte": 1}, "judge_at": {"$lte": JUDGE_AT}}),
         ("alerts", {"unpublished": {"$gte": 1}}),
         ("alerts", {"to_notice.revision": {"$gte": 1}}),
         ("judgements", {"is_noticed": False}),

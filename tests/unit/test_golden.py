@@ -155,6 +155,23 @@ VERDICT = VerdictEvent(
         report="/agencies/samarinda-desk/lap-1",
     ),
 )
+VERDICT_PENDING = VerdictEvent(
+    id="verdict:2024-11-18:64.72#2",
+    source=NOTIFIER,
+    subject="64.72",
+    time=utc("2024-11-18T12:00:00Z"),
+    receivedat=utc("2024-11-18T12:00:00Z"),
+    contenthash=HASH,
+    data=VerdictData(
+        election="kaltim-2024",
+        period=date(2024, 11, 18),
+        verdict=Verdict.PENDING,
+        revision=2,
+        reason="report_withdrawn",
+        judged_at=utc("2024-11-18T12:00:00Z"),
+        due_at=utc("2024-11-18T16:00:00Z"),
+    ),
+)
 ALERT = AlertEvent(
     id="missing-report:2024-11-18:64.72#2",
     source=NOTIFIER,
@@ -205,6 +222,7 @@ MESSAGES: list[tuple[str, str, Envelope]] = [
     ("logistics-v1-minimal", LOGISTICS.name, LOGISTICS_MINIMAL),
     ("logistics-v1-full", LOGISTICS.name, LOGISTICS_FULL),
     ("verdict-v1", ALERTS.name, VERDICT),
+    ("verdict-v1-pending", ALERTS.name, VERDICT_PENDING),
     ("alert-v1", ALERTS.name, ALERT),
     ("alert-v1-minimal", ALERTS.name, ALERT_MINIMAL),
 ]

@@ -37,7 +37,8 @@ def test_raising() -> None:
         1,
     )
     assert alert["history"] == [{"at": AT, "by": NOTIFIER, "what": "raised", "why": "because"}]
-    assert alert["to_notice"] == [{"revision": 1, "change": "raised", "resolution": None}]
+    told = {"revision": 1, "change": "raised", "at": AT, "resolution": None, "details": {"x": 1}}
+    assert alert["to_notice"] == [told]
     assert (alert["raised_at"], alert["resolved_at"], alert["resolution"]) == (AT, None, None)
 
 
@@ -64,6 +65,52 @@ def test_resolving() -> None:
     assert (corrected["resolution"], corrected["revision"], corrected["details"]["more"]) == ("other", 3, 1)
     nothing = empty("x:y")
     assert alerts.resolved(nothing, at=AT, resolution="judged", why="x") is nothing
+
+
+def test_raising_again() -> None:
+    """An end that no longer holds: it fires, with its history and its first moment; told alone, with the new facts."""
+    alert = firing(x=1)
+    ended = alerts.resolved(alert, at=AT + HOUR, resolution="judged", why="done", details={"end": 1})
+    again = alerts.raised_again(ended, at=AT + 2 * HOUR, why="undone", details={"x": 2}, by="/agencies/a")
+    assert (again["state"], again["raised_at"]) == ("firing", AT)
+    assert (again["resolved_at"], again["resolution"]) == (None, None)
+    assert again["details"] == {"x": 2}
+    assert again["history"][:2] == ended["history"]
+    assert again["history"][2] == {
+        "at": AT + 2 * HOUR,
+        "by": "/agencies/a",
+        "what": "raised_again",
+        "why": "undone",
+    }
+    assert (again["revision"], again["unpublished"]) == (3, 3)
+    told = {"revision": 3, "change": "raised_again", "at": AT + 2 * HOUR, "resolution": None, "details": {"x": 2}}
+    assert again["to_notice"][2:] == [told]
+    assert decode(ALERTS.name, encode(alerts.to_event(again)))
+    for other in (again, alert, empty("x:y")):
+        assert alerts.raised_again(other, at=AT + 3 * HOUR, why="x", details={}) is other
+    once_more = alerts.resolved(again, at=AT + 3 * HOUR, resolution="judged", why="done")
+    assert (once_more["state"], once_more["revision"], once_more["resolved_at"]) == ("resolved", 4, AT + 3 * HOUR)
+
+
+def test_a_change_is_never_dated_before_the_one_it_follows() -> None:
+    """Clocks of replicas differ: an end that was received earlier is dated as its beginning."""
+    ended = alerts.resolved(firing(), at=AT - HOUR, resolution="judged", why="done")
+    assert ended["resolved_at"] == ended["history"][-1]["at"] == ended["to_notice"][-1]["at"] == AT
+    again = alerts.raised_again(ended, at=AT - HOUR, why="undone", details={})
+    assert again["history"][-1]["at"] == AT
+
+
+def test_history_without_end() -> None:
+    """The first change and the latest ones are kept, however often an alert ends and fires again."""
+    alert = firing()
+    for n in range(alerts.MOST_HISTORY):
+        alert = alerts.resolved(alert, at=AT + n * HOUR, resolution="judged", why=f"done {n}")
+        alert = alerts.raised_again(alert, at=AT + n * HOUR, why=f"undone {n}", details={})
+    assert alert["revision"] == 2 * alerts.MOST_HISTORY + 1
+    assert len(alert["history"]) == alerts.MOST_HISTORY
+    assert alert["history"][0]["why"] == "because"
+    assert [h["why"] for h in alert["history"][-2:]] == ["done 199", "undone 199"]
+    assert len(encode(alerts.to_event(alert))) < 100_000
 
 
 @pytest.mark.parametrize(("up_to", "left"), [(0, [1, 2]), (1, [2]), (2, []), (9, [])])
@@ -170,7 +217,7 @@ def test_violation_in_the_quiet_period_raises_at_once() -> None:
     assert (alert["raised_at"], alert["region"], alert["period"]) == (AT + HOUR, "64.72", None)
     assert alert["details"]["occurred_in_quiet_period"] is alert["details"]["reported_in_quiet_period"] is True
     assert alert["details"]["event"] == {"agency": "bawaslu", "id": "i1"}
-    assert alert["to_notice"] == [{"revision": 1, "change": "raised", "resolution": None}]
+    assert [(n["revision"], n["change"], n["at"]) for n in alert["to_notice"]] == [(1, "raised", AT + HOUR)]
     assert change.apply(alert) is alert
 
 

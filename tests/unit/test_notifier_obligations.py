@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.notifier import obligations
+from services.notifier import obligations, verdict_events
 from services.notifier.filing import finding_of
 from services.notifier.rules import missing_report
 from shared.events.codec import decode, encode
@@ -124,7 +124,7 @@ def test_which_reports_wait_for_the_judgement(received: datetime, is_held: bool)
 
 
 def test_nothing_yet_is_pending() -> None:
-    """A region without a verdict is pending, which is never sent."""
+    """A region without a verdict is pending."""
     assert obligations.current(empty("x")) is Verdict.PENDING
 
 
@@ -208,8 +208,8 @@ def test_settling_is_idempotent_and_incremental(steps: list[Step]) -> None:
 def test_verdict_events() -> None:
     """Each verdict becomes one event, the same one however often it is made; the wire takes it."""
     document = after(missed, WRITTEN)
-    events = obligations.verdict_events(document, "kaltim-2024")
-    assert events == obligations.verdict_events(document, "kaltim-2024")
+    events = verdict_events.of_obligation(document, "kaltim-2024")
+    assert events == verdict_events.of_obligation(document, "kaltim-2024")
     assert [e.id for e in events] == ["verdict:2024-11-18:64.72#1", "verdict:2024-11-18:64.72#2"]
     assert [e.data.verdict for e in events] == [Verdict.MISSING, Verdict.ON_TIME]
     assert events[1].data.report == "/agencies/samarinda-desk/r5"

@@ -1,11 +1,13 @@
 """Missing report: a region owed one, and everything accepted by the deadline has provably been read. Pure.
 
 A report that arrives afterwards resolves the alert: `reported_late`, or `delivered_late` if it was written in time
-and only synced late, which retracts it.
+and only synced late, which retracts it. If all that was reported is withdrawn, the alert fires, or fires again: that
+is told alone, the digest being the judgement's.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from datetime import date
 from typing import Any
 
@@ -29,35 +31,52 @@ def alert_after(alert: Document, obligation: Document) -> Document:
     """
     for entry in obligation["verdicts"]:
         if entry["revision"] > alert.get("verdict_revision", 0):
-            alert = _applied(alert, obligation, entry)
+            alert = _AFTER[Verdict(entry["verdict"])](alert, obligation, entry)
             if alerts.exists(alert):
                 alert = {**alert, "verdict_revision": entry["revision"]}
     return alert
 
 
-def _applied(alert: Document, obligation: Document, entry: Document) -> Document:
-    if entry["verdict"] == Verdict.MISSING:
-        return _raised(alert, obligation, entry)
-    if entry["verdict"] in (Verdict.ON_TIME, Verdict.LATE):
-        told = {"reported_at": entry["received_at"]}
-        return alerts.resolved(
-            alert, at=entry["judged_at"], resolution=_resolution(entry), why=entry["reason"], details=told
-        )
+def _unconcerned(alert: Document, _obligation: Document, _entry: Document) -> Document:
     return alert
 
 
-def _raised(alert: Document, obligation: Document, missing: Document) -> Document:
+def _missing(alert: Document, obligation: Document, entry: Document) -> Document:
+    at, why = entry["judged_at"], entry["reason"]
+    details = {"due_at": obligation["due_at"], "judged_at": at, **_withdrawal(entry)}
+    if alerts.exists(alert):
+        return alerts.raised_again(alert, at=at, why=why, details=details)
     return alerts.raised(
         alert,
         region=obligation["region"],
         period=date.fromisoformat(obligation["period"]),
-        at=missing["judged_at"],
-        why=missing["reason"],
-        details={"due_at": obligation["due_at"], "judged_at": missing["judged_at"]},
-        is_noticed_alone=False,
+        at=at,
+        why=why,
+        details=details,
+        is_noticed_alone=not entry["is_in_digest"],
     )
 
 
-def _resolution(entry: Document) -> str:
-    on_time = entry["verdict"] == Verdict.ON_TIME
-    return obligations.DELIVERED_LATE if on_time else obligations.REPORTED_LATE
+def _withdrawal(entry: Document) -> Document:
+    """The withdrawal that left nothing, for people: whose, when, why."""
+    withdrawal = entry["withdrawal"]
+    if withdrawal is None:
+        return {}
+    told = {name: withdrawal[name] for name in ("agency", "id", "report", "reason")}
+    return {"withdrawn": {**told, "at": withdrawal["received_at"]}}
+
+
+def _reported(alert: Document, _obligation: Document, entry: Document) -> Document:
+    resolution = obligations.DELIVERED_LATE if entry["verdict"] == Verdict.ON_TIME else obligations.REPORTED_LATE
+    told = {"reported_at": entry["received_at"]}
+    return alerts.resolved(alert, at=entry["judged_at"], resolution=resolution, why=entry["reason"], details=told)
+
+
+_AFTER: Mapping[Verdict, Callable[[Document, Document, Document], Document]] = {
+    Verdict.MISSING: _missing,
+    Verdict.ON_TIME: _reported,
+    Verdict.LATE: _reported,
+    Verdict.PENDING: _unconcerned,
+    Verdict.UNDETERMINED: _unconcerned,
+    Verdict.EXCUSED: _unconcerned,
+}

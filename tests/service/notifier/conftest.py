@@ -9,10 +9,9 @@ from typing import Any, TypeVar
 import pytest
 from aiokafka.errors import KafkaConnectionError
 
-from services.notifier import obligations
+from services.notifier.changes import changes_of
 from services.notifier.channels import Message
 from services.notifier.delivery_store import DeliveryStore
-from services.notifier.filing import finding_of
 from services.notifier.judging import Judge
 from services.notifier.planning import Planning
 from services.notifier.receivers import Receivers
@@ -20,9 +19,9 @@ from services.notifier.settling import Settling
 from services.notifier.store import Store
 from shared import mongo
 from shared.election.calendar import Calendar
-from shared.events.report import ReportEvent
+from shared.events.envelope import Envelope
 from shared.exactly_once.guard import OtherLog
-from shared.exactly_once.records import Position
+from shared.exactly_once.records import Position, Record, Sighting
 from tests.builders import MONDAY, a_calendar, utc
 
 Document = dict[str, Any]
@@ -169,17 +168,11 @@ class Bench:
     def settling(self) -> Settling:
         return Settling(self.store)
 
-    async def file(self, report: ReportEvent) -> None:
-        """What the consumer does with a report."""
-        region = self.calendar.roster.get(report.subject)
-        deadline = self.calendar.owed(region, report.data.period) if region else None
-        assert deadline is not None
-        finding = finding_of(report, deadline, self.calendar.election)
-        await self.store.update(
-            "obligations",
-            obligations.obligation_id(report.data.period, report.subject),
-            lambda o: obligations.filed(o, report, deadline, finding),
-        )
+    async def file(self, event: Envelope) -> None:
+        """What the consumer does with an event, a report for example."""
+        position = Position("desk.reports", 0, 0)
+        (change,) = changes_of(self.calendar)(Sighting(position, event, Record(position, None, b"")))
+        await self.store.update(change.collection, change.document_id, change.apply)
 
     async def verdicts(self) -> dict[str, list[str]]:
         """All verdicts of each region, in order."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Awaitable, Callable
 from contextlib import asynccontextmanager
+from datetime import timedelta
 from typing import Any
 from urllib.parse import urlencode
 
@@ -13,14 +14,13 @@ from fastapi import FastAPI
 
 from services.notifier import api
 from services.notifier.delivery_store import DeliveryStore
-from services.notifier.rules import quiet_period_violation
-from services.notifier.store import Store
 from shared.access.keys import Grant, Kind, Role
-from shared.access.store import AccessStore
-from shared.election import quiet_period
+from shared.access.store import COLLECTION, AccessStore
+from shared.clock import real
+from shared.events.incident_status import IncidentStatus
 from shared.http.service import make_app
 from shared.metrics import Metrics
-from tests.builders import a_report, an_incident, utc
+from tests.builders import a_holder_document, a_report, a_status, a_withdrawal, an_incident, utc
 from tests.service.notifier.conftest import Bench, receivers_of, until_idle
 
 IN_TIME = utc("2024-11-18T08:00:00Z")
@@ -49,11 +49,18 @@ async def call(app: FastAPI, method: str, path: str, query: dict[str, str], head
 
 @pytest.fixture
 async def get(bench: Bench) -> Get:
-    """Calls with a key by its name: `viewer`, `agency`, `revoked`; None for no key."""
-    access = AccessStore(bench.store.database["keys"], 15)
-    await access.put("viewer", Grant("ani", role=Role.VIEWER))
-    await access.put("agency", Grant("desk", "desk", frozenset({Kind.REPORTS.value}), ("*",)))
-    await access.put("revoked", Grant("old", role=Role.ADMIN, is_revoked=True))
+    """Calls with a key by its name: `viewer`, `agency`, `revoked` ...; None for no key."""
+    holders = bench.store.database[COLLECTION]
+    for key, grant in {
+        "viewer": Grant("ani", role=Role.VIEWER),
+        "agency": Grant("desk", "desk", frozenset({Kind.REPORTS.value}), ("*",)),
+        "revoked": Grant("old", role=Role.ADMIN, is_revoked=True),
+        "expired": Grant("late", role=Role.ADMIN, expires_at=real() - timedelta(seconds=1)),
+        "operator": Grant("budi", role=Role.OPERATOR),
+        "admin": Grant("citra", role=Role.ADMIN),
+    }.items():
+        await holders.insert_one(a_holder_document(key, grant))
+    access = AccessStore(holders, 15)
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> Any:
@@ -71,11 +78,8 @@ async def get(bench: Bench) -> Get:
     return get
 
 
-async def violate(store: Store, bench: Bench, event_id: str, region: str = "64.72") -> None:
-    incident = an_incident(utc("2024-11-25T02:00Z"), region=region, event_id=event_id)
-    flags = quiet_period.flags(bench.calendar, incident)
-    alert_id = quiet_period_violation.alert_id(incident.agency, incident.id)
-    await store.update("alerts", alert_id, lambda alert: quiet_period_violation.raised(alert, incident, flags))
+async def violate(bench: Bench, event_id: str, region: str = "64.72") -> None:
+    await bench.file(an_incident(utc("2024-11-25T02:00Z"), region=region, event_id=event_id))
 
 
 @pytest.fixture
@@ -83,8 +87,8 @@ async def judged(bench: Bench) -> Bench:
     """Samarinda reported, two regencies are missing, two violations, all of it planned for one receiver."""
     await bench.file(a_report(IN_TIME, region="64.72"))
     await bench.judge().step()
-    await violate(bench.store, bench, "i1", "64.72.01")
-    await violate(bench.store, bench, "i2", "64.02")
+    await violate(bench, "i1", "64.72.01")
+    await violate(bench, "i2", "64.02")
     await until_idle(bench.planning(receivers_of({"name": "hook"})).step, bench.settling().step)
     return bench
 
@@ -98,8 +102,18 @@ MISSING = ["missing-report:2024-11-18:64.02", "missing-report:2024-11-18:64.71"]
 VIOLATIONS = ["quiet-period-violation:bawaslu:i1", "quiet-period-violation:bawaslu:i2"]
 
 
+@pytest.mark.parametrize("key", ["viewer", "operator", "admin"])
+async def test_who_may_see_it(judged: Bench, get: Get, key: str) -> None:
+    """Every list there is, for people of every role."""
+    for path in ("/v1/alerts", f"/v1/alerts/{MISSING[0]}", "/v1/deliveries", "/v1/obligations"):
+        query = {"period": "2024-11-18"} if path == "/v1/obligations" else {}
+        assert (await get(path, key, **query))[0] == 200, path
+
+
 @pytest.mark.parametrize("path", ["/v1/alerts", f"/v1/alerts/{MISSING[0]}", "/v1/deliveries", "/v1/obligations"])
-@pytest.mark.parametrize(("key", "status"), [(None, 401), ("unknown", 401), ("revoked", 401), ("agency", 403)])
+@pytest.mark.parametrize(
+    ("key", "status"), [(None, 401), ("unknown", 401), ("revoked", 401), ("expired", 401), ("agency", 403)]
+)
 async def test_who_may_not_see_it(judged: Bench, get: Get, path: str, key: str | None, status: int) -> None:
     """No key, a wrong one or an ended one is 401; an agency's key is 403: this is for people."""
     answered, headers, problem = await get(path, key, period="2024-11-18")
@@ -264,6 +278,41 @@ async def test_obligations(judged: Bench, get: Get) -> None:
     page = await get("/v1/obligations", period="2024-11-18", limit="2")
     rest = await get("/v1/obligations", period="2024-11-18", limit="2", cursor=page[2]["next"])
     assert [o["region"] for p in (page, rest) for o in p[2]["items"]] == ["64.02", "64.71", "64.72"]
+
+
+async def test_obligations_of_who_withdrew(judged: Bench, get: Get) -> None:
+    """Pending again, with whose withdrawal it was, when and why; nothing of our own marks."""
+    await judged.file(a_withdrawal(IN_TIME + timedelta(hours=1)))
+    _, _, found = await get("/v1/obligations", period="2024-11-18")
+    samarinda = found["items"][2]
+    assert (samarinda["verdict"], samarinda["reason"]) == ("pending", "report_withdrawn")
+    assert samarinda["reason_text"]["en"] == "its report was withdrawn, there is no other"
+    before, after = samarinda["verdicts"]
+    assert (before["verdict"], before["withdrawal"]) == ("on_time", None)
+    assert after == {
+        "revision": 2,
+        "verdict": "pending",
+        "reason": "report_withdrawn",
+        "judged_at": "2024-11-18T09:00:00+00:00",
+        "report": None,
+        "received_at": None,
+        "withdrawal": {
+            "agency": "samarinda-desk",
+            "report": "r1",
+            "id": "w1",
+            "received_at": "2024-11-18T09:00:00+00:00",
+            "reason": "Salah wilayah.",
+        },
+    }
+
+
+async def test_words_on_an_unknown_incident_are_no_alert(judged: Bench, get: Get) -> None:
+    """They wait for their incident, and nobody sees them."""
+    await judged.file(a_status(IN_TIME, IncidentStatus.DISMISSED, incident_id="unknown"))
+    assert ids(await get("/v1/alerts")) == MISSING + VIOLATIONS
+    assert (await get("/v1/alerts/quiet-period-violation:bawaslu:unknown"))[0] == 404
+    await judged.file(a_status(utc("2024-11-28T02:00Z"), IncidentStatus.DISMISSED, region="64.02", incident_id="i2"))
+    assert ids(await get("/v1/alerts", state="resolved")) == [VIOLATIONS[1]]
 
 
 async def test_obligations_before_anything_happened(bench: Bench, get: Get) -> None:

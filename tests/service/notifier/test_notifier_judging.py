@@ -8,7 +8,7 @@ from datetime import timedelta
 import pytest
 
 from services.notifier.store import Store
-from tests.builders import a_report, utc
+from tests.builders import a_report, a_withdrawal, utc
 from tests.service.notifier.conftest import JUDGED_AT, Bench, Crash, dying, receivers_of, until_idle
 
 IN_TIME = utc("2024-11-18T08:00:00Z")
@@ -111,6 +111,68 @@ async def test_report_after_undetermined(bench: Bench) -> None:
     await until_idle(bench.judge().step, bench.settling().step)
     assert (await bench.verdicts())["64.71"] == ["undetermined", "on_time"]
     assert "missing-report:2024-11-18:64.71" not in await bench.alerts()
+
+
+async def test_withdrawn_before_the_moment_is_judged_like_any_other(bench: Bench) -> None:
+    """Pending again until due + grace, then missing, and counted in the judgement."""
+    await bench.file(a_report(IN_TIME, region="64.72"))
+    await bench.file(a_withdrawal(JUDGED_AT - timedelta(hours=1)))
+    bench.clock.fixed = JUDGED_AT - timedelta(minutes=1)
+    await bench.judge().step()
+    assert await bench.verdicts() == {"64.72": ["on_time", "pending"]}
+    bench.clock.fixed = JUDGED_AT
+    await bench.judge().step()
+    assert (await bench.verdicts())["64.72"] == ["on_time", "pending", "missing"]
+    judgement = await bench.store.database.judgements.find_one()
+    assert judgement is not None
+    assert judgement["missing"] == {"64": ["64.02", "64.71", "64.72"]}
+    assert await bench.judge().step() is False
+
+
+@pytest.mark.parametrize("is_read_early", [True, False])
+async def test_withdrawn_after_the_moment_is_no_matter_of_the_judgement(bench: Bench, is_read_early: bool) -> None:
+    """It had reported when it was judged, whether the withdrawal is read before the judgement or after it."""
+    await bench.file(a_report(IN_TIME, region="64.72"))
+    withdrawal = a_withdrawal(JUDGED_AT + timedelta(seconds=1))
+    if is_read_early:
+        await bench.file(withdrawal)
+    await bench.judge().step()
+    if not is_read_early:
+        await bench.file(withdrawal)
+    await until_idle(bench.judge().step, bench.settling().step)
+    assert (await bench.verdicts())["64.72"] == ["on_time", "missing"]
+    judgement = await bench.store.database.judgements.find_one()
+    assert judgement is not None
+    assert judgement["missing"] == {"64": ["64.02", "64.71"]}
+    assert (await bench.alerts())["missing-report:2024-11-18:64.72"] == "firing"
+    await until_idle(bench.planning(receivers_of({"name": "a"})).step)
+    assert [d["notice"] for d in await bench.deliveries(alerts="missing-report:2024-11-18:64.72")] == [
+        "missing-report:2024-11-18:64.72#1"
+    ]
+
+
+async def test_a_withdrawal_that_is_read_after_the_judgement(bench: Bench) -> None:
+    """Received before it (it was on its way at that moment): no region stays pending for ever, and it is told of."""
+    await bench.file(a_report(IN_TIME, region="64.72"))
+    await bench.judge().step()
+    await bench.file(a_withdrawal(JUDGED_AT - timedelta(seconds=1)))
+    await bench.file(a_report(JUDGED_AT + timedelta(hours=1), region="64.72", event_id="r2"))
+    assert (await bench.verdicts())["64.72"] == ["on_time", "pending"]
+    assert await bench.judge().step() is True
+    assert await bench.judge().step() is False
+    assert (await bench.verdicts())["64.72"] == ["on_time", "pending", "missing", "late"]
+    await until_idle(bench.settling().step, bench.planning(receivers_of({"name": "a"})).step)
+    notices = [d["notice"] for d in await bench.deliveries(alerts="missing-report:2024-11-18:64.72")]
+    assert notices == ["missing-report:2024-11-18:64.72#1", "missing-report:2024-11-18:64.72#2"]
+
+
+async def test_pending_again_waits_for_its_judgement(bench: Bench) -> None:
+    """While the log is not provably read, one whose report was withdrawn is no more missing than the others."""
+    bench.offsets.done = {0: 4}
+    await bench.file(a_report(IN_TIME, region="64.72"))
+    await bench.file(a_withdrawal(JUDGED_AT - timedelta(hours=1)))
+    assert await bench.judge().step() is False
+    assert await bench.verdicts() == {"64.72": ["on_time", "pending"]}
 
 
 async def test_two_judges_at_once(bench: Bench) -> None:

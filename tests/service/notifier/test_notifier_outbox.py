@@ -10,11 +10,12 @@ from services.notifier.outbox import Outbox
 from services.notifier.store import Store
 from shared.events.alert import AlertEvent
 from shared.events.codec import decode
+from shared.events.incident_status import IncidentStatus
 from shared.events.verdict import VerdictEvent
 from shared.kafka.producer import PublishFailed
 from shared.metrics import Metrics
 from shared.topics import ALERTS
-from tests.builders import a_report, utc
+from tests.builders import a_report, a_status, a_withdrawal, an_incident, utc
 from tests.service.notifier.conftest import JUDGED_AT, Bench, Crash, FakePublisher, dying, until_idle
 
 IN_TIME = utc("2024-11-18T08:00:00Z")
@@ -66,6 +67,32 @@ async def test_only_what_is_new_and_in_order(bench: Bench) -> None:
     await bench.file(late)
     await until_idle(outbox.step)
     assert ids(publisher) == ["verdict:2024-11-18:64.72#2", "verdict:2024-11-18:64.72#3"]
+
+
+async def test_a_verdict_that_is_taken_back_is_published(bench: Bench) -> None:
+    """Pending again is news to every reader."""
+    await bench.file(a_report(IN_TIME, region="64.72"))
+    await bench.file(a_withdrawal(IN_TIME + timedelta(hours=1)))
+    publisher, metrics = FakePublisher(), Metrics("test")
+    await until_idle(an_outbox(bench.store, publisher, metrics).step)
+    assert ids(publisher) == ["verdict:2024-11-18:64.72#1", "verdict:2024-11-18:64.72#2"]
+    told = decode(ALERTS.name, publisher.published[1][2])
+    assert isinstance(told, VerdictEvent)
+    assert (told.data.verdict, told.data.reason) == ("pending", "report_withdrawn")
+    assert metrics.registry.get_sample_value("desk_verdicts_total", {"verdict": "pending"}) == 1
+
+
+async def test_a_stub_is_published_to_nobody(bench: Bench) -> None:
+    """What is said of an incident that nobody knows is no alert yet; then it is told as it stands."""
+    await bench.file(a_status(utc("2024-11-26T02:00Z"), IncidentStatus.DISMISSED))
+    publisher = FakePublisher()
+    assert await an_outbox(bench.store, publisher).step() is False
+    await bench.file(an_incident(utc("2024-11-25T02:00Z")))
+    await until_idle(an_outbox(bench.store, publisher).step)
+    assert ids(publisher) == ["quiet-period-violation:bawaslu:i1#2"]
+    told = decode(ALERTS.name, publisher.published[0][2])
+    assert isinstance(told, AlertEvent)
+    assert (told.data.state, told.data.resolution) == ("resolved", "dismissed")
 
 
 @pytest.mark.expect_errors("cannot_evaluate")

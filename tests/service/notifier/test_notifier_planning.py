@@ -7,14 +7,13 @@ from typing import Any
 
 import pytest
 
-from services.notifier import alerts
 from services.notifier.delivery_store import PENDING, SUPPRESSED, DeliveryStore
-from services.notifier.rules import missing_report, quiet_period_violation
-from shared.election import quiet_period
+from services.notifier.rules import missing_report
 from shared.election.calendar import Calendar
 from shared.election.config import Level
 from shared.election.roster import Region
-from tests.builders import MONDAY, REGIONS, a_calendar, a_report, an_incident, utc
+from shared.events.incident_status import IncidentStatus
+from tests.builders import MONDAY, REGIONS, a_calendar, a_report, a_status, a_withdrawal, an_incident, utc
 from tests.service.notifier.conftest import JUDGED_AT, Bench, receivers_of, until_idle
 
 Document = dict[str, Any]
@@ -27,11 +26,7 @@ def english(delivery: Document) -> str:
 
 
 async def violate(bench: Bench, event_id: str = "i1", region: str = "64.72") -> None:
-    """What the consumer does with a violation."""
-    incident = an_incident(utc("2024-11-25T02:00Z"), region=region, event_id=event_id)
-    flags = quiet_period.flags(bench.calendar, incident)
-    alert_id = quiet_period_violation.alert_id(incident.agency, incident.id)
-    await bench.store.update("alerts", alert_id, lambda alert: quiet_period_violation.raised(alert, incident, flags))
+    await bench.file(an_incident(utc("2024-11-25T02:00Z"), region=region, event_id=event_id))
 
 
 async def test_one_digest_for_each_receiver(bench: Bench) -> None:
@@ -87,15 +82,16 @@ async def test_planning_twice_adds_nothing(bench: Bench) -> None:
     """A process that dies before the mark plans again: the same deliveries, also one that is delivered already."""
     await bench.judge().step()
     await violate(bench)
+    violation = await bench.store.database.alerts.find_one()
+    assert violation is not None
     planning = bench.planning(receivers_of({"name": "a"}))
     await until_idle(planning.step)
     before = await bench.deliveries()
     assert len(before) == 2
     await bench.store.database.deliveries.update_one({"_id": before[0]["_id"]}, {"$set": {"state": "delivered"}})
     await bench.store.database.judgements.update_many({}, {"$set": {"is_noticed": False}})
-    await bench.store.database.alerts.update_many(
-        {"rule": "quiet-period-violation"}, {"$set": {"to_notice": [{"revision": 1, "change": "raised"}]}}
-    )
+    told = {"$set": {"to_notice": violation["to_notice"]}}
+    await bench.store.database.alerts.update_one({"_id": violation["_id"]}, told)
     await until_idle(planning.step)
     after = await bench.deliveries()
     assert [d["_id"] for d in after] == [d["_id"] for d in before]
@@ -113,6 +109,68 @@ async def test_end_is_told_to_those_who_got_the_alarm(bench: Bench) -> None:
     ids = [d["_id"] for d in await bench.deliveries()]
     assert ids == ["missing-report:2024-11-18:64.72#2|a", f"{DIGEST}|a"]
     assert "reported late" in english((await bench.deliveries())[0])
+
+
+async def test_a_withdrawal_is_told_alone(bench: Bench) -> None:
+    """After the digest: who reported is missing again, or for the first time, and why; then that it has reported."""
+    await bench.file(a_report(IN_TIME, region="64.72"))
+    await bench.judge().step()
+    planning = bench.planning(receivers_of({"name": "a"}))
+    await until_idle(planning.step, bench.settling().step)
+    await bench.file(a_withdrawal(JUDGED_AT + timedelta(hours=1)))
+    await until_idle(bench.settling().step, planning.step)
+    await bench.file(a_report(JUDGED_AT + timedelta(hours=2), event_id="r2"))
+    await bench.file(a_withdrawal(JUDGED_AT + timedelta(hours=3), "r2", event_id="w2", reason="Minggu lain {x}."))
+    await until_idle(bench.settling().step, planning.step)  # two changes at once: each is told as it was
+    told = {d["notice"]: english(d) for d in await bench.deliveries()}
+    alert = "missing-report:2024-11-18:64.72"
+    assert told == {
+        DIGEST: "Kalimantan Timur: 1/3 have reported for 18-11-2024; missing: Kabupaten Kutai Kartanegara, "
+        "Kota Balikpapan.",
+        f"{alert}#1": "Kota Samarinda: the report for 18-11-2024 was withdrawn by samarinda-desk "
+        "(19-11-2024 03:00 WITA) and there is no other. Reason: Salah wilayah.",
+        f"{alert}#2": "Kota Samarinda reported late for 18-11-2024 (19-11-2024 04:00 WITA).",
+        f"{alert}#3": "Kota Samarinda: missing again for 18-11-2024; its report was withdrawn by samarinda-desk "
+        "(19-11-2024 05:00 WITA). Reason: Minggu lain {x}.",
+    }
+    changes = {d["notice"]: d["payload"]["data"]["change"] for d in await bench.deliveries()}
+    assert [changes[f"{alert}#{n}"] for n in (1, 2, 3)] == ["raised", "resolved", "raised_again"]
+
+
+async def test_withdrawn_before_it_was_judged_is_in_the_digest(bench: Bench) -> None:
+    """One message with names: whoever is missing when it is judged, for whatever reason."""
+    await bench.file(a_report(IN_TIME, region="64.72"))
+    await bench.file(a_withdrawal(IN_TIME + timedelta(hours=1)))
+    await bench.judge().step()
+    await until_idle(bench.planning(receivers_of({"name": "a"})).step, bench.settling().step)
+    assert [english(d) for d in await bench.deliveries()] == [
+        "Kalimantan Timur: 0/3 have reported for 18-11-2024; missing: Kabupaten Kutai Kartanegara, Kota Balikpapan, "
+        "Kota Samarinda."
+    ]
+
+
+async def test_a_dismissal_is_told_to_those_who_got_the_alarm(bench: Bench) -> None:
+    """Raised, dismissed, raised again: each to the receivers of the first, with who said it and when."""
+    await violate(bench)
+    planning = bench.planning(
+        receivers_of({"name": "a"}, {"name": "b", "regions": ["64.72"]}, {"name": "c", "regions": ["64.71"]})
+    )
+    await until_idle(planning.step)
+    dismissed = IncidentStatus.DISMISSED
+    await bench.file(a_status(utc("2024-11-26T02:00Z"), dismissed, note="Tidak cukup bukti."))
+    await bench.file(a_status(utc("2024-11-26T03:00Z"), IncidentStatus.FORWARDED, event_id="s2"))
+    await until_idle(planning.step)
+    told = {d["_id"]: english(d) for d in await bench.deliveries()}
+    alert = "quiet-period-violation:bawaslu:i1"
+    assert set(told) == {f"{alert}#{n}|{name}" for n in (1, 2, 3) for name in ("a", "b")}
+    assert told[f"{alert}#2|a"] == (
+        "The violation in Kota Samarinda was dismissed by province-desk (26-11-2024 10:00 WITA): Money politics, "
+        "occurred 25-11-2024 10:00 WITA, reported by bawaslu. Note: Tidak cukup bukti."
+    )
+    assert told[f"{alert}#3|b"] == (
+        "QUIET-PERIOD VIOLATION in Kota Samarinda stands again: Money politics, occurred 25-11-2024 10:00 WITA, "
+        "reported by bawaslu; now forwarded, says province-desk (26-11-2024 11:00 WITA). Note: none"
+    )
 
 
 async def test_violations_go_out_one_by_one(bench: Bench) -> None:
@@ -152,11 +210,7 @@ async def test_a_change_that_comes_meanwhile_is_not_lost(bench: Bench) -> None:
     planning, alert_id = bench.planning(receivers_of({"name": "a"})), "quiet-period-violation:bawaslu:i1"
     seen = await bench.store.database.alerts.find_one({"_id": alert_id})
     assert seen is not None
-    await bench.store.update(
-        "alerts",
-        alert_id,
-        lambda a: alerts.resolved(a, at=JUDGED_AT, resolution="dismissed", why="unproven"),
-    )
+    await bench.file(a_status(utc("2024-11-26T02:00Z"), IncidentStatus.DISMISSED))
     await planning._plan_alert(seen)  # what a slow replica read before
     await until_idle(planning.step)
     assert [d["notice"] for d in await bench.deliveries()] == [f"{alert_id}#1", f"{alert_id}#2"]
