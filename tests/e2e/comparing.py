@@ -10,9 +10,10 @@ from datetime import date, datetime
 from typing import Any
 
 from desk.running import RunningStack
+from tests.e2e.answers import Answers, Flags
 from tests.e2e.calling import Caller
 from tests.e2e.driving import Outcome
-from tests.e2e.oracle import Answers, Flags, Oracle
+from tests.e2e.oracle import Oracle
 from tests.e2e.receiver import Receiver
 
 MOST_SHOWN = 25
@@ -60,7 +61,11 @@ class Comparison:
     def alerts(self) -> list[str]:
         """Nothing less and nothing more, of both rules, at the notifier and as the aggregator heard of them."""
         missing = {name: _state(r) for name, r in self._answers.missing_alerts().items()}
-        violations = {name: ("firing", None, flags) for name, flags in self._answers.violation_alerts().items()}
+        dismissed = self._answers.dismissed_alerts()
+        violations = {
+            name: (*_state("dismissed" if name in dismissed else None), flags)
+            for name, flags in self._answers.violation_alerts().items()
+        }
         found = []
         for caller, who in ((self._notifier, "notifier"), (self._aggregator, "aggregator")):
             shown = caller.all("/v1/alerts")
@@ -75,15 +80,19 @@ class Comparison:
         return found
 
     def incidents(self) -> list[str]:
+        """What is said of unknown ones is listed too."""
         shown = self._aggregator.all("/v1/incidents")
+        statuses = {(i["agency"], i["id"]): i["status"] for i in shown}
         seen = {
             (i["agency"], i["id"]): Flags(
                 i["is_violation"], i["occurred_in_quiet_period"], i["reported_in_quiet_period"]
             )
             for i in shown
+            if i["status"] != "orphan"
         }
-        twice = [f"{len(shown) - len(seen)} incidents are listed twice"] if len(shown) > len(seen) else []
-        return twice + unequal("incidents", self._answers.incidents, seen)
+        twice = [f"{len(shown) - len(statuses)} incidents are listed twice"] if len(shown) > len(statuses) else []
+        found = twice + unequal("incidents", self._answers.incidents, seen)
+        return found + unequal("statuses", self._answers.statuses, statuses)
 
     def regions(self) -> list[str]:
         """Each region's own counters and its roll-up."""
@@ -110,37 +119,36 @@ class Comparison:
                 seen.add(sent.id)
                 told = {name: answer.body[name] for name in ("id", "region", "period")}
                 event = sent.accepted("")
-                period = str(self._oracle.period_of(event)) if sent.kind == "report" else None
+                period = str(self._oracle.period_of(event)) if sent.kind in ("report", "withdrawal") else None
                 if told != {"id": sent.id, "region": event.region, "period": period}:
                     found.append(f"{sent} was answered {answer}")
         return found
 
     def notices(self) -> list[str]:
-        """Each alert is told; a repeat is the same; at most one digest a province and judgement."""
-        each = Counter((a["id"], data["change"]) for data in self._receiver.notices() for a in data["alerts"])
-        told = set(each)
-        expected = {(name, "raised") for name in self._answers.violation_alerts()}
-        for name, resolution in self._answers.missing_alerts().items():
-            expected |= {(name, "raised")} | ({(name, "resolved")} if resolution else set())
-        found = [f"never told: {alert}" for alert in sorted(expected - told)]
-        found += [f"told, but no alert: {alert}" for alert in sorted(told - expected)]
-        found += [f"told under {many} webhook-ids: {alert}" for alert, many in each.items() if many > 1]
+        """Each change of each alert is told once; a repeat is the same; at most one digest a province and
+        judgement."""
+        told = Counter((a["id"], data["change"]) for data in self._receiver.notices() for a in data["alerts"])
+        found = unequal("told how often", self._answers.changes(), told)
         found += [f"two contents under {webhook_id}" for webhook_id in self._receiver.changed_repeats()]
         if self._receiver.bad_signatures:
             found.append(f"{self._receiver.bad_signatures} bad signatures")
         return found + self._digests()
 
     def _digests(self) -> list[str]:
-        """A province whose regions lie in two zones is judged twice."""
+        """Who was missing when it was judged, and nobody else; a province whose regions lie in two zones is judged
+        twice."""
         count: Counter[tuple[str, str, datetime]] = Counter()
+        named: set[str] = set()
         for data in self._receiver.notices():
-            if data["rule"] == "missing-report" and data["change"] == "raised":
+            if "counts" in data:
                 codes = [alert["region"] for alert in data["alerts"]]
                 moments = {self._oracle.judged_at(code, _period(data)) for code in codes}
                 if len(moments) > 1:
                     return [f"one digest of two judgements: {data['notice']}"]
                 count[data["period"], codes[0].partition(".")[0], moments.pop()] += 1
-        return [f"{many} digests of {key}" for key, many in count.items() if many > 1]
+                named |= {alert["id"] for alert in data["alerts"]}
+        found = [f"{many} digests of {key}" for key, many in count.items() if many > 1]
+        return found + [f"in one of digests and rules: {name}" for name in sorted(named ^ self._answers.missed())]
 
 
 def unequal(what: str, expected: Mapping[Any, Any], seen: Mapping[Any, Any]) -> list[str]:
@@ -166,6 +174,7 @@ def _counters(state: Mapping[str, Any]) -> dict[str, int]:
     """The counters of a region's state by the oracle's names, zeros left out."""
     counters = {
         "reports": state["reports"]["count"],
+        "withdrawals": state["withdrawals"],
         "incidents": state["incidents"]["count"],
         "violations": state["violations"],
         "quiet_period_violations": state["quiet_period_violations"],

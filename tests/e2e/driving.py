@@ -20,7 +20,7 @@ from itertools import groupby
 from desk.running import RunningStack
 from tests.e2e.calling import Answer, Caller
 from tests.e2e.oracle import Accepted
-from tests.e2e.submissions import Submission
+from tests.e2e.submissions import AGENCY, Submission
 
 CLIENTS = 32
 SERVICES = ("intake", "aggregator", "notifier")
@@ -47,6 +47,7 @@ class Driver:
     def send_all(self, submissions: Iterable[Submission]) -> Outcome:
         """`submissions` in order of receipt. Call from the main thread."""
         assert self._running.clock is not None
+        assert self._running.agency == AGENCY
         with ThreadPoolExecutor(CLIENTS) as pool:
             for number, (at, group) in enumerate(groupby(submissions, key=lambda s: s.at)):
                 self._running.clock.hold(at)

@@ -1,4 +1,5 @@
-"""A fortnight of submissions over a roster, made from a seed: lateness, silence, offline desks, repeats, boundaries.
+"""A fortnight of submissions over a roster, made from a seed: lateness, silence, offline desks, repeats, boundaries,
+withdrawals, dismissals.
 
 Instants come from a grid of moments around each zone's deadlines and the quiet period's ends, so that many
 submissions share one: the clock stands at each of them in turn.
@@ -13,7 +14,7 @@ from zoneinfo import ZoneInfo
 
 from tests.e2e.malformed import malformed
 from tests.e2e.oracle import VIOLATIONS, Oracle, Region
-from tests.e2e.submissions import CONFLICT, Submission, incident, report
+from tests.e2e.submissions import CONFLICT, Submission, incident, report, status, withdrawal
 
 PERIODS = (date(2024, 11, 11), date(2024, 11, 18), date(2024, 11, 25))
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -45,6 +46,29 @@ FILINGS: tuple[tuple[int, timedelta, timedelta | None], ...] = (
     (2, 72 * HOUR, -TICK),
     (11, timedelta.max, None),  # silence
 )
+# A report is withdrawn so long after it was due (the moment of judgement and one just before it are among them), and
+# something is said of an incident so long after the quiet period.
+WITHDRAWALS = (
+    -10 * HOUR,
+    -3 * HOUR,
+    -MINUTE,
+    MINUTE,
+    2 * HOUR - 2 * TICK,
+    2 * HOUR,
+    4 * HOUR,
+    20 * HOUR,
+    40 * HOUR,
+    73 * HOUR,
+)
+STATUSES = (-30 * HOUR, -5 * HOUR, 5 * HOUR, 34 * HOUR)
+WORDS = ("verified", "forwarded", "resolved")
+
+OTHER_CONTENT = {
+    "report": {"summary": "Isi lain."},
+    "incident": {"category": "other", "description": "Isi lain."},
+    "withdrawal": {"reason": "Isi lain."},
+    "status": {"note": "Isi lain."},
+}
 
 
 class Fortnight:
@@ -86,7 +110,8 @@ class Fortnight:
             filed = report(due + received, code, filed.id, **more, period=period)
         filed = dataclasses.replace(filed, id_in_header=self._random.random() < 0.1)
         wrong_clocks = [*self._clock_ahead(code, period), *self._clock_absurd(code, period)]
-        return [filed, *self._corrected(filed, code, period), *wrong_clocks]
+        counting = [filed, *self._corrected(filed, code, period)]
+        return [*counting, *wrong_clocks, *self._withdrawn(counting, code, period)]
 
     def _corrected(self, filed: Submission, code: str, period: date) -> list[Submission]:
         """The agency's own correction, two hours later: history is kept, so it changes no verdict."""
@@ -94,6 +119,25 @@ class Fortnight:
             return []
         more = {"period": period, "replaces": filed.id, "condition": "attention"}
         return [report(filed.at + 2 * HOUR, code, self._next_id("c"), **more)]
+
+    def _withdrawn(self, filed: list[Submission], code: str, period: date) -> list[Submission]:
+        """One of the reports is withdrawn, each time at a moment of its own: which of two that are received at one
+        instant comes first is nobody's to say. Then another report may come, and be withdrawn as well."""
+        found: list[Submission] = []
+        due = self._oracle.due(code, period)
+        while self._random.random() < 0.2:
+            meant = self._random.choice([s for s in (*filed, *found) if s.kind == "report"])
+            taken = {s.at for s in (*filed, *found)}
+            free = sorted(due + after for after in WITHDRAWALS if due + after not in taken)
+            later = [at for at in free if at > meant.at]
+            # One in ten is sent ahead of its report, as if that had been answered 503; some mean no report at all.
+            at = self._random.choice(free if self._random.random() < 0.1 or not later else later)
+            about = meant.id if self._random.random() < 0.95 else self._next_id("unknown")
+            found.append(withdrawal(at, code, self._next_id("w"), about, period))
+            again = [other for other in free if other > at]
+            if again and self._random.random() < 0.5:
+                found.append(report(self._random.choice(again), code, self._next_id("n"), period=period))
+        return found
 
     def _clock_ahead(self, code: str, period: date) -> list[Submission]:
         """On Sunday, from a device whose clock says Monday 20 minutes too early: it is not believed."""
@@ -121,7 +165,24 @@ class Fortnight:
 
     def _reported_incidents(self, code: str) -> list[Submission]:
         many = int(self._incidents + self._random.random())
-        return [self._one_incident(code) for _ in range(many)]
+        made = [self._one_incident(code) for _ in range(many)]
+        return [*made, *(s for incident in made for s in self._said_of(incident, code))]
+
+    def _said_of(self, incident: Submission, code: str) -> list[Submission]:
+        """What the agency says of it later, or too early, or of one elsewhere, or of one that nobody knows."""
+        end = self._oracle.midnight(code, self._oracle.rules.quiet_to + DAY)
+        moments = [at for after in STATUSES if (at := end + after) != incident.at]
+        later = [at for at in moments if at > incident.at]
+        found = []
+        for at in sorted(self._random.sample(moments, len(moments))):
+            if self._random.random() > (0.25 if at in later else 0.02):
+                continue
+            chance = self._random.random()
+            where = self._random.choice(self._regencies) if chance < 0.1 else code
+            about = self._next_id("unknown") if 0.1 < chance < 0.15 else incident.id
+            said = "dismissed" if self._random.random() < 0.6 else self._random.choice(WORDS)
+            found.append(status(at, where, self._next_id("s"), about, said))
+        return found
 
     def _one_incident(self, code: str) -> Submission:
         rules = self._oracle.rules
@@ -154,8 +215,7 @@ class Fortnight:
 
 
 def _other_content(sent: Submission) -> Submission:
-    changed = {"summary": "Isi lain."} if sent.kind == "report" else {"category": "other", "description": "Isi lain."}
-    return dataclasses.replace(sent, body={**sent.body, **changed}, expected=CONFLICT)
+    return dataclasses.replace(sent, body={**sent.body, **OTHER_CONTENT[sent.kind]}, expected=CONFLICT)
 
 
 def _code(region: Region) -> str:

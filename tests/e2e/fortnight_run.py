@@ -10,9 +10,10 @@ from pathlib import Path
 
 from desk.running import RunningStack, StackOptions, run_stack
 from tests.backends import SAID
+from tests.e2e.answers import Answers
 from tests.e2e.comparing import Comparison
 from tests.e2e.driving import Driver, Outcome, hold, until_none
-from tests.e2e.oracle import Answers, Oracle
+from tests.e2e.oracle import Oracle
 from tests.e2e.receiver import Receiver, listening
 from tests.e2e.scenario_files import read_regions, read_rules
 from tests.e2e.submissions import Submission

@@ -14,6 +14,8 @@ from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from tests.e2e.answers import Answers, Flags, Obligation
+
 WEEK = timedelta(days=7)
 VIOLATIONS = frozenset({"campaigning", "money_politics", "campaign_props", "media_advertising"}) | frozenset(
     {"survey_publication", "neutrality", "intimidation", "other_violation"}
@@ -47,7 +49,8 @@ class Rules:
 
 @dataclass(frozen=True)
 class Accepted:
-    """One submission that was answered 202. `content` is all the sender said; instants are aware."""
+    """One submission that was answered 202: a report, a withdrawal, an incident or a status. `content` is all the
+    sender said; instants are aware; `about` is the agency's own report, or whose incident, that it speaks of."""
 
     agency: str
     id: str
@@ -59,46 +62,12 @@ class Accepted:
     submitted_at: datetime | None = None
     category: str = ""
     occurred_at: datetime | None = None
+    about: tuple[str, str] = ("", "")
+    status: str = ""
 
     @property
     def identity(self) -> tuple[str, str]:
         return self.agency, self.id
-
-
-@dataclass(frozen=True)
-class Obligation:
-    """What holds for one region and one period. `resolution` is that of the missing-report alert, if there was one."""
-
-    verdict: str
-    has_alert: bool = False
-    resolution: str | None = None
-
-
-@dataclass(frozen=True)
-class Flags:
-    is_violation: bool
-    occurred_in_quiet_period: bool
-    reported_in_quiet_period: bool
-
-    @property
-    def alerts(self) -> bool:
-        return self.is_violation and (self.occurred_in_quiet_period or self.reported_in_quiet_period)
-
-
-@dataclass
-class Answers:
-    obligations: dict[tuple[date, str], Obligation] = field(default_factory=dict)
-    incidents: dict[tuple[str, str], Flags] = field(default_factory=dict)
-    own: dict[str, Counter[str]] = field(default_factory=dict)
-    totals: dict[str, Counter[str]] = field(default_factory=dict)
-
-    def missing_alerts(self) -> dict[str, str | None]:
-        """Alert id to resolution."""
-        owed = self.obligations.items()
-        return {f"missing-report:{period}:{code}": o.resolution for (period, code), o in owed if o.has_alert}
-
-    def violation_alerts(self) -> dict[str, Flags]:
-        return {f"quiet-period-violation:{a}:{i}": flags for (a, i), flags in self.incidents.items() if flags.alerts}
 
 
 class Oracle:
@@ -128,7 +97,8 @@ class Oracle:
         return self.due(code, period) + self.rules.grace
 
     def period_of(self, report: Accepted) -> date:
-        """The period it names; else the latest Monday on or before the local day it was written, or received."""
+        """The period it names, as a withdrawal does; else the latest Monday on or before the local day it was written,
+        or received."""
         if report.period is not None:
             return report.period
         day = self._written_at(report).astimezone(self.zone(report.region)).date()
@@ -160,18 +130,36 @@ class Oracle:
             day += timedelta(days=1)
         return found
 
-    def obligation(self, code: str, period: date, reports: Sequence[Accepted], now: datetime) -> Obligation:
-        """`reports` are the region's for the period, once each, in order of receipt."""
+    def obligation(
+        self, code: str, period: date, reports: Sequence[Accepted], withdrawals: Sequence[Accepted], now: datetime
+    ) -> Obligation:
+        """`reports` and `withdrawals` are those for the region and the period, once each."""
         judged_at = self.judged_at(code, period)
-        in_time = [r for r in reports if self.is_on_time(r, period)]
         if now < judged_at:
-            return Obligation("on_time" if in_time else "pending")
-        verdict = "on_time" if in_time else "late" if reports else "missing"
-        if any(r.received_at < judged_at for r in reports):
-            return Obligation(verdict)
-        if not reports:
-            return Obligation("missing", has_alert=True)
-        return Obligation(verdict, True, "delivered_late" if in_time else "reported_late")
+            return Obligation(self._verdict(period, reports, withdrawals, now) or "pending")
+        just_before = judged_at - timedelta(microseconds=1)
+        verdict = self._verdict(period, reports, withdrawals, just_before)
+        alert = [] if verdict else ["raised"]
+        was_missed = verdict is None
+        for at in sorted({e.received_at for e in (*reports, *withdrawals) if judged_at <= e.received_at <= now}):
+            before, verdict = verdict, self._verdict(period, reports, withdrawals, at)
+            if verdict == before:
+                continue
+            if verdict is None:
+                alert.append("raised_again" if alert else "raised")
+            elif alert:
+                alert.append("delivered_late" if verdict == "on_time" else "reported_late")
+        return Obligation(verdict or "missing", tuple(alert), was_missed)
+
+    def _verdict(
+        self, period: date, reports: Sequence[Accepted], withdrawals: Sequence[Accepted], at: datetime
+    ) -> str | None:
+        """By what was received until then and not withdrawn until then; None for nothing."""
+        withdrawn = {w.about for w in withdrawals if w.received_at <= at}
+        left = [r for r in reports if r.received_at <= at and r.identity not in withdrawn]
+        if any(self.is_on_time(r, period) for r in left):
+            return "on_time"
+        return "late" if left else None
 
     def in_quiet_period(self, code: str, instant: datetime) -> bool:
         begin = self.midnight(code, self.rules.quiet_from)
@@ -190,24 +178,47 @@ class Oracle:
         once: dict[tuple[str, str], Accepted] = {}
         for event in accepted:
             once.setdefault(event.identity, event)
+        events = sorted(once.values(), key=lambda e: e.received_at)
         answers = Answers()
-        filed: dict[tuple[date, str], list[Accepted]] = {}
-        for event in sorted(once.values(), key=lambda e: e.received_at):
-            if event.kind == "report":
-                filed.setdefault((self.period_of(event), event.region), []).append(event)
-            else:
-                answers.incidents[event.identity] = self.flags(event)
+        self._judge(events, now, answers)
+        self._take_incidents(events, answers)
+        self._count(events, answers)
+        return answers
+
+    def _judge(self, events: Sequence[Accepted], now: datetime, answers: Answers) -> None:
+        filed: dict[str, dict[tuple[date, str], list[Accepted]]] = {"report": {}, "withdrawal": {}}
+        for event in events:
+            if event.kind in filed:
+                filed[event.kind].setdefault((self.period_of(event), event.region), []).append(event)
         owing = [region.code for region in self.regions.values() if region.level == self.rules.level]
         for key in ((period, code) for period in self.periods(now) for code in owing):
-            answers.obligations[key] = self.obligation(key[1], key[0], filed.get(key, []), now)
-        self._count(once.values(), answers)
-        return answers
+            reports, withdrawals = filed["report"].get(key, []), filed["withdrawal"].get(key, [])
+            answers.obligations[key] = self.obligation(key[1], key[0], reports, withdrawals, now)
+
+    def _take_incidents(self, events: Sequence[Accepted], answers: Answers) -> None:
+        """What is said of an incident in its own region: the last word counts; `dismissed` ends its alert, another
+        word after it raises it again. What is said before the incident is read with it."""
+        incidents = {e.identity: e for e in events if e.kind == "incident"}
+        for event in events:
+            if event.kind == "status" and event.about not in incidents:
+                answers.statuses[event.about] = "orphan"
+        for identity, incident in incidents.items():
+            answers.incidents[identity] = self.flags(incident)
+            said = [e for e in events if e.kind == "status" and e.about == identity and e.region == incident.region]
+            answers.statuses[identity] = said[-1].status if said else "reported"
+            before = [e.status for e in said if e.received_at <= incident.received_at][-1:]
+            dismissals: list[str] = []
+            for status in (*before, *(e.status for e in said if e.received_at > incident.received_at)):
+                is_dismissed = dismissals[-1:] == ["dismissed"]
+                if (status == "dismissed") != is_dismissed:
+                    dismissals.append("raised_again" if is_dismissed else "dismissed")
+            answers.dismissals[identity] = tuple(dismissals)
 
     def _count(self, events: Iterable[Accepted], answers: Answers) -> None:
         answers.own = {code: Counter() for code in self.regions}
         answers.totals = {code: Counter() for code in self.regions}
         for event in events:
-            counted = Counter({f"{event.kind}s": 1})
+            counted = Counter({f"{event.kind}s": 1} if event.kind != "status" else {})
             if event.kind == "incident":
                 flags = answers.incidents[event.identity]
                 counted[f"category {event.category}"] += 1

@@ -9,6 +9,13 @@ from typing import Any
 
 from tests.e2e.oracle import Accepted
 
+AGENCY = "desk"  # whose key the stack gives us
+PATHS = {
+    "report": "/v1/reports",
+    "incident": "/v1/incidents",
+    "withdrawal": "/v1/reports/{about}/withdraw",
+    "status": f"/v1/incidents/{AGENCY}/{{about}}/status",
+}
 ACCEPTED = frozenset({202})
 # A conflict is refused where it is known; one that slips through is accepted and counted once.
 CONFLICT = frozenset({409, 202})
@@ -25,6 +32,7 @@ class Submission:
     expected: frozenset[int] = ACCEPTED
     raw: bytes | None = None
     id_in_header: bool = False
+    about: str = ""  # the id of the report or the incident that it speaks of
 
     @property
     def id(self) -> str:
@@ -32,7 +40,7 @@ class Submission:
 
     @property
     def path(self) -> str:
-        return f"/v1/{self.kind}s"
+        return PATHS[self.kind].format(about=self.about)
 
     def payload(self) -> tuple[bytes, dict[str, str]]:
         """Body and headers."""
@@ -57,6 +65,8 @@ class Submission:
             submitted_at=_instant(body.get("submitted_at")),
             category=body.get("category", ""),
             occurred_at=_instant(body.get("occurred_at")),
+            about=(agency, self.about),
+            status=body.get("status", ""),
         )
 
 
@@ -70,6 +80,18 @@ def incident(
 ) -> Submission:
     body = {"id": event_id, "region": region, "category": category, "description": "Dilaporkan warga."}
     return Submission(at, "incident", {**body, **_as_text({"occurred_at": occurred_at, **more})})
+
+
+def withdrawal(at: datetime, region: str, event_id: str, about: str, period: date) -> Submission:
+    """`period` tells where the report stands, also while nobody can look it up."""
+    body = {"id": event_id, "region": region, "reason": "Salah kirim.", "period": period.isoformat()}
+    return Submission(at, "withdrawal", body, about=about)
+
+
+def status(at: datetime, region: str, event_id: str, about: str, status: str) -> Submission:
+    """Of an incident of the agency's own."""
+    body = {"id": event_id, "region": region, "status": status, "note": "Hasil kajian."}
+    return Submission(at, "status", body, about=about)
 
 
 def _as_text(values: dict[str, Any]) -> dict[str, Any]:

@@ -23,13 +23,20 @@ def test_a_seed_makes_the_same_fortnight_again() -> None:
 
 
 def test_a_fortnight_holds_every_fate() -> None:
-    """All verdicts, both resolutions and no resolution, both flags in all combinations, repeats and refusals."""
+    """All verdicts, both resolutions and no resolution, both flags in all combinations, repeats and refusals; alerts
+    that fire again or for the first time after a withdrawal, violations that are dismissed and taken up again."""
     sent = Fortnight(7, ORACLE, BEGIN, END).submissions()
     answers = ORACLE.answers((s.accepted("desk") for s in sent if s.expected == {202}), END)
     fates = Counter((o.verdict, o.resolution) for o in answers.obligations.values())
     assert {verdict for verdict, _ in fates} == {"on_time", "late", "missing"}
     assert {resolution for _, resolution in fates} == {None, "reported_late", "delivered_late"}
     assert min(fates.values()) >= 3
+    alerts = Counter(o.alert for o in answers.obligations.values())
+    assert alerts[("raised", "reported_late", "raised_again")] >= 3
+    assert sum(o.alert[:1] == ("raised",) and not o.was_missed for o in answers.obligations.values()) >= 3
+    assert {(), ("dismissed",), ("dismissed", "raised_again")} <= set(answers.dismissals.values())
+    assert len(answers.dismissed_alerts()) >= 3
+    assert "orphan" in answers.statuses.values()
     flags = Counter(answers.incidents.values())
     assert len(flags) == 8
     assert 2000 < len(sent) < 3500

@@ -12,11 +12,12 @@ import yaml
 
 from desk.stack.brokers import choose_broker
 from tests.e2e import fortnight
+from tests.e2e.answers import Flags
 from tests.e2e.driving import instants, random_kills
 from tests.e2e.fortnight_run import Fortnight, run_and_compare
-from tests.e2e.oracle import Flags, Oracle
+from tests.e2e.oracle import Oracle
 from tests.e2e.scenario_files import DEPLOY, KALTIM, read_regions, read_rules
-from tests.e2e.submissions import CONFLICT, REFUSED, Submission, incident, report
+from tests.e2e.submissions import CONFLICT, REFUSED, Submission, incident, report, status, withdrawal
 
 pytestmark = pytest.mark.timeout(300)
 
@@ -39,7 +40,8 @@ def monday(day: int, silent: tuple[str, ...] = ()) -> list[Submission]:
 
 
 def scenario() -> list[Submission]:
-    """The demonstration case: three silent desks on the 18th, three violations that count, two that do not."""
+    """The demonstration case: three silent desks on the 18th, three violations that count, two that do not. One of
+    the three is dismissed, and Bontang withdraws its last report after it was judged."""
     again = report(at("25 10:00"), "64.01", "25-64.01")
     malformed = replace(report(at("25 10:00"), "64.02", "malformed"), expected=REFUSED)
     malformed.body["condition"] = "splendid"
@@ -57,6 +59,8 @@ def scenario() -> list[Submission]:
         conflict,
         incident(at("26 08:00"), "64.01", "ordinary", "power_internet", at("26 07:00")),
         incident(at("26 23:00"), "64.02", "quiet-2", "money_politics", at("26 20:00")),
+        status(at("27 09:00"), "64.02", "no-case", "quiet-2", "dismissed"),
+        withdrawal(at("27 10:00"), "64.74", "mistaken", "25-64.74", at("25 00:00").date()),
         incident(at("28 09:00"), "64.09", "quiet-3", "neutrality", at("25 15:00")),
     ]
 
@@ -71,7 +75,9 @@ def test_kaltims_fortnight_ends_the_same_whoever_dies(tmp_path: Path, say: Say) 
         "missing-report:2024-11-18:64.07": None,
         "missing-report:2024-11-18:64.08": "reported_late",
         "missing-report:2024-11-18:64.72": None,
+        "missing-report:2024-11-25:64.74": None,
     }
+    assert answers.dismissed_alerts() == {"quiet-period-violation:desk:quiet-2"}
     assert answers.violation_alerts() == {
         "quiet-period-violation:desk:quiet-1": Flags(True, True, True),
         "quiet-period-violation:desk:quiet-2": Flags(True, True, True),

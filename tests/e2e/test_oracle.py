@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from tests.e2e.oracle import Accepted, Flags, Obligation, Oracle, Region, Rules
+from tests.e2e.answers import Flags, Obligation
+from tests.e2e.oracle import Accepted, Oracle, Region, Rules
 from tests.e2e.scenario_files import KALTIM, NATIONAL, read_regions, read_rules
 
 RULES = Rules(
@@ -46,31 +47,84 @@ def incident(received: str, occurred: str, category: str = "campaigning") -> Acc
     return replace(sent, occurred_at=at(occurred), category=category)
 
 
+def gone(received: str, meant: Accepted, event_id: str = "w1", **more: Any) -> Accepted:
+    """A report is withdrawn."""
+    sent = Accepted("kaltim", event_id, "withdrawal", "64.72", at(received), period=MONDAY, about=meant.identity)
+    return replace(sent, **more)
+
+
+def said(received: str, status: str, **more: Any) -> Accepted:
+    """Of the incident `i-1`."""
+    sent = Accepted("kaltim", f"s-{received}", "status", "64.72", at(received), about=("kaltim", "i-1"), status=status)
+    return replace(sent, **more)
+
+
+EARLY, AFTER, SYNCED = report("18 10:00"), report("19 10:00"), report("19 11:00", "18 20:00")
+ON_TIME = Obligation("on_time")
 OBLIGATIONS: list[tuple[str, list[Accepted], Obligation]] = [
-    ("silence", [], Obligation("missing", True)),
+    ("silence", [], Obligation("missing", ("raised",), True)),
     ("on Monday morning", [report("18 08:00")], Obligation("on_time")),
     ("on the Saturday before", [report("16 12:00")], Obligation("on_time")),
     ("1 us before the deadline", [report("18 23:59:59.999999")], Obligation("on_time")),
     ("exactly at the deadline", [report("19 00:00")], Obligation("late")),
     ("1 us before it is judged", [report("19 01:59:59.999999")], Obligation("late")),
-    ("when it is judged", [report("19 02:00")], Obligation("late", True, "reported_late")),
-    ("on Tuesday", [report("19 10:00")], Obligation("late", True, "reported_late")),
+    ("when it is judged", [report("19 02:00")], Obligation("late", ("raised", "reported_late"), True)),
+    ("on Tuesday", [report("19 10:00")], Obligation("late", ("raised", "reported_late"), True)),
     ("written in time", [report("19 01:00", "18 20:00")], Obligation("on_time")),
-    ("synced later", [report("19 10:00", "18 20:00")], Obligation("on_time", True, "delivered_late")),
+    ("synced later", [report("19 10:00", "18 20:00")], Obligation("on_time", ("raised", "delivered_late"), True)),
     ("written at the deadline", [report("19 01:00", "19 00:00")], Obligation("late")),
-    ("72 h after", [report("21 20:00", "18 20:00")], Obligation("on_time", True, "delivered_late")),
-    ("beyond 72 h", [report("21 20:00:00.000001", "18 20:00")], Obligation("late", True, "reported_late")),
-    ("written too late", [report("19 10:00", "19 09:00")], Obligation("late", True, "reported_late")),
-    ("late, corrected", [report("19 10:00"), report("19 12:00")], Obligation("late", True, "reported_late")),
+    ("72 h after", [report("21 20:00", "18 20:00")], Obligation("on_time", ("raised", "delivered_late"), True)),
+    ("beyond 72 h", [report("21 20:00:00.000001", "18 20:00")], Obligation("late", ("raised", "reported_late"), True)),
+    ("written too late", [report("19 10:00", "19 09:00")], Obligation("late", ("raised", "reported_late"), True)),
+    (
+        "late, corrected",
+        [report("19 10:00"), report("19 12:00")],
+        Obligation("late", ("raised", "reported_late"), True),
+    ),
     (
         "late, then synced",
         [report("19 10:00"), report("19 12:00", "18 20:00")],
-        Obligation("on_time", True, "delivered_late"),
+        Obligation("on_time", ("raised", "reported_late", "delivered_late"), True),
     ),
     ("in time, corrected", [report("18 10:00"), report("19 12:00")], Obligation("on_time")),
-    ("of the week before", [report("18 10:00", period=date(2024, 11, 11))], Obligation("missing", True)),
-    ("of a district", [report("18 10:00", region="64.72.01")], Obligation("missing", True)),
-    ("of the province", [report("18 10:00", region="64")], Obligation("missing", True)),
+    ("of the week before", [report("18 10:00", period=date(2024, 11, 11))], Obligation("missing", ("raised",), True)),
+    ("of a district", [report("18 10:00", region="64.72.01")], Obligation("missing", ("raised",), True)),
+    ("of the province", [report("18 10:00", region="64")], Obligation("missing", ("raised",), True)),
+    # a withdrawn report no longer counts
+    ("withdrawn at once", [EARLY, gone("18 11:00", EARLY)], Obligation("missing", ("raised",), True)),
+    (
+        "withdrawn 1 us before it is judged",
+        [EARLY, gone("19 01:59:59.999999", EARLY)],
+        Obligation("missing", ("raised",), True),
+    ),
+    ("withdrawn when it is judged", [EARLY, gone("19 02:00", EARLY)], Obligation("missing", ("raised",))),
+    ("withdrawn, and another", [EARLY, gone("18 11:00", EARLY), report("18 12:00")], Obligation("on_time")),
+    ("withdrawn, a late one left", [EARLY, report("19 01:00"), gone("19 03:00", EARLY)], Obligation("late")),
+    (
+        "withdrawn, a late one comes",
+        [EARLY, gone("19 03:00", EARLY), report("19 04:00")],
+        Obligation("late", ("raised", "reported_late")),
+    ),
+    (
+        "a late one withdrawn",
+        [AFTER, gone("19 12:00", AFTER)],
+        Obligation("missing", ("raised", "reported_late", "raised_again"), True),
+    ),
+    (
+        "a late one withdrawn, another comes",
+        [AFTER, gone("19 12:00", AFTER), report("19 13:00", "18 20:00")],
+        Obligation("on_time", ("raised", "reported_late", "raised_again", "delivered_late"), True),
+    ),
+    (
+        "the synced one withdrawn, a late one left",
+        [AFTER, SYNCED, gone("19 12:00", SYNCED)],
+        Obligation("late", ("raised", "reported_late", "delivered_late", "reported_late"), True),
+    ),
+    ("withdrawn before it came", [gone("18 09:00", EARLY), EARLY], Obligation("missing", ("raised",), True)),
+    ("withdrawn twice", [EARLY, gone("18 11:00", EARLY), gone("18 12:00", EARLY, "w2"), report("18 13:00")], ON_TIME),
+    ("another withdrawn", [EARLY, gone("18 11:00", AFTER)], ON_TIME),
+    ("withdrawn for another period", [EARLY, gone("18 11:00", EARLY, period=date(2024, 11, 11))], ON_TIME),
+    ("withdrawn for another region", [EARLY, gone("18 11:00", EARLY, region="64.72.01")], ON_TIME),
 ]
 
 
@@ -84,7 +138,7 @@ def test_a_report_is_judged_by_when_it_was_received_and_written(filed: list[Acce
     ("now", "filed", "expected"),
     [
         ("19 01:59", [], Obligation("pending")),
-        ("19 02:00", [], Obligation("missing", True)),
+        ("19 02:00", [], Obligation("missing", ("raised",), True)),
         ("18 12:00", [report("18 08:00")], Obligation("on_time")),
     ],
 )
@@ -137,6 +191,37 @@ def test_the_quiet_period_is_exact_to_the_microsecond(
     assert answers.incidents == {("kaltim", "i-1"): expected}
     expects_alert = expected.is_violation and (expected.occurred_in_quiet_period or expected.reported_in_quiet_period)
     assert list(answers.violation_alerts()) == (["quiet-period-violation:kaltim:i-1"] if expects_alert else [])
+
+
+@pytest.mark.parametrize(
+    ("words", "status", "changes"),
+    [
+        ([], "reported", ()),
+        ([said("25 11:00", "dismissed")], "dismissed", ("dismissed",)),
+        ([said("25 11:00", "verified"), said("25 12:00", "forwarded")], "forwarded", ()),
+        ([said("25 11:00", "dismissed"), said("25 12:00", "dismissed")], "dismissed", ("dismissed",)),
+        ([said("25 11:00", "dismissed"), said("25 12:00", "resolved")], "resolved", ("dismissed", "raised_again")),
+        ([said("25 09:00", "dismissed")], "dismissed", ("dismissed",)),
+        ([said("25 09:00", "dismissed"), said("25 09:30", "verified")], "verified", ()),
+        ([said("25 11:00", "dismissed", region="64")], "reported", ()),
+    ],
+)
+def test_a_dismissed_violation_is_no_alarm(words: list[Accepted], status: str, changes: tuple[str, ...]) -> None:
+    """The last word on the incident in its own region counts; one that came before it is read with it."""
+    answers = ORACLE.answers([incident("25 10:00", "25 09:00"), *words], END)
+    assert answers.statuses == {("kaltim", "i-1"): status}
+    assert answers.dismissals == {("kaltim", "i-1"): changes}
+    alert = "quiet-period-violation:kaltim:i-1"
+    assert answers.dismissed_alerts() == ({alert} if status == "dismissed" else set())
+    told = {"raised": 1, "resolved": changes.count("dismissed"), "raised_again": changes.count("raised_again")}
+    assert {change: answers.changes()[alert, change] for change in told} == told
+
+
+def test_what_is_said_of_an_unknown_incident_is_an_orphan() -> None:
+    """It is listed, and no alert."""
+    answers = ORACLE.answers([said("25 11:00", "dismissed")], END)
+    assert answers.statuses == {("kaltim", "i-1"): "orphan"}
+    assert (answers.incidents, answers.violation_alerts()) == ({}, {})
 
 
 def test_a_region_is_judged_in_its_own_zone() -> None:
