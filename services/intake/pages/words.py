@@ -1,0 +1,54 @@
+"""What a page says, in the reader's language, pure. The texts are `shared/texts/forms.yaml`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, datetime
+from zoneinfo import ZoneInfo
+
+from shared.election.config import Text, Weekday
+from shared.election.roster import Region, Roster, display_name
+from shared.field_errors import FieldError
+from shared.texts import Language, catalogue, text
+
+OTHER: dict[Language, Language] = {"id": "en", "en": "id"}
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    """Called with a key of forms.yaml and its values; the methods say what is more than a text."""
+
+    language: Language
+
+    def __call__(self, key: str, /, **values: object) -> str:
+        return text("forms", key, self.language, **values)
+
+    def of(self, label: Text) -> str:
+        """A text of the election file."""
+        return label.id if self.language == "id" else label.en
+
+    def wrong(self, error: FieldError) -> str:
+        """What is wrong with a field: in words for whoever fills in a form, else as the API says it."""
+        key = f"wrong.{error.reason}"
+        if key in catalogue("forms"):
+            return self(key, **error.values)
+        return self("wrong.other", problem=error.to_json(self.language)["problem"])
+
+    def region(self, region: Region) -> str:
+        return self(f"region.{region.level.value}", name=display_name(region))
+
+    def full_region(self, roster: Roster, code: str) -> str:
+        """With the regency's name, and the code: names of villages repeat."""
+        return f"{roster.full_name(code)} · {code}"
+
+    def day(self, day: date, is_short: bool = False) -> str:
+        """`Senin, 18 November 2024`; short, `Senin, 18 Nov 2024`."""
+        weekday = text("problems", list(Weekday)[day.weekday()].value, self.language)
+        month = self(f"month.{day.month}")
+        return self("day", weekday=weekday, day=day.day, month=month[:3] if is_short else month, year=day.year)
+
+    def moment(self, instant: datetime, zone: ZoneInfo) -> str:
+        """A time of day in a zone, with its name: `Senin, 18 November 2024, 10.00 WITA`."""
+        local = instant.astimezone(zone)
+        time = self("time", hour=f"{local.hour:02}", minute=f"{local.minute:02}")
+        return f"{self.day(local.date())}, {time} {local.tzname()}"
