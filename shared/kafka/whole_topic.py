@@ -1,0 +1,59 @@
+"""A whole topic, read once from its beginning to where it ended when we began: for people's tools, not services."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+
+from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
+
+from shared.kafka.limits import CALL_TIMEOUT_S
+
+_SILENCE_S = 15.0
+
+
+class TopicUnread(Exception):
+    """The broker did not give what the topic holds, or there is no such topic."""
+
+
+async def read_topic(addresses: str, topic: str) -> AsyncGenerator[ConsumerRecord, None]:
+    """Its records, partition by partition, each in order. Raises TopicUnread, KafkaError, TimeoutError."""
+    consumer = AIOKafkaConsumer(
+        bootstrap_servers=addresses.split(","),
+        enable_auto_commit=False,
+        auto_offset_reset="earliest",
+        request_timeout_ms=int(CALL_TIMEOUT_S * 1000),
+    )
+    async with asyncio.timeout(CALL_TIMEOUT_S):
+        await consumer.start()
+    try:
+        async with aclosing(_records(consumer, topic)) as records:
+            async for record in records:
+                yield record
+    finally:
+        await asyncio.wait_for(consumer.stop(), CALL_TIMEOUT_S)
+
+
+async def _records(consumer: AIOKafkaConsumer, topic: str) -> AsyncGenerator[ConsumerRecord, None]:
+    async with asyncio.timeout(CALL_TIMEOUT_S):
+        metadata = await consumer._client.fetch_all_metadata()
+        where = [TopicPartition(topic, p) for p in sorted(metadata.partitions_for_topic(topic) or ())]
+        if not where:
+            raise TopicUnread(f"there is no topic {topic}; `desk init` makes it")
+        consumer.assign(where)
+        begins = await consumer.beginning_offsets(where)
+        ends = await consumer.end_offsets(where)
+    waiting = {w for w in where if ends[w] > begins[w]}
+    for one in where:
+        consumer.seek(one, begins[one])
+    while waiting:
+        found = await consumer.getmany(*waiting, timeout_ms=int(_SILENCE_S * 1000))
+        if not found:
+            raise TopicUnread(f"{topic}: nothing came for {_SILENCE_S:g} s, though there is more to read")
+        for partition, records in found.items():
+            for record in records:
+                if record.offset < ends[partition]:
+                    yield record
+        # Positions, not records, say how far it is read: transactions and compaction leave holes.
+        waiting = {w for w in waiting if await consumer.position(w) < ends[w]}
