@@ -1,101 +1,105 @@
-"""`desk agency`: keys of agencies."""
+"""`desk agency`: agencies, their rights and their keys."""
 
 from __future__ import annotations
 
-import asyncio
-import re
-from collections.abc import Awaitable, Callable
-from typing import Annotated, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from desk.console import fail, in_short, say
+from desk import cli_holders
+from desk.cli_holders import USUAL_OVERLAP, Days, Expires, KeyPrefix, Overlap
+from desk.console import fail, say
 from desk.options import settings_with
-from shared.access.keys import EVERYWHERE, Kind, new_key
-from shared.settings import Settings
-from shared.strict import SLUG
+from shared.access.holders import Sort
+from shared.access.keys import EVERYWHERE, MOST_EVENTS_PER_MINUTE, Grant, Kind
 
-T = TypeVar("T")
+if TYPE_CHECKING:
+    from shared.settings import Settings
 
-agency = typer.Typer(help="Agencies' keys: add, list, revoke. Needs MongoDB only.", no_args_is_help=True)
+agency = typer.Typer(
+    help="Agencies and their keys: add, list, rotate, revoke, change. Needs MongoDB only.", no_args_is_help=True
+)
 Name = Annotated[str, typer.Argument(help="The agency's short name: letters, digits, dot, dash, underscore.")]
+_REGION = "A region's code; everything below it too. Several times; '*' for all."
+_KIND = "What it may send. Several times."
 
 
 @agency.command()
 def add(
     name: Name,
-    region: Annotated[
-        list[str], typer.Option(help="A region's code; everything below it too. Several times; '*' for all.")
-    ],
-    kind: Annotated[list[Kind], typer.Option(help="What it may send. Several times.")],
+    region: Annotated[list[str], typer.Option(help=_REGION)],
+    kind: Annotated[list[Kind], typer.Option(help=_KIND)],
+    expires: Expires = None,
+    days: Days = None,
+    events_per_minute: Annotated[
+        int | None, typer.Option(min=1, max=MOST_EVENTS_PER_MINUTE, help="If not as many as the setting says.")
+    ] = None,
 ) -> None:
-    """Make a key for an agency and print it, this once: only its hash is kept."""
+    """Make a new agency and print its first key, this once: only its hash is kept."""
     from desk.keys import agency_grant
 
     settings = settings_with()
-    if not re.fullmatch(SLUG, name) or not name.strip("."):
-        raise fail(f"{name!r} is no agency's name; write for example bawaslu-samarinda", 2)
+    cli_holders.checked_name(name, "bawaslu-samarinda")
     _check_regions(settings, region)
-    key = new_key(name)
-    _with_keys(settings, lambda keys: keys.put(key, agency_grant(name, kind, region)))
-    say(f"{name} may send {', '.join(sorted(kind))} for {', '.join(region)}. This key is shown only now:")
-    typer.echo(key)
+    rights = agency_grant(name, kind, region, events_per_minute)
+    may = f"may send {', '.join(sorted(kind))} for {', '.join(region)}"
+    cli_holders.add(settings, rights, cli_holders.expiry(settings, expires, days), may)
 
 
 @agency.command("list")
 def list_all() -> None:
-    """Show all keys and their rights, without the keys themselves."""
-    from rich.console import Console
-    from rich.table import Table
+    """Show all agencies, their rights and their keys, as far as these may be shown."""
+    cli_holders.show(settings_with(), Sort.AGENCY, ("agency", "may send", "for", "a minute"), _cells)
 
-    table = Table("agency or person", "may send", "for", "role", "until", "state", "hash")
-    for key in _with_keys(settings_with(), lambda keys: keys.list_all()):
-        table.add_row(
-            key["agency"] or key["name"],
-            ", ".join(key["kinds"]),
-            ", ".join(key["regions"]),
-            key["role"] or "",
-            f"{key['expires_at']:%Y-%m-%d %H:%M %Z}" if key["expires_at"] else "",
-            "revoked" if key["is_revoked"] else "in force",
-            key["_id"],
-        )
-    Console().print(table)
+
+def _cells(rights: Grant) -> tuple[str, ...]:
+    rate = str(rights.events_per_minute) if rights.events_per_minute else "default"
+    return rights.name, ", ".join(sorted(rights.kinds)), ", ".join(rights.regions), rate
 
 
 @agency.command()
-def revoke(name: Name) -> None:
-    """Revoke all keys of an agency. Every service knows within 30 seconds."""
-    count = _with_keys(settings_with(), lambda keys: keys.revoke(name))
-    if count == 0:
-        raise fail(f"{name} has no key in force; `desk agency list` shows all", 1)
-    say(f"Revoked {count} {'key' if count == 1 else 'keys'} of {name}.")
+def rotate(name: Name, overlap: Overlap = USUAL_OVERLAP, expires: Expires = None, days: Days = None) -> None:
+    """Make a second key with the same rights and print it, this once. The old one ends after the overlap."""
+    settings = settings_with()
+    cli_holders.rotate(settings, Sort.AGENCY, name, overlap, cli_holders.expiry(settings, expires, days))
+
+
+@agency.command()
+def revoke(name: Name, key: KeyPrefix = None) -> None:
+    """Revoke all keys of an agency, or one. Every service knows within 30 seconds."""
+    cli_holders.revoke(settings_with(), Sort.AGENCY, name, key)
+
+
+@agency.command()
+def change(
+    name: Name,
+    region: Annotated[list[str] | None, typer.Option(help=_REGION)] = None,
+    kind: Annotated[list[Kind] | None, typer.Option(help=_KIND)] = None,
+    events_per_minute: Annotated[
+        int | None, typer.Option(min=0, max=MOST_EVENTS_PER_MINUTE, help="0: as many as the setting says.")
+    ] = None,
+) -> None:
+    """Give an agency other rights; its keys stay. What is left out stays too."""
+    settings = settings_with()
+    _check_regions(settings, region or [])
+    rights: dict[str, Any] = {}
+    if region:
+        rights["regions"] = tuple(dict.fromkeys(region))
+    if kind:
+        rights["kinds"] = frozenset(kind)
+    if events_per_minute is not None:
+        rights["events_per_minute"] = events_per_minute or None
+    if not rights:
+        raise fail("nothing to change: give --region, --kind or --events-per-minute", 2)
+    holder = cli_holders.with_registry(settings, Sort.AGENCY, lambda keys: keys.change(Sort.AGENCY, name, **rights))
+    kinds, regions = sorted(holder.rights.kinds), holder.rights.regions
+    say(f"{name} may send {', '.join(kinds)} for {', '.join(regions)}. Every service knows within 30 seconds.")
 
 
 def _check_regions(settings: Settings, regions: list[str]) -> None:
     """Ends the command with status 2 for a code that the roster does not have."""
-    from shared.election.loaded import load_calendar
-    from shared.yaml_files import BadFile
-
-    try:
-        roster = load_calendar(settings.election, settings.roster, None).roster
-    except BadFile as error:
-        raise fail(error, 2) from None
+    roster = cli_holders.calendar_of(settings).roster
     for code in regions:
         if code != EVERYWHERE and code not in roster:
             near = ", ".join(roster.nearest(code)) or "64.72, or '*' for all"
             raise fail(f"--region: {code} is no region of the roster; for example {near}", 2)
-
-
-def _with_keys(settings: Settings, ask: Callable[..., Awaitable[T]]) -> T:
-    """The answer of the database's keys. Ends the command with status 1 if the database does not answer."""
-    from desk.keys import open_keys
-    from shared.mongo import DatabaseError
-
-    async def asked() -> T:
-        async with open_keys(settings) as keys:
-            return await ask(keys)
-
-    try:
-        return asyncio.run(asked())
-    except DatabaseError as error:
-        raise fail(f"MongoDB did not answer: {in_short(error)}", 1) from None

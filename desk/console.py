@@ -16,7 +16,7 @@ def say(text: str) -> None:
         typer.echo(f"desk: {text}", err=True)
 
 
-def in_short(error: Exception) -> str:
+def in_short(error: Exception | str) -> str:
     """The first thing an error says: drivers append pages on their timeouts and topologies."""
     text = str(error).partition(" (configured timeouts")[0]
     return textwrap.shorten(text, LONGEST, placeholder=" ...") or type(error).__name__

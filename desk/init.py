@@ -18,9 +18,13 @@ from desk.replica_set import NotYetPrimary, found_replica_set
 from services.aggregator.store import ensure_indexes
 from services.notifier.store import Store
 from shared import mongo, topics
-from shared.access.keys import Grant, Role
+from shared.access import store as access_store
+from shared.access.holders import Refused
+from shared.access.keys import Grant, Role, unusable_because
+from shared.access.registry import Registry
 from shared.kafka.topic_admin import create_topics
 from shared.settings import Settings
+from shared.texts import text
 
 WAIT_S = 120.0
 PAUSE_S = 1.0
@@ -48,8 +52,8 @@ def initialise(settings: Settings, say: Say, stack_keys: Path | None = None) -> 
     say(f"Kafka: created {', '.join(created)}" if created else "Kafka: all topics are there")
     asyncio.run(_indexes(settings))
     say("MongoDB: indexes are there")
-    for name in asyncio.run(_store(_first_keys(settings, stack_keys), settings)):
-        say(f"Keys: stored that of {name}")
+    for line in asyncio.run(_store(_first_keys(settings, stack_keys), settings)):
+        say(f"Keys: {line}")
 
 
 def _keep_trying(what: str, attempt: Callable[[], T], passing: tuple[type[Exception], ...], say: Say) -> T:
@@ -83,14 +87,19 @@ async def _indexes(settings: Settings) -> None:
         async with asyncio.timeout(WORK_TIMEOUT_S):
             await ensure_indexes(mongo.database(client, mongo.AGGREGATOR_DB))
             await Store(mongo.database(client, mongo.NOTIFIER_DB)).ensure_indexes()
+            await Registry(mongo.database(client, mongo.ACCESS_DB)[access_store.COLLECTION]).ensure_indexes()
     finally:
         await mongo.close(client)
 
 
 def _first_keys(settings: Settings, stack_keys: Path | None) -> list[tuple[str, Grant]]:
+    """Raises InitFailed for a secret that no client could send."""
     wanted: list[tuple[str, Grant]] = []
     if settings.admin_key is not None:
-        wanted.append((settings.admin_key.get_secret_value(), person_grant("admin", Role.ADMIN)))
+        key = settings.admin_key.get_secret_value().strip()
+        if (reason := unusable_because(key)) is not None:
+            raise InitFailed(f"DESK_ADMIN_KEY cannot be used as a key: {reason}")
+        wanted.append((key, person_grant("admin", Role.ADMIN)))
     if stack_keys is not None:
         kept = Kept(**json.loads(stack_keys.read_text(encoding="utf-8")))
         wanted.append((kept.agency_key, everything_grant(AGENCY)))
@@ -99,6 +108,13 @@ def _first_keys(settings: Settings, stack_keys: Path | None) -> list[tuple[str, 
 
 
 async def _store(wanted: list[tuple[str, Grant]], settings: Settings) -> list[str]:
-    """The names of those that were new."""
+    """What was new, and what could not be stored: that is no reason to keep the services from starting."""
+    said = []
     async with asyncio.timeout(WORK_TIMEOUT_S), open_keys(settings) as keys:
-        return [grant.name for key, grant in wanted if await keys.put_if_new(key, grant)]
+        for key, grant in wanted:
+            try:
+                if await keys.put_if_new(key, grant, "desk init"):
+                    said.append(f"stored that of {grant.name}")
+            except Refused as refused:
+                said.append(f"NOT stored: {text('problems', f'{refused.reason}_detail', 'en', **refused.values)}")
+    return said

@@ -15,7 +15,7 @@ from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from typing import Any
 
-from pymongo.errors import BulkWriteError, ConfigurationError, PyMongoError
+from pymongo.errors import BulkWriteError, ConfigurationError, ConnectionFailure, OperationFailure, PyMongoError
 from pymongo.read_concern import ReadConcern
 from pymongo.write_concern import WriteConcern
 
@@ -93,6 +93,16 @@ def is_duplicates_only(error: BulkWriteError) -> bool:
     such a write may still be rolled back, so nobody may go on as if it were done."""
     failed, unconfirmed = error.details["writeErrors"], error.details["writeConcernErrors"]
     return not unconfirmed and all(e["code"] == DUPLICATE_KEY for e in failed)
+
+
+def in_words(error: Exception) -> str:
+    """What went wrong, for a log or a person. A refused command's own text may quote the command, with all that it
+    carries: of it only the code is told. A connection's tells addresses."""
+    if isinstance(error, ConnectionFailure):
+        return f"{type(error).__name__}: {error}"
+    if isinstance(error, OperationFailure):
+        return f"{type(error).__name__}: {(error.details or {}).get('codeName') or error.code}"
+    return type(error).__name__
 
 
 def below(code: str) -> Document:

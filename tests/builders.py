@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from functools import cache
 from typing import Any
 
+from shared.access.documents import to_document
+from shared.access.holders import Holder, issued
+from shared.access.keys import Grant
+from shared.clock import real
 from shared.election.calendar import Calendar, Deadline
 from shared.election.config import Election, Level, merged
 from shared.election.files import standard_categories, standard_items
 from shared.election.roster import Region, Roster
 from shared.events.incident import IncidentData, IncidentEvent
+from shared.events.incident_status import IncidentStatus, IncidentStatusData, IncidentStatusEvent
+from shared.events.logistics import LogisticsData, LogisticsEvent
 from shared.events.report import Condition, ReportData, ReportEvent
+from shared.events.withdrawal import WithdrawalData, WithdrawalEvent
 
 MONDAY = date(2024, 11, 18)
 HASH = "0" * 64
@@ -91,4 +99,69 @@ def an_incident(
         receivedat=received or occurred + timedelta(minutes=5),
         contenthash=HASH,
         data=IncidentData(**{**plain, "occurred_at": occurred, **data}),
+    )
+
+
+def a_holder_document(key: str, grant: Grant) -> dict[str, Any]:
+    """A key with its rights as `desk_access` has them, of a holder of its own whatever the names are."""
+    now, rights = real(), replace(grant, name=grant.agency or grant.name, expires_at=None, is_revoked=False)
+    record = issued(key, rights.name, 1, now, "a test", grant.expires_at)
+    ended = replace(record, revoked_at=now, revoked_by="a test") if grant.is_revoked else record
+    return {**to_document(Holder(rights, (ended,), now, "a test")), "_id": f"test:{record.hash}"}
+
+
+def a_withdrawal(
+    received: datetime, report: str = "r1", *, region: str = "64.72", event_id: str = "w1", **data: Any
+) -> WithdrawalEvent:
+    plain = {"report": report, "period": MONDAY, "reason": "Salah wilayah."}
+    return WithdrawalEvent(
+        id=event_id,
+        source="/agencies/samarinda-desk",
+        subject=region,
+        time=received,
+        receivedat=received,
+        contenthash=HASH,
+        data=WithdrawalData(**{**plain, **data}),
+    )
+
+
+def a_status(
+    received: datetime,
+    status: IncidentStatus = IncidentStatus.VERIFIED,
+    *,
+    region: str = "64.72",
+    event_id: str = "s1",
+    **data: Any,
+) -> IncidentStatusEvent:
+    """Of the incident that `an_incident` makes."""
+    plain = {"incident_agency": "bawaslu", "incident_id": "i1", "status": status}
+    return IncidentStatusEvent(
+        id=event_id,
+        source="/agencies/province-desk",
+        subject=region,
+        time=received,
+        receivedat=received,
+        contenthash=HASH,
+        data=IncidentStatusData(**{**plain, **data}),
+    )
+
+
+def a_stock(
+    as_of: datetime,
+    received_pieces: int = 10,
+    *,
+    received: datetime | None = None,
+    region: str = "64.72",
+    event_id: str = "l1",
+    **data: Any,
+) -> LogisticsEvent:
+    plain = {"item": "ballot_boxes", "required": 100, "received": received_pieces, "as_of": as_of}
+    return LogisticsEvent(
+        id=event_id,
+        source="/agencies/samarinda-desk",
+        subject=region,
+        time=as_of,
+        receivedat=received or as_of + timedelta(minutes=5),
+        contenthash=HASH,
+        data=LogisticsData(**{**plain, **data}),
     )

@@ -1,1 +1,2 @@
-"""Who may say and see what: `keys.py` is pure, `store.py` keeps the hashes in `desk_access`."""
+"""Who may say and see what: `keys.py` and `holders.py` are pure, `store.py` finds the rights behind a key in
+`desk_access` and remembers them for a while (`memory.py`), `registry.py` administers them."""

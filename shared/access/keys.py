@@ -1,4 +1,4 @@
-"""Keys and their rights, pure.
+"""Keys and the rights behind them, pure; `shared/access/holders.py` says who holds them.
 
 A key is `desk_<name>_<43 characters>`: 256 random bits behind a readable prefix. Only its SHA-256 is stored: with
 256 random bits a slow hash would protect nothing and let anyone burn our CPU.
@@ -15,6 +15,10 @@ from enum import StrEnum
 from shared.election.roster import is_within
 
 EVERYWHERE = "*"
+MOST_EVENTS_PER_MINUTE = 1_000_000
+LONGEST_KEY = 512
+_SHOWN = 4  # characters of a key's random part that tell it from its holder's other key; 39 stay unknown
+_RANDOM = 43
 
 
 class Kind(StrEnum):
@@ -41,7 +45,8 @@ _RANK = {Role.VIEWER: 1, Role.OPERATOR: 2, Role.ADMIN: 3}
 
 @dataclass(frozen=True, slots=True)
 class Grant:
-    """The rights behind a key. An agency's has `kinds` and `regions` (subtrees, `*` for all); a person's a `role`."""
+    """The rights behind a key. An agency's has `kinds` and `regions` (subtrees, `*` for all), and may send
+    `events_per_minute` (None: as many as the setting says); a person's has a `role`."""
 
     name: str
     agency: str | None = None
@@ -50,6 +55,7 @@ class Grant:
     role: Role | None = None
     expires_at: datetime | None = None
     is_revoked: bool = False
+    events_per_minute: int | None = None
 
     def may_send(self, kind: Kind, region: str) -> bool:
         if self.agency is None or kind not in self.kinds:
@@ -66,6 +72,25 @@ class Grant:
 def new_key(name: str) -> str:
     """A fresh key, to be shown once."""
     return f"desk_{name}_{secrets.token_urlsafe(32)}"
+
+
+def shown_part(key: str, name: str) -> str | None:
+    """The beginning of a key that may be shown (`desk_kpu-samarinda_AbC4`); None for one that we have not made: of a
+    secret of any other form nothing may be shown."""
+    begin = f"desk_{name}_"
+    is_ours = key.startswith(begin) and len(key) == len(begin) + _RANDOM
+    return key[: len(begin) + _SHOWN] if is_ours else None
+
+
+def unusable_because(key: str) -> str | None:
+    """Why a string cannot be sent as a key in a header, for a person; None if it can."""
+    if not key.strip():
+        return "it is empty"
+    if len(key.encode("utf-8", "surrogatepass")) > LONGEST_KEY:
+        return f"it is longer than {LONGEST_KEY} bytes"
+    if not key.isprintable() or key != key.strip():
+        return "it has line breaks, control characters, or spaces at an end"
+    return None
 
 
 def key_hash(key: str) -> str:

@@ -1,104 +1,112 @@
-"""Keys in the database `desk_access`, and each process's cache of them.
+"""The rights behind a key, from the database `desk_access`, for every request of every service.
 
-The cache holds a key's rights for at most `cache_s` (30 s), so a revocation reaches every replica within that. While
-MongoDB is away, a key that was known keeps working; an unknown one cannot be judged, which is not a "no".
+What was found is remembered for at most `cache_s`, so a revocation reaches every replica within that. While MongoDB is
+away, a key that was known keeps working; one that was not cannot be judged, which is not a "no".
 """
 
 from __future__ import annotations
 
+import asyncio
+import hmac
 import time
-from collections import OrderedDict
-from typing import Any
+from collections.abc import Callable, Sequence
 
-from shared.access.keys import Grant, Role, key_hash
+from shared.access.documents import HASHES, to_holder
+from shared.access.holders import Holder
+from shared.access.keys import Grant, key_hash
+from shared.access.memory import Seen, SeenKeys
 from shared.clock import real
-from shared.mongo import Collection, DatabaseError, Document
+from shared.coalescer import Coalescer
+from shared.logs import get_logger
+from shared.mongo import Collection, DatabaseError, in_words
 
-COLLECTION = "keys"
-_MOST_CACHED = 100_000
+log = get_logger(__name__)
+
+COLLECTION = "holders"
 
 
 class AccessUnknown(Exception):
     """The database is away and this key was never seen: answer 503, not 401."""
 
 
-def _to_document(hashed: str, grant: Grant) -> Document:
-    return {
-        "_id": hashed,
-        "name": grant.name,
-        "agency": grant.agency,
-        "kinds": sorted(grant.kinds),
-        "regions": list(grant.regions),
-        "role": grant.role.value if grant.role else None,
-        "expires_at": grant.expires_at,
-        "is_revoked": grant.is_revoked,
-    }
-
-
-def _to_grant(document: Document) -> Grant:
-    role = document.get("role")
-    return Grant(
-        name=document["name"],
-        agency=document.get("agency"),
-        kinds=frozenset(document.get("kinds", ())),
-        regions=tuple(document.get("regions", ())),
-        role=Role(role) if role else None,
-        expires_at=document.get("expires_at"),
-        is_revoked=bool(document.get("is_revoked")),
-    )
-
-
 class AccessStore:
-    """`grant_of` for every request, the rest for administration. Raises DatabaseError where not said otherwise."""
+    """A database that does not answer costs one wait of `timeout_s`, not one a request: after a failure it is left
+    alone for `rest_s`, and then asked by one request whose key is known, which does not wait."""
 
-    def __init__(self, collection: Collection, cache_s: float) -> None:
-        self._keys = collection
-        self._cache_s = cache_s
-        self._cache: OrderedDict[str, tuple[float, Grant | None]] = OrderedDict()
+    def __init__(
+        self,
+        holders: Collection,
+        cache_s: float,
+        timeout_s: float = 2.0,
+        rest_s: float = 5.0,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._holders = holders
+        self._timeout_s, self._rest_s, self._monotonic = timeout_s, rest_s, monotonic
+        self._seen = SeenKeys(cache_s)
+        self._failed_at_s = float("-inf")
+        self._lookups: Coalescer[str, Seen | None] = Coalescer(self._look_up)
+        self._probe: asyncio.Task[Seen | None] | None = None
 
     async def grant_of(self, key: str) -> Grant | None:
         """The rights behind a key, None if it is not known or no longer valid. Raises AccessUnknown."""
         hashed = key_hash(key)
-        cached = self._cache.get(hashed)
-        if cached is not None and time.monotonic() - cached[0] < self._cache_s:
-            grant = cached[1]
-        else:
-            grant = await self._read(hashed, cached)
-        return grant if grant is not None and grant.is_valid_at(real()) else None
+        seen = self._seen.find(hashed)
+        if seen is None or self._monotonic() >= seen.until_s:
+            seen = await self._look_again(hashed, seen)
+        return _valid(seen)
 
-    async def _read(self, hashed: str, stale: tuple[float, Grant | None] | None) -> Grant | None:
+    async def fresh_grant_of(self, key: str) -> Grant | None:
+        """As `grant_of`, but as the database has it now: for whoever hands out keys, lest somebody who is revoked
+        makes a new one meanwhile. Raises AccessUnknown."""
+        seen = await self._lookups.ask(key_hash(key))
+        if seen is None:
+            raise AccessUnknown("the key database does not answer")
+        return _valid(seen)
+
+    async def _look_again(self, hashed: str, last: Seen | None) -> Seen:
+        known = last if last is not None and last.grant is not None else None
+        if known is not None and self._failed_within_s(self._rest_s + self._timeout_s + 1):
+            self._probe_with(hashed)
+            return known
+        seen = await self._lookups.ask(hashed) or known
+        if seen is None:
+            raise AccessUnknown("the key database does not answer")
+        return seen
+
+    def _probe_with(self, hashed: str) -> None:
+        if not self._failed_within_s(self._rest_s) and (self._probe is None or self._probe.done()):
+            self._probe = asyncio.create_task(self._lookups.ask(hashed))
+
+    def _failed_within_s(self, seconds: float) -> bool:
+        return self._monotonic() < self._failed_at_s + seconds
+
+    async def _look_up(self, hashes: Sequence[str]) -> Sequence[Seen | None]:
+        """What the database says of some keys; None of each if it does not answer."""
+        if self._failed_within_s(self._rest_s):
+            return [None] * len(hashes)
+        asked_at_s = self._monotonic()
         try:
-            document = await self._keys.find_one({"_id": hashed})
-        except DatabaseError as error:
-            if stale is not None and stale[1] is not None:
-                # Known before: look again soon, not on every request, so that a dead database costs one wait.
-                self._cache[hashed] = (time.monotonic(), stale[1])
-                return stale[1]
-            raise AccessUnknown("the key database does not answer") from error
-        grant = _to_grant(document) if document else None
-        self._cache[hashed] = (time.monotonic(), grant)
-        self._cache.move_to_end(hashed)
-        while len(self._cache) > _MOST_CACHED:
-            self._cache.popitem(last=False)
-        return grant
+            async with asyncio.timeout(self._timeout_s):
+                query = {HASHES: {"$in": list(dict.fromkeys(hashes))}}
+                found = [to_holder(document) async for document in self._holders.find(query)]
+        except (DatabaseError, TimeoutError) as error:
+            self._failed_at_s = self._monotonic()
+            log.warning("keys_not_checked", error=in_words(error), for_s=self._rest_s)
+            return [None] * len(hashes)
+        self._failed_at_s = float("-inf")
+        grants = _grants_in(found)
+        return [self._seen.put(hashed, _same(hashed, grants.get(hashed)), asked_at_s) for hashed in hashes]
 
-    async def put(self, key: str, grant: Grant) -> None:
-        """Store a key's rights; the same key again replaces them."""
-        document = _to_document(key_hash(key), grant)
-        await self._keys.replace_one({"_id": document["_id"]}, document, upsert=True)
 
-    async def put_if_new(self, key: str, grant: Grant) -> bool:
-        """Store a key's rights unless it is known: what was revoked or changed since stays so. Whether it was new."""
-        document = _to_document(key_hash(key), grant)
-        done = await self._keys.update_one({"_id": document.pop("_id")}, {"$setOnInsert": document}, upsert=True)
-        return done.upserted_id is not None
+def _valid(seen: Seen) -> Grant | None:
+    return seen.grant if seen.grant is not None and seen.grant.is_valid_at(real()) else None
 
-    async def revoke(self, agency: str) -> int:
-        """Revoke all keys of an agency; how many."""
-        done = await self._keys.update_many({"agency": agency}, {"$set": {"is_revoked": True}})
-        return int(done.modified_count)
 
-    async def list_all(self) -> list[dict[str, Any]]:
-        """All keys without their hashes' tails, by agency and name."""
-        found = [d async for d in self._keys.find().sort([("agency", 1), ("name", 1)])]
-        return [{**d, "_id": d["_id"][:12]} for d in found]
+def _grants_in(holders: Sequence[Holder]) -> dict[str, tuple[str, Grant]]:
+    return {key.hash: (key.hash, holder.grant(key)) for holder in holders for key in holder.keys}
+
+
+def _same(hashed: str, found: tuple[str, Grant] | None) -> Grant | None:
+    """The index found it; the comparison that decides takes the same time wherever two hashes differ."""
+    return found[1] if found is not None and hmac.compare_digest(found[0], hashed) else None

@@ -10,11 +10,13 @@ from shared.http.auth_header import bearer_key
 from shared.http.problems import Problem
 
 
-async def grant_of(request: Request, access: AccessStore) -> Grant:
-    """The rights of the request's key. Raises Problem 401, or 503 while an unseen key cannot be checked."""
+async def grant_of(request: Request, access: AccessStore, is_fresh: bool = False) -> Grant:
+    """The rights of the request's key; with `is_fresh` as the database has them now, whatever was known a moment ago.
+    Raises Problem 401, or 503 while an unseen key cannot be checked."""
     key = bearer_key(request)
+    look_up = access.fresh_grant_of if is_fresh else access.grant_of
     try:
-        grant = await access.grant_of(key) if key else None
+        grant = await look_up(key) if key else None
     except AccessUnknown:
         raise Problem(503, "unavailable", "unavailable_access", retry_after_s=5) from None
     if grant is None:
@@ -22,9 +24,9 @@ async def grant_of(request: Request, access: AccessStore) -> Grant:
     return grant
 
 
-async def person(request: Request, access: AccessStore, role: Role = Role.VIEWER) -> Grant:
+async def person(request: Request, access: AccessStore, role: Role = Role.VIEWER, is_fresh: bool = False) -> Grant:
     """The grant of a person with at least `role`. Raises Problem 401, 403 or 503."""
-    grant = await grant_of(request, access)
+    grant = await grant_of(request, access, is_fresh)
     if not grant.has_role(role):
         raise Problem(403, "forbidden", "forbidden_role", role=role.value)
     return grant

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from starlette.requests import HTTPConnection
 
+from shared.access.keys import LONGEST_KEY
 from shared.texts import Language, language_of
 
 
@@ -11,7 +12,15 @@ def bearer_key(request: HTTPConnection) -> str | None:
     """The key of `Authorization: Bearer <key>` (RFC 6750); None if there is none or it is absurdly long."""
     scheme, _, key = request.headers.get("authorization", "").partition(" ")
     key = key.strip()
-    return key if scheme.lower() == "bearer" and 0 < len(key) <= 256 else None
+    return _as_written(key) if scheme.lower() == "bearer" and 0 < len(key) <= LONGEST_KEY else None
+
+
+def _as_written(key: str) -> str:
+    """A header's bytes are read as Latin-1; who writes anything but ASCII into one mostly writes UTF-8."""
+    try:
+        return key if key.isascii() else key.encode("latin-1").decode("utf-8")
+    except UnicodeDecodeError:
+        return key
 
 
 def language(request: HTTPConnection) -> Language:

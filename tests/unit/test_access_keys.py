@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pytest
 
-from shared.access.keys import Grant, Kind, Role, key_hash, new_key
+from shared.access.keys import LONGEST_KEY, Grant, Kind, Role, key_hash, new_key, shown_part, unusable_because
 from tests.builders import utc
 
 NOW = utc("2024-11-18T00:00:00Z")
@@ -91,3 +91,42 @@ def test_keys_are_random_and_only_their_hash_is_kept() -> None:
     assert all(k.startswith("desk_desk-64_") and len(k) == len("desk_desk-64_") + 43 for k in made)
     assert key_hash("abc") == "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
     assert len({key_hash(k) for k in ("", "\ud800", "ä", *made)}) == 103
+
+
+@pytest.mark.parametrize("name", ["kpu-samarinda", "a_b", "desk", "x" * 64, "1.2-3_"])
+def test_the_part_of_a_key_that_may_be_shown(name: str) -> None:
+    """The readable beginning and four characters: 39 of the 43 random ones stay unknown."""
+    key = new_key(name)
+    shown = shown_part(key, name)
+    assert shown is not None
+    assert key.startswith(shown)
+    assert len(key) - len(shown) == 39
+
+
+@pytest.mark.parametrize(
+    "key", ["hunter2", "desk_ani_short", f"desk_budi_{'x' * 43}", f"desk_ani_{'x' * 44}", f"desk_{'x' * 43}", ""]
+)
+def test_nothing_is_shown_of_a_secret_of_another_form(key: str) -> None:
+    """It may be a short password: four of its characters would be half of it."""
+    assert shown_part(key, "ani") is None
+
+
+@pytest.mark.parametrize(
+    ("key", "reason"),
+    [
+        ("desk_admin_for-this-test", None),
+        ("hunter2", None),
+        ("kunci rahasia kami", None),
+        ("kunci-ä-\u2714", None),
+        ("k" * LONGEST_KEY, None),
+        ("k" * (LONGEST_KEY + 1), "it is longer than 512 bytes"),
+        ("", "it is empty"),
+        ("  ", "it is empty"),
+        ("a\nb", "it has line breaks, control characters, or spaces at an end"),
+        ("a\0b", "it has line breaks, control characters, or spaces at an end"),
+        (" a", "it has line breaks, control characters, or spaces at an end"),
+    ],
+)
+def test_which_secrets_can_be_keys(key: str, reason: str | None) -> None:
+    """Any string that a client can send in a header."""
+    assert unusable_because(key) == reason
