@@ -7,7 +7,7 @@ import os
 import platform
 import sys
 
-from benchmarks import decode, fold
+from benchmarks import decode, fold, publish
 
 
 def _machine() -> str:
@@ -17,7 +17,7 @@ def _machine() -> str:
 def run() -> None:
     """Run all, slowest last."""
     sys.stdout.write(_machine())
-    for benchmark in (decode, fold):
+    for benchmark in (decode, publish, fold):
         sys.stdout.write("\n" + asyncio.run(benchmark.main()))
         sys.stdout.flush()
 

@@ -25,6 +25,23 @@ class Metrics:
             buckets=(0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10),
             registry=made,
         )
+        self.turned_away = Counter(
+            "desk_turned_away_total", "events refused for load, by what was exhausted", ["reason"], registry=made
+        )
+        self.in_flight_events = Gauge(
+            "desk_in_flight_events", "accepted events that wait for Kafka's confirmation", registry=made
+        )
+        self.in_flight_bytes = Gauge("desk_in_flight_bytes", "the bytes of the events in flight", registry=made)
+        # producers (all three services)
+        self.group_records = Histogram(
+            "desk_group_commit_records",
+            "records that one send carried to one partition",
+            buckets=(1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000),
+            registry=made,
+        )
+        self.producer_rebuilds = Counter(
+            "desk_producer_rebuilds_total", "clients of Kafka made anew because nothing was confirmed", registry=made
+        )
         # consumers (aggregator, notifier)
         self.records = Counter(
             "desk_records_total", "records read, by what became of them", ["topic", "outcome"], registry=made

@@ -43,7 +43,7 @@ def build_consuming(
     after_commit: Callable[[], None] = lambda: None,
 ) -> Consuming:
     """The consumer of `topics` as member of `group`, folding into `collections` (written in that order)."""
-    producer = Producer(settings.kafka, settings.publish_deadline_s, group)
+    producer = Producer(settings.kafka, settings.publish_deadline_s, group, metrics)
     reader = LogReader(settings.kafka, group, group)
     keeper = Guard(database[guard.COLLECTION], reader)
     parts = Parts(

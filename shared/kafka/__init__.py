@@ -1,4 +1,5 @@
-"""Kafka, one module a job: `producer.py`, `log_reader.py`, `subscription.py`, `topic_admin.py`.
+"""Kafka, one module a job: `producer.py` over `group_commit.py`, `log_reader.py`, `subscription.py`,
+`topic_admin.py`.
 
 Why these settings (docs/decisions/0003): manual acknowledgement and `earliest`, since every other policy loses
 records; acks from all in-sync replicas; no idempotent producer, because after a broker's restart it can stay dead

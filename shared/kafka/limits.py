@@ -5,3 +5,4 @@ REQUEST_TIMEOUT_MS = 40_000  # a consumer's; must exceed session and rebalance t
 SESSION_TIMEOUT_MS = 10_000
 CALL_TIMEOUT_S = 10.0
 POLL_MS = 20
+MAX_BATCH_BYTES = 1024 * 1024  # of one partition, and what a broker takes by default

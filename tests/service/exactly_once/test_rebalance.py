@@ -94,7 +94,7 @@ async def replica(address: str, database: Any, topic: Topic) -> AsyncIterator[Re
 @contextlib.asynccontextmanager
 async def producing(address: str, topic: Topic) -> AsyncIterator[dict[str, list[str]]]:
     """Events of all regencies, again and again as long as the context lasts; yields the ids confirmed, by regency."""
-    producer, is_over = Producer(address, 10, "test"), asyncio.Event()
+    producer, is_over = Producer(address, 10, "test", Metrics("test")), asyncio.Event()
     confirmed: dict[str, list[str]] = {region: [] for region in REGENCIES}
 
     async def produce() -> None:
