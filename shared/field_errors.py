@@ -5,13 +5,18 @@ Pure modules collect them; `shared/http/problems.py` puts them into an answer.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
+from itertools import islice
 from typing import Any
 
 from pydantic_core import ErrorDetails
 
-from shared.strict import LONGEST_SLUG, REGION_CODE, SLUG, WEB_ADDRESS, clean_for_display
+from shared.strict import LONGEST_SLUG, REGION_CODE, SHA256, SLUG, WEB_ADDRESS
+from shared.strict_text import clean_for_display
 from shared.texts import Language, catalogue, text
+
+MOST_ERRORS = 100  # in one answer: a request of nothing but unknown fields shall not be answered with megabytes
 
 
 class Word(str):
@@ -39,13 +44,16 @@ def _said(value: object, lang: Language) -> object:
 
 
 def field_errors(found: Iterable[ErrorDetails | Mapping[str, Any]], known: Iterable[str]) -> list[FieldError]:
-    """pydantic's errors as ours, with reasons that say what to do. `known` are the fields there are."""
+    """pydantic's errors as ours, with reasons that say what to do, at most MOST_ERRORS. `known` are the fields there
+    are."""
     names = ", ".join(known)
-    return [_field_error(e, names) for e in found]
+    return [_field_error(e, names) for e in islice(found, MOST_ERRORS)]
 
 
 # What pydantic calls it -> our reason. Its context goes along as the text's values.
 _REASONS = {
+    "bool_parsing": "type_truth",
+    "bool_type": "type_truth",
     "date_from_datetime_parsing": "date_syntax",
     "date_parsing": "date_syntax",
     "date_type": "date_syntax",
@@ -55,7 +63,13 @@ _REASONS = {
     "datetime_from_date_parsing": "time_syntax",
     "datetime_object_invalid": "time_syntax",
     "dict_type": "type_object",
+    "greater_than_equal": "number_too_small",
+    "int_from_float": "type_whole",
+    "int_parsing": "type_whole",
+    "int_parsing_size": "type_whole",
+    "int_type": "type_whole",
     "json_invalid": "json_surrogate",  # all else is refused by shared.strict_json before
+    "less_than_equal": "number_too_large",
     "list_type": "type_list",
     "literal_error": "enum",
     "model_type": "type_object",
@@ -70,6 +84,7 @@ _REASONS = {
 _PATTERNS: Mapping[str, tuple[str, Mapping[str, object]]] = {
     SLUG: ("slug", {"most": LONGEST_SLUG}),
     REGION_CODE: ("region_syntax", {}),
+    SHA256: ("sha256", {}),
     WEB_ADDRESS: ("address_syntax", {}),
 }
 
@@ -85,6 +100,8 @@ def _field_error(error: ErrorDetails | Mapping[str, Any], known: str) -> FieldEr
         reason, values = _PATTERNS.get(context["pattern"], ("other", {"problem": error["msg"]}))
         return FieldError(field, reason, **values)
     reason = _REASONS.get(kind, kind)
+    if reason == "enum":  # pydantic says `'a', 'b' or 'c'`, whatever the reader's language
+        return FieldError(field, reason, expected=", ".join(re.findall("'([^']*)'", context["expected"])))
     if reason in catalogue("problems"):
         return FieldError(field, reason, **context)
     return FieldError(field, "other", problem=error["msg"])

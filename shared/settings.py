@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
 
 from shared.election.config import PUBLISH_DEADLINE
+from shared.election.durations import Duration, format_duration
 
 PREFIX = "DESK_"
 _DEPLOY = Path(__file__).resolve().parent.parent / "deploy"
@@ -53,7 +54,13 @@ class Settings(BaseModel):
     admin_key: Annotated[
         SecretStr | None, Field(description="the first admin key, written to `desk_access` by `desk init`")
     ] = None
-    access_cache_s: Annotated[float, Field(gt=0, le=30, description="how long a key's rights are cached, s")] = 15.0
+    agency_key: Annotated[SecretStr | None, Field(description="the agency's key that `desk submit` sends with")] = None
+    intake_url: Annotated[
+        str, Field(pattern=r"^https?://[^\s/]+[^\s]*$", description="intake's address, where `desk submit` sends to")
+    ] = "http://127.0.0.1:8080"
+    access_cache_s: Annotated[
+        float, Field(gt=0, le=25, description="how long a key's rights are cached, and a revoked key still works, s")
+    ] = 15.0
     publish_deadline_s: Annotated[
         float,
         Field(
@@ -63,6 +70,18 @@ class Settings(BaseModel):
         ),
     ] = 8.0
     body_limit_bytes: Annotated[int, Field(ge=1024, description="largest body of a single event, bytes")] = 65_536
+    body_timeout_s: Annotated[
+        float, Field(gt=0, le=300, description="longest time for receiving the body of a single event, s")
+    ] = 30.0
+    upload_max_lines: Annotated[int, Field(ge=1, description="most lines of one batch")] = 10_000
+    upload_limit_bytes: Annotated[int, Field(ge=65_536, description="largest batch, bytes")] = 16 * 1024 * 1024
+    events_per_minute: Annotated[
+        int, Field(ge=1, description="events that one agency may send a minute, to each replica of intake")
+    ] = 6_000
+    rush_before: Annotated[
+        Duration, Field(description="how long before a deadline the rush begins; it ends with the grace")
+    ] = timedelta(hours=3)
+    rush_factor: Annotated[float, Field(ge=1, description="how many times as many events in the rush")] = 5.0
     batch_max_records: Annotated[int, Field(ge=1, description="most records folded in one go")] = 2_000
     batch_timeout_s: Annotated[float, Field(gt=0, description="longest time for folding one batch, s")] = 60.0
     batch_attempts: Annotated[
@@ -99,7 +118,7 @@ class Settings(BaseModel):
         return self
 
 
-SECRETS = frozenset({"admin_key", "mongo"})
+SECRETS = frozenset({"admin_key", "mongo", "agency_key"})
 
 
 def read_settings(environ: Mapping[str, str] | None = None) -> Settings:
@@ -142,6 +161,8 @@ def as_table() -> str:
         default = field.default
         if isinstance(default, Path) and default.is_absolute():
             default = default.relative_to(_DEPLOY.parent)
+        if isinstance(default, timedelta):
+            default = format_duration(default)
         shown = "" if default is None else f"`{default}`"
         file_too = " (or `_FILE`)" if name in SECRETS else ""
         lines.append(f"| `{PREFIX}{name.upper()}`{file_too} | {shown} | {field.description} |")

@@ -1,5 +1,5 @@
 """What JSON we accept from outside: one object, no duplicate keys, no NaN or Infinity, numbers that survive BSON and
-JavaScript, bounded nesting."""
+JavaScript, bounded nesting, boundedly many values."""
 
 from __future__ import annotations
 
@@ -7,9 +7,11 @@ import json
 import re
 from typing import Any, NoReturn
 
-from shared.strict import clean_for_display
+from shared.strict_text import clean_for_display
 
 MAX_DEPTH = 16
+MAX_VALUES = 1_000  # of all objects and lists: a full body has 90; 64 KB of `[0,0,0 ...]` cost 100 ms to say no to
+MAX_WHOLE = 2**53 - 1  # beyond it a reader in JavaScript sees another number
 
 
 class BadJson(ValueError):
@@ -42,20 +44,53 @@ def _bounded_float(digits: str) -> float:
 
 
 def _bounded_int(digits: str) -> int:
-    if len(digits) > 16:  # beyond 2**53 a reader in JavaScript sees another number
+    number = int(digits) if len(digits) <= len(str(-MAX_WHOLE)) else MAX_WHOLE + 1
+    if abs(number) > MAX_WHOLE:
         raise BadJson("json_number", value=digits[:40])
-    return int(digits)
+    return number
+
+
+# The closing quote may be missing: on bytes that are no JSON it must not look for it again from every quote.
+_STRING = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"?', re.DOTALL)
+_NO_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
+
+
+class Outline:
+    """What stands outside the strings of a JSON text, in time linear to its length. Of bytes that are no JSON it tells
+    nothing of use, and does no harm."""
+
+    def __init__(self, raw: bytes) -> None:
+        self._outside = _STRING.sub(b"", raw)
+
+    @property
+    def keys(self) -> int:
+        """How many keys its objects have, equal ones counted each."""
+        return self._outside.count(b":")
+
+    def check(self) -> None:
+        """Raises BadJson for one that holds more than MAX_VALUES values or is nested deeper than MAX_DEPTH. To be
+        asked before the text is parsed: parsers recurse, and every wrong value costs a message."""
+        if self._outside.count(b",") >= MAX_VALUES:
+            raise BadJson("json_values", limit=str(MAX_VALUES))
+        depth = 0
+        for bracket in self._outside.translate(None, _NO_BRACKETS):
+            depth += 1 if bracket in b"[{" else -1
+            if depth > MAX_DEPTH:
+                raise BadJson("json_depth", limit=str(MAX_DEPTH))
 
 
 def parse_json(raw: bytes) -> dict[str, Any]:
     """One JSON object. Raises BadJson with the reason: not UTF-8, not JSON, not an object, duplicate key, NaN,
-    Infinity or a number out of range, nesting deeper than MAX_DEPTH."""
+    Infinity or a number out of range, too many values or levels."""
     try:
         text = raw.decode("utf-8")
     except UnicodeDecodeError:
         raise BadJson("json_utf8") from None
-    if _depth(text) > MAX_DEPTH:
-        raise BadJson("json_depth", limit=str(MAX_DEPTH))
+    if not text.strip():
+        raise BadJson("json_empty")
+    if text.startswith("\ufeff"):
+        raise BadJson("json_mark")
+    Outline(raw).check()
     try:
         parsed = json.loads(
             text,
@@ -69,25 +104,3 @@ def parse_json(raw: bytes) -> dict[str, Any]:
     if not isinstance(parsed, dict):
         raise BadJson("json_object")
     return parsed
-
-
-_STRING = re.compile(rb'"(?:[^"\\]|\\.)*"', re.DOTALL)
-
-
-def count_keys(raw: bytes) -> int:
-    """How many keys the objects of a JSON text have, equal ones counted each: the colons outside strings."""
-    return _STRING.sub(b"", raw).count(b":")
-
-
-_BRACKET_OR_STRING = re.compile(r'[\[\]{}]|"(?:[^"\\]|\\.)*"?', re.DOTALL)
-
-
-def _depth(text: str) -> int:
-    """The deepest nesting of brackets outside strings, taken before parsing: the parser recurses."""
-    depth = deepest = 0
-    for char in _BRACKET_OR_STRING.findall(text):
-        if char.startswith('"'):
-            continue
-        depth += 1 if char in "[{" else -1
-        deepest = max(deepest, depth)
-    return deepest

@@ -20,7 +20,9 @@ class Condition(StrEnum):
     CRITICAL = "critical"
 
 
-Sections = Annotated[dict[Slug, LongText], Field(max_length=20)]
+Sections = Annotated[
+    dict[Slug, LongText], Field(max_length=20, json_schema_extra={"additionalProperties": False})
+]  # pydantic takes no other names, and does not say so
 
 
 class ReportData(Frozen):

@@ -10,18 +10,22 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import Response
 from starlette.exceptions import HTTPException
+from starlette.routing import Match
 
+from shared.field_errors import MOST_ERRORS
 from shared.field_errors import FieldError as FieldError
 from shared.field_errors import field_errors as field_errors
 from shared.http.auth_header import language
 from shared.logs import get_logger, trace_id
-from shared.mongo import DatabaseError
+from shared.mongo import DatabaseError, in_words
 from shared.texts import Language, catalogue, text
 
 log = get_logger(__name__)
 
 MEDIA_TYPE = "application/problem+json"
 _BY_STATUS = {404: "not_found", 405: "method_not_allowed", 413: "too_large", 415: "unsupported_media_type"}
+_COME_BACK = (429, 503)  # are never answered without `Retry-After`
+RETRY_AFTER_S = 5  # unless whoever refuses knows better
 
 
 class Problem(Exception):
@@ -38,12 +42,14 @@ class Problem(Exception):
         **values: object,
     ) -> None:
         super().__init__(f"{status} {title}")
+        if retry_after_s is None and status in _COME_BACK:
+            retry_after_s = RETRY_AFTER_S
         self.status, self.title, self.detail = status, title, detail
         self.errors, self.retry_after_s, self.values = tuple(errors), retry_after_s, values
 
 
-def render(problem: Problem, lang: Language) -> Response:
-    """The problem as a response."""
+def document(problem: Problem, lang: Language) -> dict[str, Any]:
+    """The problem as RFC 9457 has it."""
     body: dict[str, Any] = {
         "type": f"urn:desk-pilkada:problem:{problem.title}",
         "title": text("problems", problem.title, lang),
@@ -53,12 +59,24 @@ def render(problem: Problem, lang: Language) -> Response:
         body["detail"] = text("problems", problem.detail, lang, **problem.values)
     if problem.errors:
         body["errors"] = [e.to_json(lang) for e in problem.errors]
+    return body
+
+
+def render(problem: Problem, lang: Language, more: Mapping[str, str] | None = None) -> Response:
+    """The problem as a response, with `more` headers."""
+    headers = {**problem_headers(problem, lang), **(more or {})}
+    return Response(orjson.dumps(document(problem, lang)), problem.status, headers, MEDIA_TYPE)
+
+
+def problem_headers(problem: Problem, lang: Language) -> dict[str, str]:
     headers: dict[str, str] = {"Content-Language": lang}
     if problem.retry_after_s is not None:
         headers["Retry-After"] = str(problem.retry_after_s)
     if problem.status == 401:
         headers["WWW-Authenticate"] = "Bearer"
-    return Response(orjson.dumps(body), problem.status, headers, MEDIA_TYPE)
+    if problem.status == 408:  # RFC 9110, 15.5.9: the rest of the body is not waited for
+        headers["Connection"] = "close"
+    return headers
 
 
 def invalid(errors: Sequence[FieldError], status: int = 422) -> Problem:
@@ -74,23 +92,31 @@ def install(app: FastAPI) -> None:
 
     @app.exception_handler(RequestValidationError)
     async def _parameters(request: Request, error: RequestValidationError) -> Response:
-        return render(invalid([_parameter(e) for e in error.errors()]), language(request))
+        return render(invalid([_parameter(e) for e in error.errors()[:MOST_ERRORS]]), language(request))
 
     @app.exception_handler(HTTPException)
     async def _http(request: Request, error: HTTPException) -> Response:
         title = _BY_STATUS.get(error.status_code, "invalid")
         detail = "not_found_detail" if title == "not_found" else None
-        return render(Problem(error.status_code, title, detail, what=request.url.path), language(request))
+        problem = Problem(error.status_code, title, detail, what=request.url.path)
+        more = {"Allow": _methods_at(request)} if error.status_code == 405 else error.headers
+        return render(problem, language(request), more)
 
     @app.exception_handler(DatabaseError)
     async def _database(request: Request, error: DatabaseError) -> Response:
-        log.warning("database_unavailable", error=f"{type(error).__name__}: {error}")
+        log.warning("database_unavailable", error=in_words(error))
         return render(Problem(503, "unavailable", "unavailable_database", retry_after_s=5), language(request))
 
     @app.exception_handler(Exception)
     async def _unexpected(request: Request, error: Exception) -> Response:
         log.error("unexpected", path=request.url.path, exc_info=error)
         return render(Problem(500, "internal", "internal_detail", trace=trace_id.get()), language(request))
+
+
+def _methods_at(request: Request) -> str:
+    """All methods that the address takes. (The router names those of one route, and each method has a route.)"""
+    there = [route for route in request.app.routes if route.matches(request.scope)[0] is not Match.NONE]
+    return ", ".join(sorted({method for route in there for method in getattr(route, "methods", None) or ()}))
 
 
 def _parameter(error: Mapping[str, Any]) -> FieldError:

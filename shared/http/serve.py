@@ -10,6 +10,7 @@ import uvicorn
 from fastapi import FastAPI
 
 from shared import logs
+from shared.http.connection import BoundedConnection
 from shared.settings import BadSettings, Settings, read_settings
 from shared.yaml_files import BadFile
 
@@ -30,6 +31,8 @@ def serve(service: str, create_app: Callable[[Settings], FastAPI]) -> None:
     gc.freeze()
     uvicorn.run(
         app,
+        http=BoundedConnection,
+        ws="none",
         host=settings.http_host,
         port=settings.http_port,
         log_config=None,

@@ -11,6 +11,7 @@ from fastapi import FastAPI, Request, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from shared.http import problems
+from shared.http.openapi import DocumentedApp
 from shared.logs import TRACEPARENT, trace_id, trace_id_of
 from shared.metrics import Metrics
 
@@ -31,6 +32,9 @@ class _Trace:
         await self._app(scope, receive, send)
 
 
+_NOT_READY: dict[str, Any] = {"description": "not ready: `problems` says why", "content": {"application/json": {}}}
+
+
 def json_response(content: Any) -> Response:
     """Content as the documents have it: orjson takes times and dates."""
     return Response(orjson.dumps(content), media_type="application/json")
@@ -47,7 +51,7 @@ def make_app(
 
     A check returns None when well, else what is wrong; `/readyz` answers 503 with all that is wrong.
     """
-    app = FastAPI(title=title, version="1", lifespan=lifespan)
+    app = DocumentedApp(title=title, version="1", lifespan=lifespan)
     app.add_middleware(_Trace)
     problems.install(app)
 
@@ -56,13 +60,14 @@ def make_app(
         """The process turns."""
         return {"status": "ok"}
 
-    @app.get("/readyz", tags=["health"])
+    @app.get("/readyz", tags=["health"], responses={503: _NOT_READY})
     async def readyz() -> Response:
         """Its dependencies answer and its loops make progress."""
         found = {name: await check() for name, check in checks.items()}
         wrong = {name: problem for name, problem in found.items() if problem is not None}
         body: dict[str, Any] = {"status": "ready" if not wrong else "not ready", "problems": wrong}
-        return Response(orjson.dumps(body), 200 if not wrong else 503, media_type="application/json")
+        status, headers = (503, {"Retry-After": str(problems.RETRY_AFTER_S)}) if wrong else (200, None)
+        return Response(orjson.dumps(body), status, headers, "application/json")
 
     @app.get("/metrics", include_in_schema=False)
     async def exposition(_request: Request) -> Response:

@@ -12,6 +12,8 @@ import yaml
 
 Language = Literal["id", "en"]
 
+_LONGEST_PREFERENCES = 500  # a browser's take fifty characters
+
 
 @cache
 def catalogue(name: str) -> Mapping[str, Mapping[str, str]]:
@@ -34,7 +36,7 @@ def in_both(name: str, key: str | None) -> Mapping[str, str] | None:
 def language_of(accept_language: str | None) -> Language:
     """`en` if the reader prefers English to Indonesian, else `id` (RFC 9110, 12.5.4)."""
     best: tuple[float, Language] = (0.0, "id")
-    for part in (accept_language or "").split(","):
+    for part in (accept_language or "")[:_LONGEST_PREFERENCES].split(","):
         tag, _, quality = "".join(part.split()).partition(";q=")
         weight = float(quality) if re.fullmatch(r"[01](\.[0-9]{0,3})?", quality) else 1.0
         language: Language | None = {"id": "id", "in": "id", "en": "en"}.get(tag.split("-")[0].lower())  # type: ignore[assignment]

@@ -1,0 +1,121 @@
+"""uvicorn's HTTP connection with the bounds it lacks: on a request's head, on the time for it, and on what is still
+sent after the answer.
+
+Without them one client without a key fills the memory with a header that never ends (200 MB held after as many were
+sent) or the loop's time with an address that never ends (joined anew with each read), and a body that never ends is
+read for ever although its answer was given. What a body may be is the reading route's business.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+from starlette.requests import Request
+from starlette.types import Receive, Scope, Send
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
+
+from shared.http.auth_header import language
+from shared.http.problems import Problem, render
+
+MAX_ADDRESS_BYTES = 4 * 1024  # a thousand wrong parameters cost more to answer than to send
+MAX_HEAD_BYTES = 32 * 1024  # request line and headers; for the trailers and chunk sizes of a body as well
+HEAD_TIMEOUT_S = 30.0
+# A client that is still sending when its answer is there may finish, so that it reads the answer: closing at once
+# would reset the connection, and many clients report that instead of the 413.
+MAX_BYTES_AFTER_ANSWER = 16 * 1024 * 1024
+AFTER_ANSWER_S = 10.0
+
+_PIECE = 16 * 1024  # what is fed to the parser at a time, so that a bound is noticed soon after it is passed
+_FRAMING = 16  # bytes of framing that one byte of a body may need: clients may send chunks of one byte
+
+
+async def _refuse_address(scope: Scope, receive: Receive, send: Send) -> None:
+    """An ASGI app."""
+    problem = Problem(414, "address_too_long", "address_too_long_detail", limit=MAX_ADDRESS_BYTES)
+    await render(problem, language(Request(scope)))(scope, receive, send)
+
+
+class BoundedConnection(HttpToolsProtocol):
+    """One connection of a client, with its requests one after the other."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._is_in_head = False
+        self._is_in_body = False
+        self._framing_left = MAX_HEAD_BYTES
+        self._after_answer_left = MAX_BYTES_AFTER_ANSWER
+        self._deadline: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        self._set_deadline(HEAD_TIMEOUT_S)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._set_deadline(None)
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        for start in range(0, len(data), _PIECE):
+            piece = data[start : start + _PIECE]
+            self._framing_left -= len(piece)
+            if self._is_in_body and self.cycle.response_complete:
+                self._after_answer_left -= len(piece)
+            super().data_received(piece)
+            if self.transport.is_closing():
+                return
+            if self._after_answer_left < 0:
+                self.transport.close()
+                return
+            if self._framing_left < 0:
+                self._refuse(Problem(431, "head_too_large", "head_too_large_detail", limit=MAX_HEAD_BYTES))
+                return
+        if self._is_in_head and self._deadline is None:
+            self._set_deadline(HEAD_TIMEOUT_S)
+
+    def on_message_begin(self) -> None:
+        self._is_in_head = True
+        self._framing_left = MAX_HEAD_BYTES
+        super().on_message_begin()
+
+    def on_headers_complete(self) -> None:
+        self._is_in_head, self._is_in_body = False, True
+        self._set_deadline(None)
+        self.app = _refuse_address if len(self.url) > MAX_ADDRESS_BYTES else self.config.loaded_app
+        super().on_headers_complete()
+
+    def on_body(self, body: bytes) -> None:
+        self._framing_left += (1 + _FRAMING) * len(body)
+        super().on_body(body)
+
+    def on_message_complete(self) -> None:
+        self._is_in_body = False
+        super().on_message_complete()
+        if self.cycle.response_complete:  # uvicorn waits for a next request only where the answer came last
+            self._set_deadline(self.timeout_keep_alive)
+
+    def on_response_complete(self) -> None:
+        super().on_response_complete()
+        if self._is_in_body and self.cycle.response_complete and not self.transport.is_closing():
+            self._after_answer_left = MAX_BYTES_AFTER_ANSWER
+            self._set_deadline(AFTER_ANSWER_S)
+
+    def _set_deadline(self, seconds: float | None) -> None:
+        if self._deadline is not None:
+            self._deadline.cancel()
+        self._deadline = None if seconds is None else self.loop.call_later(seconds, self._too_late)
+
+    def _too_late(self) -> None:
+        self._deadline = None
+        if self._is_in_head:
+            self._refuse(Problem(408, "too_slow", "too_slow_head", limit=f"{HEAD_TIMEOUT_S:g}"))
+        else:
+            self.transport.close()
+
+    def _refuse(self, problem: Problem) -> None:
+        """Answer where nothing has been asked yet, and close."""
+        if self._is_in_head and (self.cycle is None or self.cycle.response_complete):
+            answer = render(problem, "id")
+            headers = b"".join(b"%s: %s\r\n" % header for header in answer.raw_headers)
+            self.transport.write(STATUS_LINE[problem.status] + headers + b"connection: close\r\n\r\n" + answer.body)
+        self.transport.close()

@@ -1,0 +1,174 @@
+"""The bounds of a connection, over real sockets: what is cut off, and that nothing of honest clients is."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import pytest
+import uvicorn
+from uvicorn.server import ServerState
+
+from shared.http import connection
+from shared.http.connection import MAX_ADDRESS_BYTES, MAX_HEAD_BYTES, BoundedConnection
+
+HEAD = b"POST / HTTP/1.1\r\nHost: a\r\n"
+MiB = 1024 * 1024
+ANSWERED = b"HTTP/1.1 200"
+
+
+async def app(scope: Any, receive: Any, send: Any) -> None:
+    """Reads the body and answers its length; answers `/early` before it reads anything."""
+    length = 0
+    while scope["path"] != "/early":
+        message = await receive()
+        length += len(message.get("body", b""))
+        if not message.get("more_body"):
+            break
+    body = b"%d" % length
+    await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"%d" % len(body))]})
+    await send({"type": "http.response.body", "body": body})
+
+
+@asynccontextmanager
+async def connected() -> AsyncIterator[tuple[asyncio.StreamReader, asyncio.StreamWriter]]:
+    """A client of a server that makes our connections."""
+    config = uvicorn.Config(app, http=BoundedConnection, ws="none", log_config=None, timeout_keep_alive=1)
+    config.load()
+    state = ServerState()
+    server = await asyncio.get_running_loop().create_server(
+        lambda: BoundedConnection(config, state, {}), "127.0.0.1", 0
+    )
+    reader, writer = await asyncio.open_connection(*server.sockets[0].getsockname())
+    yield reader, writer
+    writer.close()
+    server.close()
+    await server.wait_closed()
+
+
+async def ended(reader: asyncio.StreamReader) -> bytes:
+    """All that comes until the server closes the connection, which it must within some seconds."""
+    received = b""
+    async with asyncio.timeout(5):
+        try:
+            while chunk := await reader.read(65_536):
+                received += chunk
+        except ConnectionResetError:
+            pass
+    return received
+
+
+async def answer(reader: asyncio.StreamReader) -> bytes:
+    """The body of the next answer, which must be a 200."""
+    async with asyncio.timeout(5):
+        head = await reader.readuntil(b"\r\n\r\n")
+        assert head.startswith(ANSWERED), head
+        length = int(head.lower().partition(b"content-length: ")[2].partition(b"\r\n")[0])
+        return await reader.readexactly(length)
+
+
+async def test_honest_requests_pass() -> None:
+    """One after the other, several in one packet, a head in pieces, and a body in chunks of one byte."""
+    plain = HEAD + b"Content-Length: 3\r\n\r\nabc"
+    async with connected() as (reader, writer):
+        for _ in range(2):
+            writer.write(plain)
+            assert await answer(reader) == b"3"
+        writer.write(plain * 3)
+        assert [await answer(reader) for _ in range(3)] == [b"3"] * 3
+        for letter in plain:
+            writer.write(bytes([letter]))
+            await writer.drain()
+        assert await answer(reader) == b"3"
+        chunks = b"1\r\n \r\n" * 65_536
+        writer.write(HEAD + b"Transfer-Encoding: chunked\r\n\r\n" + chunks + b"0\r\n\r\n")
+        assert await answer(reader) == b"65536"
+        writer.write(HEAD + b"Cookie: " + b"a" * (MAX_HEAD_BYTES - 1_000) + b"\r\nContent-Length: 0\r\n\r\n")
+        assert await answer(reader) == b"0"
+
+
+async def test_body_that_comes_after_its_answer_is_let_come() -> None:
+    """So that a client with a body of megabytes reads why it was refused, and may go on."""
+    async with connected() as (reader, writer):
+        for _ in range(2):
+            writer.write(HEAD.replace(b"/", b"/early", 1) + b"Content-Length: %d\r\n\r\n" % (8 * MiB))
+            for _ in range(8):
+                writer.write(b" " * MiB)
+                await writer.drain()
+            assert await answer(reader) == b"0"
+
+
+async def test_body_that_comes_after_its_answer_has_an_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of bytes, and of time."""
+    monkeypatch.setattr(connection, "AFTER_ANSWER_S", 0.2)
+    early = HEAD.replace(b"/", b"/early", 1) + b"Content-Length: %d\r\n\r\n" % (100 * MiB)
+
+    async def send_all(writer: asyncio.StreamWriter) -> None:
+        for _ in range(100):
+            writer.write(b" " * MiB)
+            await writer.drain()
+
+    async with connected() as (_, writer):
+        writer.write(early)
+        with pytest.raises(ConnectionResetError):
+            await send_all(writer)
+    async with connected() as (reader, writer):
+        writer.write(early + b" ")
+        assert (await ended(reader)).startswith(ANSWERED)
+
+
+@pytest.mark.parametrize(
+    ("begin", "more"),
+    [
+        (HEAD, b"X-Filler: " + b"a" * 1_000 + b"\r\n"),
+        (HEAD + b"X-Filler: ", b"a" * 10_000),
+        (b"GET /", b"a" * 10_000),
+    ],
+    ids=["headers", "a header", "an address"],
+)
+@pytest.mark.parametrize("before", [0, 2])
+async def test_head_has_a_size(begin: bytes, more: bytes, before: int) -> None:
+    """431, and the end, in the first request or in a later one."""
+    async with connected() as (reader, writer):
+        for _ in range(before):
+            writer.write(HEAD + b"Content-Length: 1\r\n\r\nx")
+            assert await answer(reader) == b"1"
+        writer.write(begin + more * (2 * MAX_HEAD_BYTES // len(more)))
+        received = await ended(reader)
+        assert received.partition(b"HTTP/1.1 431")[2].count(b"urn:desk-pilkada:problem:head_too_large") == 1
+
+
+@pytest.mark.parametrize("more", [b"", b"P", HEAD], ids=["nothing", "a letter", "half a head"])
+async def test_head_has_a_time(monkeypatch: pytest.MonkeyPatch, more: bytes) -> None:
+    """Whoever begins is answered 408, whoever says nothing is left without a word, at first and later on."""
+    monkeypatch.setattr(connection, "HEAD_TIMEOUT_S", 0.3)
+    async with connected() as (reader, writer):
+        writer.write(more)
+        received = await ended(reader)
+        assert received.startswith(b"HTTP/1.1 408") == bool(more)
+    async with connected() as (reader, writer):
+        writer.write(HEAD + b"Content-Length: 0\r\n\r\n" + more)
+        received = await ended(reader)
+        assert (b"HTTP/1.1 408" in received) == bool(more)
+
+
+async def test_long_address() -> None:
+    """414; the next request is answered as ever."""
+    async with connected() as (reader, writer):
+        writer.write(b"GET /?" + b"a" * MAX_ADDRESS_BYTES + b" HTTP/1.1\r\nHost: a\r\n\r\n")
+        assert (await reader.readuntil(b"}")).startswith(b"HTTP/1.1 414")
+        writer.write(HEAD + b"Content-Length: 1\r\n\r\nx")
+        assert await answer(reader) == b"1"
+
+
+async def test_nonsense() -> None:
+    """What is no HTTP is closed; an upgrade that nobody offers is answered as if it had not been asked for."""
+    for nonsense in (b"\x16\x03\x01\x02\x00\x01" * 100, b"\r\n" * 65_536, b"GET / HTTP/9.9\r\n\r\n"):
+        async with connected() as (reader, writer):
+            writer.write(nonsense)
+            assert not (await ended(reader)).startswith(ANSWERED)
+    async with connected() as (reader, writer):
+        writer.write(b"GET / HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n")
+        assert await answer(reader) == b"0"
