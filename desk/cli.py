@@ -1,7 +1,7 @@
 """The command line: each command is a thin wrapper that turns what may go wrong into one clear line and a status.
 
-Status 0: done. 1: something did not answer or could not be started. 2: a setting, an option or a file is wrong.
-128 + n: ended by signal n. What a command needs is imported when it runs, so that `desk --help` answers at once.
+Status 0: done. 1: something did not answer, could not be started or was refused. 2: a setting, an option or a file is
+wrong. 128 + n: ended by signal n. What a command needs is imported when it runs: `desk --help` answers at once.
 """
 
 from __future__ import annotations
@@ -12,6 +12,9 @@ from typing import Annotated
 import typer
 
 from desk.cli_agency import agency
+from desk.cli_dead_letters import dead_letters
+from desk.cli_person import person
+from desk.cli_submit import submit
 from desk.console import fail, in_short, say
 from desk.options import Clock, Election, PortBase, ReceiversFile, RosterFile, settings_with
 
@@ -23,6 +26,9 @@ main = typer.Typer(
     add_completion=False,
 )
 main.add_typer(agency, name="agency")
+main.add_typer(person, name="person")
+main.add_typer(dead_letters, name="dead-letters")
+main.command()(submit)
 
 
 @main.command()
@@ -73,7 +79,7 @@ def init(
     """
     from desk.init import InitFailed, initialise
     from desk.replica_set import NotAReplicaSet
-    from shared.mongo import DatabaseError
+    from shared.mongo import DatabaseError, in_words
 
     settings = settings_with()
     try:
@@ -81,7 +87,7 @@ def init(
     except (InitFailed, NotAReplicaSet) as error:
         raise fail(error, 1) from None
     except (DatabaseError, TimeoutError) as error:
-        raise fail(f"MongoDB did not answer: {in_short(error)}", 1) from None
+        raise fail(f"MongoDB did not answer: {in_short(in_words(error))}", 1) from None
 
 
 @main.command()

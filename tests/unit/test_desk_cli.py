@@ -1,5 +1,7 @@
 """The command line says in words what files say, and in one line what is wrong."""
 
+import os
+import re
 from pathlib import Path
 
 import pytest
@@ -8,6 +10,7 @@ from typer.testing import CliRunner
 from desk.cli import main
 from desk.service_processes import Misconfigured
 from desk.stack_options import StackOptions, checked_settings, first_judged, nothing_ahead
+from desk.who import who
 from shared.election.loaded import DEFAULT_ROSTER
 from shared.settings import Settings
 
@@ -33,7 +36,7 @@ def test_check_says_what_the_files_say() -> None:
     [
         (["check", "--election", "none.yaml"], "desk: none.yaml: file: cannot be read"),
         (["check", "--receivers", "none.yaml"], "desk: none.yaml: file: cannot be read"),
-        (["agency", "add", "a b", "--region", "*", "--kind", "reports"], "desk: 'a b' is no agency's name"),
+        (["agency", "add", "a b", "--region", "*", "--kind", "reports"], "desk: 'a b' is no name; letters, digits,"),
         (
             ["agency", "add", "bawaslu", "--region", "64.99", "--kind", "reports"],
             "desk: --region: 64.99 is no region of the roster; for example 64.",
@@ -101,3 +104,15 @@ def test_a_person_is_told_when_nothing_will_be_judged(tmp_path: Path, clock: str
     warning = nothing_ahead(checked_settings(StackOptions(data_dir=tmp_path, clock=clock)))
     assert (warning is not None) is is_warned
     assert warning is None or "--clock" in warning
+
+
+@pytest.mark.parametrize("error", [KeyError("uid not found"), OSError("no username")])
+def test_a_user_without_a_name_is_a_number(monkeypatch: pytest.MonkeyPatch, error: Exception) -> None:
+    """As in a container, whose user stands in no list."""
+
+    def nameless() -> str:
+        raise error
+
+    assert re.fullmatch(r"cli:\S+", who())
+    monkeypatch.setattr("getpass.getuser", nameless)
+    assert who() == f"cli:{os.getuid()}"

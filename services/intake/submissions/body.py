@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable, Mapping
 from typing import Annotated, Any, ClassVar, TypeVar
 
-import orjson
 from pydantic import AfterValidator, BaseModel, Field, ValidationError
 from ulid import ULID
 
@@ -17,10 +17,10 @@ from shared.events.codec import content_hash
 from shared.events.envelope import AGENCIES, Envelope, Frozen
 from shared.field_errors import FieldError, field_errors
 from shared.strict import LONGEST_SLUG, SLUG, RegionCode, Slug
-from shared.strict_json import BadJson, count_keys, parse_json
+from shared.strict_json import BadJson, Outline, parse_json
 from shared.topics import Topic
 
-_MOST_ERRORS = 100  # a body of nothing but unknown fields shall not be answered with megabytes
+_BLANKS = b" \t\r\n"  # what JSON calls white space
 
 
 class WrongFields(ValueError):
@@ -44,7 +44,9 @@ class Body(Frozen):
     id: Annotated[Slug, AfterValidator(addressable), AfterValidator(agrees_with_header)] | None = Field(
         None, description="yours, unique within your agency; take the same one for every retry"
     )
-    region: Annotated[RegionCode, AfterValidator(known_region)]
+    region: Annotated[RegionCode, AfterValidator(known_region)] = Field(
+        description="the region's code: a province's, a regency's or city's, a district's or a village's"
+    )
 
     def right(self, agency: str) -> Kind:
         """The kind that a key of the agency must have to send this."""
@@ -65,7 +67,11 @@ class Body(Frozen):
 
     def said(self) -> dict[str, Any]:
         """The content as the sender said it: what decides whether two submissions under one id are the same."""
-        return {**self.model_dump(exclude={"id", "kind"}, exclude_none=True), "type": self.event.type_name()}
+        fields = self.model_dump(exclude={"id", "kind"}, exclude_none=True)
+        said = {
+            name: value for name, value in fields.items() if value not in ({}, ())
+        }  # nothing is the same as absent
+        return {**said, "type": self.event.type_name()}
 
     def envelope(self, agency: str, event_id: str, receipt: Receipt) -> dict[str, Any]:
         """The event's fields that all kinds fill alike. Nothing is validated again: `read` has done it."""
@@ -84,7 +90,9 @@ B = TypeVar("B", bound=Body)
 def read(body_type: type[B], raw: bytes, receipt: Receipt, path: Mapping[str, str] | None = None) -> B:
     """The body in some bytes, its fields in the path put in. Raises WrongFields with every wrong field.
 
-    The bytes are parsed and validated once; only a refusal is looked at a second time, for its reasons.
+    The bytes are parsed and validated once; only a refusal is looked at a second time, for its reasons. What passes is
+    exactly what passes `parse_json` and then the model, with the same result: pydantic is laxer in one point alone,
+    keys that stand twice, and those change the count of keys.
     """
     known = [name for name in body_type.model_fields if name not in body_type.in_path or path is None]
     return read_with(
@@ -102,14 +110,16 @@ def read_with(
 ) -> B:
     """As `read`, with a validation of the caller's own. `known` are the fields that a sender may write."""
     errors = _header_errors(receipt)
+    outline = Outline(raw)
     try:
+        outline.check()
         body = validate(_with_path(raw, path) if path else raw)
-        if count_keys(raw) != _keys_in(body) - len(path or ()):
-            parse_json(raw)  # pydantic lets the last one of equal keys win
+        if outline.keys != _keys_in(body) - len(path or ()):
+            errors.extend(_named_twice(raw, path))
     except BadJson as error:
         errors.append(FieldError("body", error.reason, **error.details))
     except ValidationError as error:
-        errors.extend(_reasons(raw, error, known))
+        errors.extend(_reasons(raw, error, known, path))
     if errors:
         raise WrongFields(errors)
     return body
@@ -124,24 +134,36 @@ def _header_errors(receipt: Receipt) -> list[FieldError]:
 
 
 def _with_path(raw: bytes, path: Mapping[str, str]) -> bytes:
-    """The body with the fields of the path. Raises BadJson, WrongFields for a body that has one of them too."""
+    """The body with the fields of the path put in front: one JSON object exactly if the body is one. Nothing is parsed
+    for it."""
+    before, brace, after = raw.partition(b"{")
+    if not brace or before.strip(_BLANKS):
+        return raw
+    comma = b"" if after.lstrip(_BLANKS).startswith(b"}") else b","
+    return json.dumps(path).encode()[:-1] + comma + after
+
+
+def _named_twice(raw: bytes, path: Mapping[str, str] | None) -> list[FieldError]:
+    """Fields that stand in the path and in the body. Raises BadJson for a key that stands twice in the body: pydantic
+    lets the last one win."""
     sent = parse_json(raw)
-    twice = [FieldError(name, "in_path") for name in path if name in sent]
-    if twice:
-        raise WrongFields(twice)
-    return orjson.dumps({**sent, **path})
+    return [FieldError(name, "in_path") for name in path or () if name in sent]
 
 
-def _reasons(raw: bytes, error: ValidationError, known: list[str]) -> list[FieldError]:
+def _reasons(raw: bytes, error: ValidationError, known: list[str], path: Mapping[str, str] | None) -> list[FieldError]:
+    """All that is wrong: with the JSON, as we take it, and with each field as far as it could be read."""
     try:
-        parse_json(raw)
+        found = _named_twice(raw, path)
     except BadJson as bad:
-        return [FieldError("body", bad.reason, **bad.details)]
-    return field_errors(error.errors(include_url=False, include_input=False)[:_MOST_ERRORS], known)
+        found = [FieldError("body", bad.reason, **bad.details)]
+    wrong = error.errors(include_url=False, include_input=False)
+    if found:  # that it is no JSON or no object has been said better
+        wrong = [e for e in wrong if e["loc"]]
+    return found + field_errors(wrong, known)
 
 
 def _keys_in(value: Any) -> int:
-    """How many keys a JSON text must have had to become this."""
+    """How many keys a JSON text must have had to become this; with one more it has had one twice."""
     if isinstance(value, BaseModel):
         return sum(1 + _keys_in(getattr(value, name)) for name in value.model_fields_set)
     if isinstance(value, dict):

@@ -22,14 +22,18 @@ class IncidentBody(Body):
     event = IncidentEvent
     topic = INCIDENTS
 
-    category: Annotated[Slug, AfterValidator(known_category)]
-    occurred_at: Annotated[Instant, AfterValidator(to_utc), AfterValidator(happened_already)]
-    description: LongText
+    category: Annotated[Slug, AfterValidator(known_category)] = Field(description="of the election file's categories")
+    occurred_at: Annotated[Instant, AfterValidator(to_utc), AfterValidator(happened_already)] = Field(
+        description="when it happened, not in the future: RFC 3339 with offset; a naive time is refused"
+    )
+    description: LongText = Field(description="what happened")
     severity: Severity | None = Field(None, description="`medium` without it")
-    place: ShortText | None = None
-    polling_station: ShortText | None = None
-    reported_party: ShortText | None = None
-    evidence: Annotated[tuple[Evidence, ...], Field(max_length=20)] | None = None
+    place: ShortText | None = Field(None, description="where, in a line of text")
+    polling_station: ShortText | None = Field(None, description="the polling station (TPS), if it was at one")
+    reported_party: ShortText | None = Field(None, description="who is said to have done it")
+    evidence: Annotated[tuple[Evidence, ...], Field(max_length=20)] | None = Field(
+        None, description="photos, films and papers that are kept elsewhere"
+    )
     source_office: ShortText | None = Field(None, description="the lower office that told it, by telephone say")
 
     def right(self, agency: str) -> Kind:

@@ -23,7 +23,7 @@ class IncidentStatusBody(Body):
 
     incident_agency: Slug = Field(description="the agency that reported the incident")
     incident_id: Slug = Field(description="the incident's id")
-    status: IncidentStatus
+    status: IncidentStatus = Field(description="how far it has come")
     note: LongText | None = Field(None, description="why, for whoever looks at the history")
     forwarded_to: ShortText | None = Field(None, description="to whom it was handed over: DKPP, KPU, the police ...")
 

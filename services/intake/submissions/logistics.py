@@ -22,10 +22,12 @@ class LogisticsBody(Body):
     event = LogisticsEvent
     topic = LOGISTICS
 
-    item: Annotated[Slug, AfterValidator(known_item)]
-    required: Pieces
-    received: Pieces
-    as_of: Annotated[Instant, AfterValidator(to_utc), AfterValidator(happened_already)]
+    item: Annotated[Slug, AfterValidator(known_item)] = Field(description="of the election file's items")
+    required: Pieces = Field(description="how many pieces the region needs")
+    received: Pieces = Field(description="how many of them had come by `as_of`, all deliveries together")
+    as_of: Annotated[Instant, AfterValidator(to_utc), AfterValidator(happened_already)] = Field(
+        description="when that was so, not in the future: RFC 3339 with offset; a naive time is refused"
+    )
     source_office: ShortText | None = Field(None, description="the lower office that told it, by telephone say")
 
     def right(self, agency: str) -> Kind:

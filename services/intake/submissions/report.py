@@ -25,8 +25,8 @@ class ReportBody(Body):
     event = ReportEvent
     topic = REPORTS
 
-    condition: Condition
-    summary: LongText
+    condition: Condition = Field(description="how it stands; `normal` is a report too, and silence is none")
+    summary: LongText = Field(description="the region's current condition, in words")
     period: Annotated[Day, AfterValidator(possible_period)] | None = Field(
         None,
         description="the Monday it is for; without it that of the report it corrects, else the latest Monday up to "
@@ -64,7 +64,7 @@ class ReportBody(Body):
                 summary=self.summary,
                 submitted_at=self.submitted_at,
                 replaces=self.replaces,
-                topics=self.topics,
+                topics=self.topics or None,
                 source_office=self.source_office,
             ),
         )

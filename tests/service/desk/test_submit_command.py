@@ -220,7 +220,7 @@ def test_nobody_answers(desk: Desk) -> None:
     ("name", "content", "options", "environ", "said"),
     [
         ("a.ndjson", "{}", [], {"DESK_AGENCY_KEY": ""}, "desk: No agency's key"),
-        ("a.ndjson", "{}", [], {"DESK_AGENCY_KEY": "desk_wrong_key"}, "Nothing can be sent: 401 Send the header"),
+        ("a.ndjson", "{}", [], {"DESK_AGENCY_KEY": "desk_wrong_key"}, "Cannot be sent: 401: Send the header"),
         ("a.ndjson", "{}", ["--key-file", "none"], {}, "desk: --key-file: none cannot be read"),
         ("a.ndjson", "{}", ["--to", "intake.example.go.id"], {}, "desk: --to: intake.example.go.id is no address"),
         ("a.ndjson", "\n\n", [], {}, "there is nothing to send"),
@@ -240,6 +240,7 @@ def test_what_is_wrong_with_the_whole_is_status_2(
     assert (status, out) == (2, "")
     assert said in err
     assert len(err.splitlines()) == 1
+    assert desk.files() <= {name}
 
 
 def test_two_at_a_time(desk: Desk) -> None:

@@ -1,0 +1,50 @@
+"""How many batches there may be at a time, and whose turn it is: one agency's files must not keep the others out."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+
+from shared.http.problems import Problem
+from shared.metrics import Metrics
+
+_RETRY_AFTER_S = 5
+
+
+class Turns:
+    """Counts in this process only, as the rate limits do. Of an agency's batches one window at a time is on its way to
+    Kafka, of all batches together `most_windows`."""
+
+    def __init__(self, metrics: Metrics, most_of_one: int = 2, most: int = 16, most_windows: int = 4) -> None:
+        self._metrics = metrics
+        self._most_of_one, self._most = most_of_one, most
+        self._open: Counter[str] = Counter()
+        self._locks: dict[str, asyncio.Lock] = {}
+        self._windows = asyncio.Semaphore(most_windows)
+
+    @contextmanager
+    def batch(self, agency: str) -> Iterator[None]:
+        """A place for one more batch of an agency, until the end. Raises Problem 429, 503."""
+        if self._open[agency] >= self._most_of_one:
+            self._metrics.turned_away.labels("agency_batches").inc()
+            detail = "too_many_batches"
+            raise Problem(429, "too_many_requests", detail, retry_after_s=_RETRY_AFTER_S, limit=self._most_of_one)
+        if self._open.total() >= self._most:
+            self._metrics.turned_away.labels("all_batches").inc()
+            raise Problem(503, "unavailable", "unavailable_batches", retry_after_s=_RETRY_AFTER_S)
+        self._open[agency] += 1
+        self._locks.setdefault(agency, asyncio.Lock())
+        try:
+            yield
+        finally:
+            self._open[agency] -= 1
+            if not self._open[agency]:
+                del self._open[agency], self._locks[agency]
+
+    @asynccontextmanager
+    async def window(self, agency: str) -> AsyncIterator[None]:
+        """The turn of a window of an open batch. First come, first served."""
+        async with self._locks[agency], self._windows:
+            yield

@@ -1,0 +1,118 @@
+"""A window of a batch's lines on its way through the door: each line as if it had been a call of its own."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, replace
+
+from services.intake.accepting import Accepted
+from services.intake.batch.lines import Format, Line
+from services.intake.batch.rehearsal import rehearsed
+from services.intake.batch.waves import ids_meant, in_waves
+from services.intake.checks import Receipt
+from services.intake.door import Door
+from services.intake.submissions.body import Body, WrongFields
+from shared.access.keys import Grant
+from shared.field_errors import FieldError
+from shared.http.problems import Problem, invalid
+from shared.logs import get_logger, trace_id
+from shared.texts import Language
+
+log = get_logger(__name__)
+
+WINDOW = 250  # lines; they share a receipt and wait for Kafka together
+MOST_ERRORS = 20  # of a line: ten thousand lines of nothing but wrong fields are no reason to fill the memory
+ANY_KIND = "batch"  # what a refusal is counted under before its kind is known
+_TURN_EVERY = 25  # lines that are validated before others have their turn
+
+Outcome = Accepted | Problem
+
+
+@dataclass(frozen=True)
+class Order:
+    """What the sender wants with the batch. `id_prefix` is the header Idempotency-Key: it names the lines that have no
+    id. `rights` are those of the key, asked for anew with each window: a revoked key ends a long batch too."""
+
+    agency: str
+    rights: Callable[[], Awaitable[Grant]]
+    id_prefix: str | None
+    is_dry_run: bool
+    language: Language
+
+
+class Doorway:
+    """The door for the lines of one batch. `gave_up` is what every further line is answered, untried: Kafka that
+    confirms nothing, a key that was revoked, a rate that leaves no turn."""
+
+    def __init__(self, door: Door, lines: Format, order: Order) -> None:
+        self._door, self._lines, self._order = door, lines, order
+        self._through = rehearsed(door) if order.is_dry_run else door
+        self.gave_up: Problem | None = None
+
+    async def take(self, window: Sequence[Line], grant: Grant) -> list[Outcome]:
+        """One outcome a line. The receipt is taken when the lines are here and it is their turn, and anew before each
+        wave: the log must have them within the publish deadline after it."""
+        receipt = self._door.receipt()
+        read = await self._read_all(window, receipt)
+        outcomes: dict[int, Outcome] = {n: one for n, one in enumerate(read) if isinstance(one, Problem)}
+        bodies = {n: one for n, one in enumerate(read) if isinstance(one, Body)}
+        ids = {n: self._id_of(window[n], body, receipt) for n, body in bodies.items()}
+        places = list(bodies)
+        for wave in in_waves([{ids[n], *ids_meant(bodies[n])} for n in places]):
+            chosen = [places[i] for i in wave]
+            receipt = self._door.receipt()
+            taken = await asyncio.gather(
+                *(self._one(grant, bodies[n], replace(receipt, header_id=ids[n])) for n in chosen)
+            )
+            self._note(taken)
+            outcomes.update(zip(chosen, taken, strict=True))
+        return [outcomes[n] for n in range(len(window))]
+
+    async def _read_all(self, window: Sequence[Line], receipt: Receipt) -> list[Body | Problem]:
+        read: list[Body | Problem] = []
+        for count, line in enumerate(window, 1):
+            read.append(self._read(line, receipt))
+            if count % _TURN_EVERY == 0:
+                await asyncio.sleep(0)
+        return read
+
+    def _read(self, line: Line, receipt: Receipt) -> Body | Problem:
+        """A problem is returned and never raised: its traceback would keep all that was parsed for it."""
+        if line.raw is None and not line.is_open:
+            problem = Problem(413, "too_large", "too_large_detail", limit=self._door.body_limit_bytes)
+        else:
+            try:
+                return self._lines.read(line, receipt)
+            except WrongFields as error:
+                problem = invalid(error.errors[:MOST_ERRORS])
+        self._door.metrics.refused.labels(ANY_KIND, str(problem.status)).inc()
+        return problem
+
+    def _id_of(self, line: Line, body: Body, receipt: Receipt) -> str:
+        prefix = self._order.id_prefix
+        numbered = f"{prefix}.{line.number}" if prefix is not None else None
+        return body.id or numbered or body.default_id(self._order.agency, receipt)
+
+    async def _one(self, grant: Grant, body: Body, receipt: Receipt) -> Outcome:
+        if self.gave_up is not None:
+            return self.gave_up
+        try:
+            with self._door.counting_refusals(body.called):
+                if (
+                    getattr(body, "replaces", None) == receipt.header_id
+                ):  # an id of the line's own was looked at before
+                    raise invalid([FieldError("replaces", "replaces_itself")])
+                return await self._through.take(grant, body, receipt, is_dry_run=False)
+        except Problem as problem:
+            return problem
+        except Exception as error:
+            log.error("unexpected", agency=self._order.agency, exc_info=error)
+            return Problem(500, "internal", "internal_detail", trace=trace_id.get())
+
+    def _note(self, taken: Sequence[Outcome]) -> None:
+        """Kafka that confirmed nothing of a wave is not asked again: each try takes as long as the deadline."""
+        unconfirmed = [one for one in taken if isinstance(one, Problem) and one.detail == "unavailable_publish"]
+        if unconfirmed and not any(isinstance(one, Accepted) for one in taken):
+            again_s = unconfirmed[0].retry_after_s
+            self.gave_up = Problem(503, "unavailable", "unavailable_untried", retry_after_s=again_s)
