@@ -20,6 +20,7 @@ from shared.events.envelope import identity_of
 from shared.field_errors import Word
 from shared.http.auth import grant_of, person
 from shared.http.lists import Page
+from shared.http.openapi import NEEDS_KEY, reading_errors
 from shared.http.problems import FieldError, Problem, invalid
 from shared.http.service import json_response
 from shared.mongo import Document
@@ -38,7 +39,7 @@ def routes(calendar: Calendar, store: Store, access: AccessStore) -> APIRouter:
     async def viewer(request: Request) -> Grant:
         return await person(request, access)
 
-    router = APIRouter(prefix="/v1")
+    router = APIRouter(prefix="/v1", dependencies=[NEEDS_KEY], responses=reading_errors())
     people = APIRouter(dependencies=[Depends(viewer)])
     _add_regions(people, calendar, store)
     _add_periods(people, calendar, store)

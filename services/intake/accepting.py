@@ -10,19 +10,18 @@ from typing import Protocol
 
 from pydantic import BaseModel, Field
 
+from services.intake.crowding import place_in
 from services.intake.fingerprints import Fingerprint, fingerprint_of
+from services.intake.places import Places
 from services.intake.store import Fingerprints
 from shared.election.roster import regency_of
 from shared.events.codec import CONTENT_TYPE, encode
 from shared.events.envelope import Envelope
-from shared.http.problems import Problem
+from shared.http.problems import RETRY_AFTER_S, Problem
 from shared.kafka.producer import PublishFailed
 from shared.logs import TRACEPARENT, traceparent
 from shared.metrics import Metrics
 from shared.topics import Topic
-
-MOST_IN_FLIGHT = 2_000
-RETRY_AFTER_S = 5
 
 
 class Publisher(Protocol):
@@ -44,43 +43,35 @@ class Accepted(BaseModel):
 
 
 class Acceptor:
-    """At most `most_in_flight` events wait at a time, so that a broker that hangs cannot fill the memory."""
+    """Each event that waits has one of the `places`, so that a broker that hangs cannot fill the memory, and an agency
+    that floods us cannot keep the others out."""
 
-    def __init__(
-        self, publisher: Publisher, fingerprints: Fingerprints, metrics: Metrics, most_in_flight: int = MOST_IN_FLIGHT
-    ) -> None:
+    def __init__(self, publisher: Publisher, fingerprints: Fingerprints, metrics: Metrics, places: Places) -> None:
         self._publisher = publisher
         self._fingerprints = fingerprints
         self._metrics = metrics
-        self._most_in_flight = most_in_flight
-        self._in_flight = 0
+        self._places = places
+        metrics.in_flight_events.set_function(lambda: places.taken.events)
+        metrics.in_flight_bytes.set_function(lambda: places.taken.size)
         self._flying: dict[str, tuple[str, int]] = {}  # identity -> hash of what is under way, how many calls carry it
 
     async def accept(self, event: Envelope, topic: Topic, is_dry_run: bool) -> Accepted:
         """Publish an event, a known one as well: its first record is in the log, so that consumers skip this one.
 
-        A dry run publishes and remembers nothing. Raises Problem 409 (other content under this id) and 503.
+        A dry run publishes and remembers nothing. Raises Problem 409 (other content under this id), 429 (the agency
+        has its share of what may be under way) and 503.
         """
         fingerprint = fingerprint_of(event)
-        with self._place(), self._alone(event, fingerprint):
+        record = encode(event)
+        with place_in(self._places, event.agency, len(record), self._metrics), self._alone(event, fingerprint):
             first = await self._fingerprints.find(event.identity)
             if first is not None and first.hash != fingerprint.hash:
                 raise Problem(409, "conflict", "conflict_detail", id=event.id)
             if not is_dry_run:
-                await self._publish(event, topic)
+                await self._publish(event, record, topic)
                 if first is None:
                     await self._fingerprints.remember(fingerprint)
         return _answer(event.id, first or fingerprint, is_duplicate=first is not None)
-
-    @contextmanager
-    def _place(self) -> Iterator[None]:
-        if self._in_flight >= self._most_in_flight:
-            raise Problem(503, "unavailable", "unavailable_busy", retry_after_s=1)
-        self._in_flight += 1
-        try:
-            yield
-        finally:
-            self._in_flight -= 1
 
     @contextmanager
     def _alone(self, event: Envelope, fingerprint: Fingerprint) -> Iterator[None]:
@@ -96,20 +87,20 @@ class Acceptor:
             if calls > 1:
                 self._flying[event.identity] = (digest, calls - 1)
 
-    async def _publish(self, event: Envelope, topic: Topic) -> None:
+    async def _publish(self, event: Envelope, record: bytes, topic: Topic) -> None:
         key = regency_of(event.subject).encode()
         headers = [("content-type", CONTENT_TYPE.encode()), (TRACEPARENT, traceparent().encode())]
         began = time.perf_counter()
         try:
-            await self._publisher.publish(topic.name, key, encode(event), headers)
+            await self._publisher.publish(topic.name, key, record, headers)
         except PublishFailed as error:
+            self._metrics.turned_away.labels("not_confirmed").inc()
             # The record may be in the log all the same; the id, ours or the sender's, makes the retry safe.
             raise Problem(
                 503,
                 "unavailable",
                 "unavailable_publish",
                 retry_after_s=RETRY_AFTER_S,
-                reason=str(error),
                 id=event.id,
             ) from error
         self._metrics.publish_seconds.observe(time.perf_counter() - began)

@@ -2,25 +2,24 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
-from typing import Annotated, Any
+from typing import Annotated
 
-from fastapi import APIRouter, Query, Request, Security
-from fastapi.security import HTTPBearer
+from fastapi import APIRouter, Query, Request
 from pydantic import BaseModel, ConfigDict, Field
 
 from services.intake.accepting import Accepted
 from services.intake.door import Door
-from services.intake.openapi import error_answers, request_body
-from services.intake.raw_body import read_raw
+from services.intake.openapi import AgencyInPath, IncidentInPath, ReportInPath, documented
 from services.intake.submissions.body import Body, WrongFields, read
 from services.intake.submissions.incident import IncidentBody
 from services.intake.submissions.incident_status import IncidentStatusBody
 from services.intake.submissions.logistics import LogisticsBody
 from services.intake.submissions.report import ReportBody
 from services.intake.submissions.withdrawal import WithdrawalBody
-from shared.http.auth import grant_of
-from shared.http.problems import invalid
+from shared.http.openapi import NEEDS_KEY
+from shared.http.problems import FieldError, invalid
 
 
 class Options(BaseModel):
@@ -39,8 +38,9 @@ async def _take(
 ) -> Accepted:
     """Take one submission or refuse it. Raises Problem."""
     with door.counting_refusals(body_type.called):
-        grant = await grant_of(request, door.access)
-        raw = await read_raw(request, door.body_limit_bytes)
+        require_once_each(request)
+        grant = await door.let_in(request)
+        raw = await door.body_of(request, grant)
         receipt = door.receipt(header_id(request))
         try:
             body = read(body_type, raw, receipt, path)
@@ -49,48 +49,51 @@ async def _take(
         return await door.take(grant, body, receipt, options.dry_run)
 
 
+def require_once_each(request: Request) -> None:
+    """Raises Problem 422 for parameters that stand twice: `?dry_run=1&dry_run=0` must not publish either."""
+    if request.scope["query_string"]:
+        named = Counter(name for name, _ in request.query_params.multi_items())
+        if twice := [FieldError(name, "parameter_twice") for name, times in named.items() if times > 1]:
+            raise invalid(twice)
+
+
 def header_id(request: Request) -> str | None:
-    """The header Idempotency-Key, with or without the quotes that its draft standard wants."""
-    sent = request.headers.get("idempotency-key")
-    return None if sent is None else sent.removeprefix('"').removesuffix('"')
-
-
-def _documented(body_type: type[Body]) -> dict[str, Any]:
-    return {
-        "status_code": 202,
-        "tags": ["submissions"],
-        "responses": error_answers(),
-        "openapi_extra": request_body(body_type),
-    }
+    """The header Idempotency-Key, with or without the quotes that its draft standard wants. Two of them make one that
+    is no id."""
+    sent = request.headers.getlist("idempotency-key")
+    return ", ".join(sent).removeprefix('"').removesuffix('"') if sent else None
 
 
 def routes(door: Door) -> APIRouter:
     """The routes of single submissions."""
-    # For the documents only: the door itself reads the key, so that its problems are ours.
-    router = APIRouter(prefix="/v1", dependencies=[Security(HTTPBearer(auto_error=False, description="your key"))])
+    election = door.calendar.election
+    router = APIRouter(prefix="/v1", dependencies=[NEEDS_KEY])
 
-    @router.post("/reports", **_documented(ReportBody))
+    @router.post("/reports", **documented(ReportBody, election))
     async def post_report(request: Request, options: AnyOptions) -> Accepted:
         """Send a region's weekly report. 202 means stored; the same id again is harmless."""
         return await _take(door, request, ReportBody, options)
 
-    @router.post("/reports/{id}/withdraw", **_documented(WithdrawalBody))
-    async def withdraw_report(request: Request, options: AnyOptions, id: str) -> Accepted:  # noqa: A002 - the path's name
+    @router.post("/reports/{report}/withdraw", **documented(WithdrawalBody, election))
+    async def withdraw_report(request: Request, options: AnyOptions, report: ReportInPath) -> Accepted:
         """Withdraw a report of yours: it stays in the history and no longer counts."""
-        return await _take(door, request, WithdrawalBody, options, {"report": id})
+        return await _take(door, request, WithdrawalBody, options, {"report": report})
 
-    @router.post("/incidents", **_documented(IncidentBody))
+    @router.post("/incidents", **documented(IncidentBody, election))
     async def post_incident(request: Request, options: AnyOptions) -> Accepted:
         """Send an incident: a violation or anything else worth knowing, of a region of any level."""
         return await _take(door, request, IncidentBody, options)
 
-    @router.post("/incidents/{agency}/{id}/status", **_documented(IncidentStatusBody))
-    async def post_incident_status(request: Request, options: AnyOptions, agency: str, id: str) -> Accepted:  # noqa: A002
+    @router.post("/incidents/{incident_agency}/{incident_id}/status", **documented(IncidentStatusBody, election))
+    async def post_incident_status(
+        request: Request, options: AnyOptions, incident_agency: AgencyInPath, incident_id: IncidentInPath
+    ) -> Accepted:
         """Say how far an incident has come. One that nobody knows yet, or of another region, is kept and shown as an
         orphan."""
-        return await _take(door, request, IncidentStatusBody, options, {"incident_agency": agency, "incident_id": id})
+        path = {"incident_agency": incident_agency, "incident_id": incident_id}
+        return await _take(door, request, IncidentStatusBody, options, path)
 
-    @router.post("/logistics", **_documented(LogisticsBody))
+    @router.post("/logistics", **documented(LogisticsBody, election))
     async def post_logistics(request: Request, options: AnyOptions) -> Accepted:
         """Say how much of an item a region has received so far. The latest `as_of` holds."""
         return await _take(door, request, LogisticsBody, options)

@@ -10,12 +10,20 @@ from fastapi import FastAPI
 
 from services.intake import store
 from services.intake.accepting import Acceptor
+from services.intake.admin import api as admin
 from services.intake.api import routes
+from services.intake.batch import api as batch
+from services.intake.batch.upload import NO_OTHER_LIMITS, UploadLimits
 from services.intake.door import Door
+from services.intake.pages.routes import add_pages
+from services.intake.places import Places
+from services.intake.rate_limits import RateLimits
+from services.intake.rush import RushHours
 from services.intake.skew import ClockSkew
 from services.intake.store import Fingerprints
 from shared import asyncapi, mongo
 from shared.access import store as access_store
+from shared.access.registry import Registry
 from shared.access.store import AccessStore
 from shared.clock import make_clock
 from shared.election.loaded import load_calendar
@@ -31,7 +39,14 @@ SERVICE = "intake"
 MONGO_TIMEOUT_MS = 2_000
 
 
-def build(door: Door, checks: Mapping[str, Check], lifespan: Lifespan, kafka: str) -> FastAPI:
+def build(
+    door: Door,
+    registry: Registry,
+    checks: Mapping[str, Check],
+    lifespan: Lifespan,
+    kafka: str,
+    uploads: UploadLimits = NO_OTHER_LIMITS,
+) -> FastAPI:
     """The app over ready-made parts. `checks` are what `/readyz` asks; `kafka` is for the AsyncAPI document."""
 
     @functools.cache
@@ -41,6 +56,9 @@ def build(door: Door, checks: Mapping[str, Check], lifespan: Lifespan, kafka: st
 
     app = make_app("Desk Pilkada intake", lifespan, checks, door.metrics, documents)
     app.include_router(routes(door))
+    app.include_router(batch.routes(door, uploads))
+    app.include_router(admin.routes(door, registry))
+    add_pages(app, door)
     return app
 
 
@@ -49,18 +67,22 @@ def create_app(settings: Settings) -> FastAPI:
     calendar = load_calendar(settings.election, settings.roster, settings.obligations_from)
     clock = make_clock(settings.clock, settings.data_dir)
     client = mongo.connect(settings.mongo, settings.mongo_driver, min(settings.mongo_timeout_ms, MONGO_TIMEOUT_MS))
-    producer = Producer(settings.kafka, settings.publish_deadline_s, "desk.intake")
     metrics = Metrics(SERVICE)
+    producer = Producer(settings.kafka, settings.publish_deadline_s, "desk.intake", metrics)
     keys = mongo.database(client, mongo.ACCESS_DB)[access_store.COLLECTION]
     known = Fingerprints(mongo.database(client, mongo.INTAKE_DB)[store.COLLECTION])
     door = Door(
         access=AccessStore(keys, settings.access_cache_s),
         calendar=calendar,
         clock=clock,
-        acceptor=Acceptor(producer, known, metrics),
+        acceptor=Acceptor(producer, known, metrics, Places()),
         fingerprints=known,
         metrics=metrics,
+        limits=RateLimits(
+            settings.events_per_minute, settings.rush_factor, RushHours(calendar, settings.rush_before), metrics
+        ),
         body_limit_bytes=settings.body_limit_bytes,
+        body_timeout_s=settings.body_timeout_s,
     )
     skew = ClockSkew(functools.partial(mongo.server_time, client))
 
@@ -71,4 +93,6 @@ def create_app(settings: Settings) -> FastAPI:
         await producer.stop()
         await mongo.close(client)
 
-    return build(door, {"kafka": producer.problem, "clock": skew.check}, lifespan, settings.kafka)
+    checks: dict[str, Check] = {"kafka": producer.problem, "clock": skew.check}
+    uploads = UploadLimits(settings.upload_max_lines, settings.upload_limit_bytes)
+    return build(door, Registry(keys), checks, lifespan, settings.kafka, uploads)

@@ -49,7 +49,8 @@ def agrees_with_header(sent_id: str, info: ValidationInfo) -> str:
 def known_region(code: str, info: ValidationInfo) -> str:
     roster = _receipt(info).calendar.roster
     if code not in roster:
-        raise PydanticCustomError("region_unknown", "is unknown", {"nearest": ", ".join(roster.nearest(code))})
+        nearest = ", ".join(f"{near} ({roster.name(near)})" for near in roster.nearest(code))
+        raise PydanticCustomError("region_unknown", "is unknown", {"nearest": nearest})
     return code
 
 

@@ -1,27 +1,38 @@
 """The one way in: whoever sends what, by a single call, in a batch or by the form, it passes here.
 
-The order of the checks is a promise to clients: 401, 429, 415, 413, 422, 403, 409, 503.
+The order of the checks is a promise to clients: 401, 429, 415, 413, 408, 422, 403, 409, 503.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+
+from fastapi import Request
 
 from services.intake.accepting import Accepted, Acceptor
 from services.intake.checks import Receipt
+from services.intake.crowding import place_in
+from services.intake.places import MiB, Places
+from services.intake.rate_limits import RateLimits
+from services.intake.raw_body import read_raw
 from services.intake.store import Fingerprints
 from services.intake.submissions.body import Body, WrongFields
+from services.intake.turnstile import Turnstile
 from shared.access.keys import Grant, Kind
 from shared.access.store import AccessStore
 from shared.clock import Clock
 from shared.election.calendar import Calendar
 from shared.events.envelope import Envelope, identity_of
+from shared.http.auth import grant_of
 from shared.http.problems import Problem, invalid
 from shared.metrics import Metrics
 
 RETRY_AFTER_S = 5
+STRANGERS = ""  # no agency is called so
+# Of the single bodies that are being received: slow ones take their time.
+MOST_UPLOADS, MOST_UPLOADING_BYTES = 1_000, 64 * MiB
 
 
 @dataclass(frozen=True)
@@ -34,7 +45,29 @@ class Door:
     acceptor: Acceptor
     fingerprints: Fingerprints
     metrics: Metrics
+    limits: RateLimits
     body_limit_bytes: int
+    body_timeout_s: float = 30.0
+    turnstile: Turnstile = field(default_factory=Turnstile)
+    uploads: Places = field(default_factory=lambda: Places(MOST_UPLOADS, MOST_UPLOADING_BYTES))
+
+    async def let_in(self, request: Request) -> Grant:
+        """The rights of a request's key, when it is its turn among the agencies and one more event is within the
+        agency's rate. Raises Problem 401, 429, 503; whoever has no valid key waits in one queue for all of them."""
+        try:
+            grant = await grant_of(request, self.access)
+        except Problem:
+            await self.turnstile.pass_through(STRANGERS)
+            raise
+        await self.turnstile.pass_through(grant.agency or grant.name)
+        self.limits.admit(grant, self.clock.now())
+        return grant
+
+    async def body_of(self, request: Request, grant: Grant) -> bytes:
+        """The raw body of a single submission. Raises Problem 408, 413, 415; 429, 503 where too many come in at once:
+        what a slow sender has sent so far takes room too."""
+        with place_in(self.uploads, grant.agency or grant.name, self.body_limit_bytes, self.metrics):
+            return await read_raw(request, self.body_limit_bytes, self.body_timeout_s)
 
     def receipt(self, header_id: str | None = None) -> Receipt:
         """What is known at this moment. Take it after the last byte has come in: from `received_at` to the log only
@@ -43,7 +76,7 @@ class Door:
         return Receipt(self.calendar, self.clock.now(), header_id)
 
     async def take(self, grant: Grant, body: Body, receipt: Receipt, is_dry_run: bool) -> Accepted:
-        """Take one submission that was read, or refuse it. Raises Problem 403, 409, 422, 503."""
+        """Take one submission that was read, or refuse it. Raises Problem 403, 409, 422, 429, 503."""
         agency = _agency_that_may_send(grant, body)
         event_id = body.id or receipt.header_id or body.default_id(agency, receipt)
         event = await self._event(agency, event_id, body, receipt)

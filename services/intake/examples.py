@@ -52,13 +52,27 @@ _INCIDENT = {
 _WITHDRAWAL = {
     "wrong_region": {
         "summary": "Sent for the wrong region",
-        "value": {"region": "64.72", "reason": "Laporan ini untuk Kota Balikpapan; salah pilih wilayah."},
-    }
+        "value": {
+            "id": "samarinda-2024-11-18-withdrawn",
+            "region": "64.72",
+            "reason": "Laporan ini untuk Kota Balikpapan; salah pilih wilayah.",
+        },
+    },
+    "with_period": {
+        "summary": "With the Monday it was for: needed only where we do not know the report",
+        "value": {
+            "id": "samarinda-2024-11-18-withdrawn-again",
+            "region": "64.72",
+            "reason": "Laporan ini untuk Kota Balikpapan; salah pilih wilayah.",
+            "period": "2024-11-18",
+        },
+    },
 }
 _INCIDENT_STATUS = {
     "forwarded": {
         "summary": "Verified, and handed over",
         "value": {
+            "id": "apk-0017-forwarded",
             "region": "64.72.01",
             "status": "forwarded",
             "note": "Terbukti; baliho diturunkan bersama Satpol PP.",
@@ -70,6 +84,7 @@ _LOGISTICS = {
     "partial": {
         "summary": "Ballot boxes of Mahakam Ulu, still on their way",
         "value": {
+            "id": "mahulu-ballot-boxes-2024-11-24",
             "region": "64.11",
             "item": "ballot_boxes",
             "required": 296,
@@ -77,6 +92,13 @@ _LOGISTICS = {
             "as_of": "2024-11-24T16:00:00+08:00",
         },
     }
+}
+
+PERIOD = "2024-11-18"  # the Monday that the examples of reports are for
+# What a single call has in its path: the examples speak of one another.
+IN_PATH: Mapping[str, Mapping[str, str]] = {
+    "withdrawal": {"report": "samarinda-2024-11-18"},
+    "incident_status": {"incident_agency": "samarinda-desk", "incident_id": "apk-0017"},
 }
 
 EXAMPLES: Mapping[str, Examples] = {

@@ -1,78 +1,108 @@
-"""What OpenAPI says of routes that read raw bytes: bodies with examples, and every answer that is an error."""
+"""What OpenAPI says of the single calls: they read raw bytes, so that FastAPI knows neither their bodies nor their
+errors."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Annotated, Any
 
-from pydantic import BaseModel, Field
+from fastapi import Path
 
-from services.intake.examples import EXAMPLES
+from services.intake.examples import EXAMPLES, IN_PATH, PERIOD
+from services.intake.problem_samples import samples_of
 from services.intake.submissions.body import Body
-from shared.http.problems import MEDIA_TYPE
+from shared.election.config import Election
+from shared.http.openapi import ProblemDocument as ProblemDocument
+from shared.http.openapi import inlined as inlined
+from shared.http.openapi import keeping_nulls, problem_answer
+from shared.strict import SLUG
+from shared.topics import REPORTS
+
+# Their patterns are documented, not enforced by FastAPI: the body's reader names what is wrong with them beside what
+# is wrong with the rest.
+ReportInPath = Annotated[
+    str,
+    Path(
+        description="the id of your report",
+        json_schema_extra={"pattern": SLUG},
+        examples=[IN_PATH["withdrawal"]["report"]],
+    ),
+]
+AgencyInPath = Annotated[
+    str,
+    Path(
+        description="the agency that reported the incident",
+        json_schema_extra={"pattern": SLUG},
+        examples=[IN_PATH["incident_status"]["incident_agency"]],
+    ),
+]
+IncidentInPath = Annotated[
+    str,
+    Path(
+        description="the incident's id",
+        json_schema_extra={"pattern": SLUG},
+        examples=[IN_PATH["incident_status"]["incident_id"]],
+    ),
+]
 
 
-class WrongField(BaseModel):
-    field: str = Field(description="the field's path, for example `evidence.0.url`")
-    code: str = Field(description="stable, for programs")
-    problem: str = Field(description="for people, in the language of `Accept-Language` (`id` or `en`)")
+def documented(body_type: type[Body], election: Election) -> dict[str, Any]:
+    """What a route that takes this body says of itself, as FastAPI's arguments."""
+    return {
+        "status_code": 202,
+        "tags": ["submissions"],
+        "responses": answers(body_type),
+        "openapi_extra": {
+            "requestBody": {"required": True, "content": {"application/json": _content(body_type, election)}},
+            "parameters": [_ID_IN_HEADER],
+        },
+    }
 
 
-class ProblemDocument(BaseModel):
-    """RFC 9457."""
-
-    type: str = Field(examples=["urn:desk-pilkada:problem:invalid"])
-    title: str
-    status: int
-    detail: str | None = None
-    errors: list[WrongField] | None = Field(None, description="with 422: every wrong field")
-
-
-_ERRORS = {
-    401: "no key, or not a valid one",
-    403: "the key may not send this kind for this region",
-    409: "this id was accepted with other content",
-    413: "the body is too large",
-    415: "not `application/json`, or compressed",
-    422: "wrong fields, all of them named",
-    503: "not confirmed as stored; send again with the same id",
-}
+def answers(body_type: type[Body]) -> dict[int | str, dict[str, Any]]:
+    """The `responses` of a route: each with examples as they are really answered."""
+    examples = {
+        name: {"summary": sent["summary"], "value": keeping_nulls(_accepted(body_type, sent["value"]))}
+        for name, sent in EXAMPLES[body_type.called].items()
+    }
+    accepted = {"description": "stored, and counted once", "content": {"application/json": {"examples": examples}}}
+    return {202: accepted, **error_answers(body_type.called)}
 
 
-def inlined(schema: Any, definitions: Mapping[str, Any] | None = None) -> Any:
-    """A JSON schema without `$defs`: a reference into them would point nowhere inside an OpenAPI document."""
-    if isinstance(schema, list):
-        return [inlined(part, definitions) for part in schema]
-    if not isinstance(schema, dict):
-        return schema
-    definitions = schema.get("$defs", definitions or {})
-    if "$ref" in schema:
-        rest = {k: v for k, v in schema.items() if k != "$ref"}
-        return {**inlined(definitions[schema["$ref"].rsplit("/", 1)[1]], definitions), **rest}
-    return {k: inlined(v, definitions) for k, v in schema.items() if k != "$defs"}
+def error_answers(kind: str = "report") -> dict[int | str, dict[str, Any]]:
+    """The errors among them."""
+    return {status: problem_answer(*said) for status, said in samples_of(kind).items()}
 
 
-def request_body(body_type: type[Body]) -> dict[str, Any]:
-    """The `openapi_extra` of a route that takes this body; its fields in the path are not in the body."""
+def _accepted(body_type: type[Body], sent: Mapping[str, Any]) -> Mapping[str, Any]:
+    """What the first sending of an example is answered."""
+    return {
+        "id": sent["id"],
+        "type": body_type.event.type_name(),
+        "region": sent["region"],
+        "period": PERIOD if body_type.topic is REPORTS else None,
+        "duplicate": False,
+    }
+
+
+def _content(body_type: type[Body], election: Election) -> dict[str, Any]:
+    """The body without its fields in the path. What is data of the election is listed as it stands there."""
     schema = inlined(body_type.model_json_schema())
-    schema["properties"] = {k: v for k, v in schema["properties"].items() if k not in body_type.in_path}
-    schema["required"] = [name for name in schema["required"] if name not in body_type.in_path]
-    content = {"application/json": {"schema": schema, "examples": dict(EXAMPLES[body_type.called])}}
-    header = {
-        "name": "Idempotency-Key",
-        "in": "header",
-        "schema": {"type": "string"},
-        "description": "the event's id, if the body has none",
+    listed = {"category": sorted(election.categories), "item": sorted(election.logistics.items)}
+    properties = {k: v for k, v in schema["properties"].items() if k not in body_type.in_path}
+    for name in properties.keys() & listed.keys():
+        properties[name] = {**properties[name], "enum": listed[name]}
+    required = [name for name in schema["required"] if name not in body_type.in_path]
+    return {
+        "schema": {**schema, "properties": properties, "required": required},
+        "examples": dict(EXAMPLES[body_type.called]),
     }
-    return {"requestBody": {"required": True, "content": content}, "parameters": [header]}
 
 
-def error_answers() -> dict[int | str, dict[str, Any]]:
-    """The `responses` of a route."""
-    content = {MEDIA_TYPE: {"schema": inlined(ProblemDocument.model_json_schema())}}
-    answers: dict[int | str, dict[str, Any]] = {
-        status: {"description": text, "content": content} for status, text in _ERRORS.items()
-    }
-    seconds = {"schema": {"type": "integer"}, "description": "seconds"}
-    answers[503] = {**answers[503], "headers": {"Retry-After": seconds}}
-    return answers
+_ID_IN_HEADER: Mapping[str, Any] = {
+    "name": "Idempotency-Key",
+    "in": "header",
+    "required": False,
+    "schema": {"type": "string", "pattern": SLUG},
+    "description": "the event's id, if the body has none; take the same one for every retry",
+}

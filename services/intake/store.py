@@ -13,8 +13,8 @@ from datetime import date
 
 from pymongo.errors import BulkWriteError
 
-from services.intake.coalescer import Coalescer
 from services.intake.fingerprints import Fingerprint
+from shared.coalescer import Coalescer
 from shared.logs import get_logger
 from shared.mongo import Collection, DatabaseError, Document, is_duplicates_only
 

@@ -17,6 +17,7 @@ from shared.election.roster import Region
 from shared.events.alert import alert_json
 from shared.events.verdict import Verdict
 from shared.http.auth import person
+from shared.http.openapi import NEEDS_KEY, reading_errors
 from shared.http.problems import FieldError, Problem, invalid
 from shared.http.service import json_response
 from shared.mongo import Document
@@ -33,7 +34,7 @@ def routes(calendar: Calendar, store: Store, deliveries: DeliveryStore, access: 
     async def viewer(request: Request) -> Grant:
         return await person(request, access)
 
-    router = APIRouter(prefix="/v1", dependencies=[Depends(viewer)])
+    router = APIRouter(prefix="/v1", dependencies=[NEEDS_KEY, Depends(viewer)], responses=reading_errors())
     _add_alerts(router, store, deliveries)
     _add_deliveries(router, deliveries)
     _add_obligations(router, calendar, store)

@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 from pymongo.errors import AutoReconnect, BulkWriteError
 
-from services.intake.coalescer import Coalescer
 from services.intake.fingerprints import Fingerprint
 from services.intake.skew import ClockSkew
 from services.intake.store import Fingerprints
+from shared.coalescer import Coalescer
 
 NOON = datetime(2024, 11, 18, 4, tzinfo=UTC)
 ONE = Fingerprint("/agencies/a/1", "00" * 32, "desk.report.v1", "64.72", date(2024, 11, 18), NOON)

@@ -61,7 +61,7 @@ def test_only_secrets_come_from_files(tmp_path: Path) -> None:
         ({"DESK_MONGO_DRIVER": "mongoengine"}, "DESK_MONGO_DRIVER: Input should be 'motor' or 'pymongo'"),
         ({"DESK_LOG_LEVEL": "debug"}, "DESK_LOG_LEVEL: Input should be 'DEBUG'"),
         ({"DESK_OBLIGATIONS_FROM": "11-11-2024"}, "DESK_OBLIGATIONS_FROM: "),
-        ({"DESK_ACCESS_CACHE_S": "31"}, "DESK_ACCESS_CACHE_S: Input should be less than or equal to 30"),
+        ({"DESK_ACCESS_CACHE_S": "26"}, "DESK_ACCESS_CACHE_S: Input should be less than or equal to 25"),
         ({"DESK_PUBLISH_DEADLINE_S": "nan"}, "DESK_PUBLISH_DEADLINE_S: "),
         ({"DESK_PUBLISH_DEADLINE_S": "10.1"}, "DESK_PUBLISH_DEADLINE_S: Input should be less than or equal to 10"),
         ({"DESK_WEBHOOK_TIMEOUT_S": "30"}, "DESK_DELIVERY_LEASE_S (30) must exceed DESK_WEBHOOK_TIMEOUT_S (30)"),

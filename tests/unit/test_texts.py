@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 from services.notifier import filing, obligations
-from services.notifier.rules import RULES
+from services.notifier.rules import RULES, cannot_evaluate
+from shared.events.incident_status import IncidentStatus
 from shared.events.verdict import Verdict
 from shared.texts import catalogue, language_of, text
 
@@ -68,24 +69,32 @@ def test_every_problem_that_the_code_names_has_a_text() -> None:
     assert {key: where for key, where in named.items() if key not in catalogue("problems")} == {}
 
 
+REASONS = (
+    cannot_evaluate.NO_PARTITIONS,
+    cannot_evaluate.PARTITIONS_UNREAD,
+    cannot_evaluate.KAFKA_AWAY,
+    cannot_evaluate.OTHER_LOG,
+)
+
+
 def test_every_notice_has_a_text() -> None:
-    """Each rule tells of its raising, and of each way in which it is resolved."""
-    resolutions = {
-        "missing-report": {"reported_late", "delivered_late"},
-        "quiet-period-violation": {"dismissed"},
-        "cannot-evaluate": {"judged"},
+    """Each rule tells of its raising, its raising again and each way in which it is resolved; no text is idle."""
+    changes = {
+        "missing-report": {"digest", "raised_again", "resolved.reported_late", "resolved.delivered_late"},
+        "quiet-period-violation": {"raised_again", "resolved.dismissed"},
+        "cannot-evaluate": {"resolved.judged"},
     }
-    assert set(RULES) <= {key.partition(".")[0] for key in catalogue("notices")}
-    for rule in RULES:
-        found = {key.removeprefix(f"{rule}.") for key in catalogue("notices") if key.startswith(f"{rule}.")}
-        assert {"raised", *(f"resolved.{r}" for r in resolutions.get(rule, ()))} <= found, rule
+    told = {f"{rule}.{change}" for rule in RULES for change in {"raised", *changes[rule]}}
+    because = {f"cannot-evaluate.because.{reason}" for reason in REASONS}
+    said = {"no_note", *(f"status.{status}" for status in IncidentStatus)}
+    assert set(catalogue("notices")) == told | because | said
 
 
 def test_every_verdict_and_reason_has_a_text() -> None:
     """What a screen shows of a verdict."""
     reasons = [filing.RECEIVED_IN_TIME, filing.WRITTEN_IN_TIME, filing.RECEIVED_LATE]
     reasons += [obligations.NOTHING_RECEIVED, obligations.LOG_NOT_READ]
-    reasons += [obligations.REPORTED_LATE, obligations.DELIVERED_LATE]
+    reasons += [obligations.REPORTED_LATE, obligations.DELIVERED_LATE, obligations.REPORT_WITHDRAWN]
     assert {*Verdict, *reasons} <= set(catalogue("verdicts"))
 
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -16,19 +17,27 @@ from pymongo.errors import AutoReconnect, BulkWriteError
 
 from services.intake.accepting import Acceptor
 from services.intake.app import build
+from services.intake.batch.upload import NO_OTHER_LIMITS, UploadLimits
 from services.intake.door import Door
+from services.intake.places import Places
+from services.intake.rate_limits import RateLimits
+from services.intake.rush import RushHours
 from services.intake.store import Fingerprints
-from shared.access.keys import Grant, Kind
+from shared.access.documents import HASHES
+from shared.access.keys import Grant, Kind, key_hash
+from shared.access.registry import Registry
 from shared.access.store import AccessStore
 from shared.election.calendar import Calendar
 from shared.election.loaded import load_calendar
 from shared.events.codec import decode
 from shared.events.envelope import Envelope
 from shared.metrics import Metrics
+from tests.builders import a_holder_document
 
 KALTIM = Path(__file__).resolve().parents[3] / "deploy" / "elections" / "kaltim-2024.yaml"
 BODY_LIMIT = 8_192
-MOST_IN_FLIGHT = 5
+MOST_IN_FLIGHT = 20
+EVENTS_PER_MINUTE = 100_000  # tests of limits give their keys less
 
 
 class FakeKafka:
@@ -52,6 +61,7 @@ class FakeCollection:
     def __init__(self) -> None:
         self.documents: dict[str, dict[str, Any]] = {}
         self.is_away = False
+        self.takes_s = 0.0
         self.calls = 0
 
     def _answer(self) -> None:
@@ -59,26 +69,34 @@ class FakeCollection:
         if self.is_away:
             raise AutoReconnect("gone")
 
-    async def find_one(self, query: dict[str, Any]) -> dict[str, Any] | None:
-        self._answer()
-        return self.documents.get(query["_id"])
-
     async def find(self, query: dict[str, Any]) -> AsyncIterator[dict[str, Any]]:
         self._answer()
+        await asyncio.sleep(self.takes_s)
         for key in query["_id"]["$in"]:
             if key in self.documents:
                 yield self.documents[key]
 
     async def insert_many(self, documents: Sequence[dict[str, Any]], ordered: bool) -> None:
         self._answer()
+        await asyncio.sleep(self.takes_s)
         assert not ordered
         known = [i for i, d in enumerate(documents) if self.documents.setdefault(d["_id"], d) is not d]
         if known:
             failed = [{"code": 11000, "index": i} for i in known]
             raise BulkWriteError({"writeErrors": failed, "writeConcernErrors": []})
 
-    async def replace_one(self, query: dict[str, Any], document: dict[str, Any], upsert: bool) -> None:
-        self.documents[query["_id"]] = document
+
+class FakeHolders(FakeCollection):
+    """Keys with their rights, as lookups ask for them. (Administration is tried on a real MongoDB.)"""
+
+    def give(self, key: str, grant: Grant) -> None:
+        self.documents[key_hash(key)] = a_holder_document(key, grant)
+
+    async def find(self, query: dict[str, Any]) -> AsyncIterator[dict[str, Any]]:
+        self._answer()
+        for hashed in query[HASHES]["$in"]:
+            if hashed in self.documents:
+                yield self.documents[hashed]
 
 
 class SettableClock:
@@ -117,18 +135,25 @@ class Intake:
 
     calendar: Calendar
     kafka: FakeKafka = field(default_factory=FakeKafka)
-    keys: FakeCollection = field(default_factory=FakeCollection)
+    keys: FakeHolders = field(default_factory=FakeHolders)
     known: FakeCollection = field(default_factory=FakeCollection)
     clock: SettableClock = field(default_factory=SettableClock)
     metrics: Metrics = field(default_factory=lambda: Metrics("intake"))
     checks: dict[str, Any] = field(default_factory=dict)
+    places: Places = field(default_factory=lambda: Places(MOST_IN_FLIGHT))
+    uploads: UploadLimits = NO_OTHER_LIMITS
 
     def __post_init__(self) -> None:
         self.access = AccessStore(self.keys, cache_s=15)
         fingerprints = Fingerprints(self.known, timeout_s=0.2, rest_s=60)
-        acceptor = Acceptor(self.kafka, fingerprints, self.metrics, MOST_IN_FLIGHT)
-        door = Door(self.access, self.calendar, self.clock, acceptor, fingerprints, self.metrics, BODY_LIMIT)
-        self.app = build(door, self.checks, _nothing_to_start, "127.0.0.1:9092")
+        acceptor = Acceptor(self.kafka, fingerprints, self.metrics, self.places)
+        limits = RateLimits(EVENTS_PER_MINUTE, 5.0, RushHours(self.calendar, timedelta(hours=3)), self.metrics)
+        self.door = Door(
+            self.access, self.calendar, self.clock, acceptor, fingerprints, self.metrics, limits, BODY_LIMIT
+        )
+        self.app = build(
+            self.door, Registry(self.keys), self.checks, _nothing_to_start, "127.0.0.1:9092", self.uploads
+        )
 
     async def call(
         self,
@@ -193,13 +218,23 @@ def calendar() -> Calendar:
 @pytest.fixture
 async def intake(calendar: Calendar) -> Intake:
     """An intake that knows four keys, named after what they may."""
+    return _an_intake(calendar)
+
+
+@pytest.fixture(scope="module")
+async def lasting_intake(calendar: Calendar) -> Intake:
+    """One for all tests of a module, where they are many."""
+    return _an_intake(calendar)
+
+
+def _an_intake(calendar: Calendar) -> Intake:
     made = Intake(calendar)
     both = frozenset({Kind.REPORTS.value, Kind.INCIDENTS.value})
     for key, grant in {
-        "everything": Grant("everything", "kaltim-desk", both, ("*",)),
+        "everything": Grant("everything", "kaltim-desk", frozenset(kind.value for kind in Kind), ("*",)),
         "samarinda": Grant("samarinda", "samarinda-desk", both, ("64.72",)),
         "incidents-only": Grant("incidents-only", "bawaslu", frozenset({Kind.INCIDENTS.value}), ("64",)),
         "revoked": Grant("revoked", "old-desk", both, ("*",), is_revoked=True),
     }.items():
-        await made.access.put(key, grant)
+        made.keys.give(key, grant)
     return made

@@ -1,0 +1,136 @@
+"""The problems that a single call may answer, one of each sort, for the OpenAPI document. A test provokes them all and
+compares."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from shared.field_errors import FieldError, Word
+from shared.http.openapi import Sample
+from shared.http.problems import Problem, invalid
+
+
+@dataclass(frozen=True)
+class WrongBody:
+    """A body with mistakes, sent on 25 November 2024, and what is wrong with it, in the order of the answer."""
+
+    body: Mapping[str, Any]
+    errors: tuple[FieldError, ...]
+
+
+_NEAR_64_99 = "64.09 (Kabupaten Penajam Paser Utara), 64.74 (Kota Bontang), 64.72 (Kota Samarinda)"
+
+WRONG_BODIES: Mapping[str, WrongBody] = {
+    "report": WrongBody(
+        {"region": "64.99", "condition": "fine", "summary": " ", "period": "2024-11-19"},
+        (
+            FieldError("region", "region_unknown", nearest=_NEAR_64_99),
+            FieldError("condition", "enum", expected="normal, attention, critical"),
+            FieldError("summary", "text_blank"),
+            FieldError("period", "period_weekday", weekday=Word("monday"), before="2024-11-18", after="2024-11-25"),
+        ),
+    ),
+    "withdrawal": WrongBody({"region": "64.72"}, (FieldError("reason", "missing"),)),
+    "incident": WrongBody(
+        {
+            "region": "64.72.01",
+            "category": "money_politic",
+            "occurred_at": "2024-11-25T07:30:00",
+            "description": "Amplop dibagikan.",
+            "evidence": [{"url": "foto.jpg"}],
+        },
+        (
+            FieldError("category", "category_unknown", nearest="money_politics, identity_politics"),
+            FieldError("occurred_at", "timezone_aware"),
+            FieldError("evidence.0.url", "address_syntax"),
+        ),
+    ),
+    "incident_status": WrongBody(
+        {"region": "64.72.01", "status": "done"},
+        (FieldError("status", "enum", expected="verified, dismissed, forwarded, resolved"),),
+    ),
+    "logistics": WrongBody(
+        {
+            "region": "64.11",
+            "item": "ballotbox",
+            "required": "296",
+            "received": -1,
+            "as_of": "2024-12-24T16:00:00+08:00",
+        },
+        (
+            FieldError("item", "item_unknown", nearest="ballot_boxes, ballots"),
+            FieldError("required", "type_whole"),
+            FieldError("received", "number_too_small", ge=0),
+            FieldError("as_of", "occurred_future"),
+        ),
+    ),
+}
+
+
+def samples_of(kind: str) -> Mapping[int, tuple[str, Sequence[Sample]]]:
+    """Status -> its meaning and its samples, for the call of a kind."""
+    wrong = WRONG_BODIES[kind]
+    sample = Sample("wrong_fields", invalid(wrong.errors), f"The answer to `{json.dumps(wrong.body)}`")
+    return {**_OF_ALL_KINDS, 422: ("wrong fields, all of them named", [sample])}
+
+
+_OF_ALL_KINDS: Mapping[int, tuple[str, Sequence[Sample]]] = {
+    401: ("no key, or not a valid one", [Sample("no_key", Problem(401, "unauthorized", "unauthorized_detail"))]),
+    403: (
+        "the key may not send this kind for this region",
+        [
+            Sample(
+                "out_of_scope",
+                Problem(403, "forbidden", "forbidden_send", name="kpu-bontang", kind="reports", region="64.72"),
+            )
+        ],
+    ),
+    408: (
+        "the body came too slowly; nothing of it is kept",
+        [Sample("too_slow", Problem(408, "too_slow", "too_slow_detail", limit="30"))],
+    ),
+    409: (
+        "this id was accepted with other content",
+        [Sample("conflict", Problem(409, "conflict", "conflict_detail", id="samarinda-2024-11-18"))],
+    ),
+    413: ("the body is too large", [Sample("too_large", Problem(413, "too_large", "too_large_detail", limit=65536))]),
+    415: (
+        "not `application/json` in UTF-8, or compressed",
+        [Sample("media_type", Problem(415, "unsupported_media_type", "unsupported_media_type_detail"))],
+    ),
+    429: (
+        "your agency sends too much; nobody else is slowed down by it",
+        [
+            Sample(
+                "too_many_a_minute",
+                Problem(429, "too_many_requests", "too_many_a_minute", retry_after_s=42, limit=600, seconds=42),
+            ),
+            Sample("too_many_at_once", Problem(429, "too_many_requests", "too_many_at_once", retry_after_s=1)),
+        ],
+    ),
+    503: (
+        "not confirmed as stored, perhaps stored all the same; send again with the same id",
+        [
+            Sample(
+                "not_confirmed",
+                Problem(
+                    503,
+                    "unavailable",
+                    "unavailable_publish",
+                    retry_after_s=5,
+                    id="samarinda-2024-11-18",
+                ),
+                "Kafka did not confirm in time",
+            ),
+            Sample("busy", Problem(503, "unavailable", "unavailable_busy", retry_after_s=5), "too much is waiting"),
+            Sample(
+                "key_unchecked",
+                Problem(503, "unavailable", "unavailable_access", retry_after_s=5),
+                "a key that was not seen lately, while the database is away",
+            ),
+        ],
+    ),
+}
