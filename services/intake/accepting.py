@@ -25,10 +25,11 @@ from shared.topics import Topic
 
 
 class Publisher(Protocol):
-    """Returns after all in-sync replicas have the record. Raises PublishFailed."""
+    """Returns after all in-sync replicas have the record. Raises PublishFailed at the publish deadline, of which
+    `waited_s` are gone already."""
 
     async def publish(
-        self, topic: str, key: bytes | None, value: bytes, headers: list[tuple[str, bytes]]
+        self, topic: str, key: bytes | None, value: bytes, headers: list[tuple[str, bytes]], waited_s: float
     ) -> object: ...
 
 
@@ -55,44 +56,53 @@ class Acceptor:
         metrics.in_flight_bytes.set_function(lambda: places.taken.size)
         self._flying: dict[str, tuple[str, int]] = {}  # identity -> hash of what is under way, how many calls carry it
 
-    async def accept(self, event: Envelope, topic: Topic, is_dry_run: bool) -> Accepted:
+    async def accept(self, event: Envelope, topic: Topic, is_dry_run: bool, began_s: float) -> Accepted:
         """Publish an event, a known one as well: its first record is in the log, so that consumers skip this one.
 
-        A dry run publishes and remembers nothing. Raises Problem 409 (other content under this id), 429 (the agency
-        has its share of what may be under way) and 503.
+        A dry run publishes and remembers nothing. `began_s` (monotonic) is when the event was received: the publish
+        deadline counts from there. Raises Problem 409 (other content under this id), 429 (the agency has its share of
+        what may be under way) and 503.
         """
         fingerprint = fingerprint_of(event)
         record = encode(event)
-        with place_in(self._places, event.agency, len(record), self._metrics), self._alone(event, fingerprint):
+        with (
+            place_in(self._places, event.agency, len(record), self._metrics),
+            self._flight(fingerprint, is_dry_run) as is_first,
+        ):
             first = await self._fingerprints.find(event.identity)
             if first is not None and first.hash != fingerprint.hash:
                 raise Problem(409, "conflict", "conflict_detail", id=event.id)
+            if first is None and not is_first:
+                raise Problem(503, "unavailable", "unavailable_same_id", retry_after_s=1, id=event.id)
             if not is_dry_run:
-                await self._publish(event, record, topic)
+                await self._publish(event, record, topic, began_s)
                 if first is None:
                     await self._fingerprints.remember(fingerprint)
         return _answer(event.id, first or fingerprint, is_duplicate=first is not None)
 
     @contextmanager
-    def _alone(self, event: Envelope, fingerprint: Fingerprint) -> Iterator[None]:
-        """Until the first is remembered, no other content passes under its id: several copies of it may."""
-        digest, calls = self._flying.get(event.identity, (fingerprint.hash, 0))
-        if digest != fingerprint.hash:
-            raise Problem(409, "conflict", "conflict_detail", id=event.id)
-        self._flying[event.identity] = (digest, calls + 1)
+    def _flight(self, fingerprint: Fingerprint, is_dry_run: bool) -> Iterator[bool]:
+        """Whether no other content is under way under this id. Until one of them is remembered nobody can tell which
+        will be the first; several copies of the same content may fly together, and a dry run is in nobody's way."""
+        identity = fingerprint.identity
+        digest, calls = self._flying.get(identity, (fingerprint.hash, 0))
+        if is_dry_run or digest != fingerprint.hash:
+            yield digest == fingerprint.hash
+            return
+        self._flying[identity] = (digest, calls + 1)
         try:
-            yield
+            yield True
         finally:
-            digest, calls = self._flying.pop(event.identity)
+            digest, calls = self._flying.pop(identity)
             if calls > 1:
-                self._flying[event.identity] = (digest, calls - 1)
+                self._flying[identity] = (digest, calls - 1)
 
-    async def _publish(self, event: Envelope, record: bytes, topic: Topic) -> None:
+    async def _publish(self, event: Envelope, record: bytes, topic: Topic, began_s: float) -> None:
         key = regency_of(event.subject).encode()
         headers = [("content-type", CONTENT_TYPE.encode()), (TRACEPARENT, traceparent().encode())]
-        began = time.perf_counter()
+        now_s = time.monotonic()
         try:
-            await self._publisher.publish(topic.name, key, record, headers)
+            await self._publisher.publish(topic.name, key, record, headers, now_s - began_s)
         except PublishFailed as error:
             self._metrics.turned_away.labels("not_confirmed").inc()
             # The record may be in the log all the same; the id, ours or the sender's, makes the retry safe.
@@ -103,7 +113,7 @@ class Acceptor:
                 retry_after_s=RETRY_AFTER_S,
                 id=event.id,
             ) from error
-        self._metrics.publish_seconds.observe(time.perf_counter() - began)
+        self._metrics.publish_seconds.observe(time.monotonic() - now_s)
 
 
 def _answer(event_id: str, fingerprint: Fingerprint, is_duplicate: bool) -> Accepted:

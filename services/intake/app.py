@@ -37,6 +37,7 @@ from shared.topics import INCIDENTS, LOGISTICS, REPORTS
 SERVICE = "intake"
 # Intake asks MongoDB for single small documents only; whoever waits longer for those waits in vain.
 MONGO_TIMEOUT_MS = 2_000
+KEY_TIMEOUT_S = 1.0  # with the publish deadline every answer is there within 10 s, whatever hangs
 
 
 def build(
@@ -72,7 +73,7 @@ def create_app(settings: Settings) -> FastAPI:
     keys = mongo.database(client, mongo.ACCESS_DB)[access_store.COLLECTION]
     known = Fingerprints(mongo.database(client, mongo.INTAKE_DB)[store.COLLECTION])
     door = Door(
-        access=AccessStore(keys, settings.access_cache_s),
+        access=AccessStore(keys, settings.access_cache_s, timeout_s=KEY_TIMEOUT_S),
         calendar=calendar,
         clock=clock,
         acceptor=Acceptor(producer, known, metrics, Places()),

@@ -5,6 +5,7 @@ The order of the checks is a promise to clients: 401, 429, 415, 413, 408, 422, 4
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -77,10 +78,11 @@ class Door:
 
     async def take(self, grant: Grant, body: Body, receipt: Receipt, is_dry_run: bool) -> Accepted:
         """Take one submission that was read, or refuse it. Raises Problem 403, 409, 422, 429, 503."""
+        began_s = time.monotonic()
         agency = _agency_that_may_send(grant, body)
         event_id = body.id or receipt.header_id or body.default_id(agency, receipt)
         event = await self._event(agency, event_id, body, receipt)
-        accepted = await self.acceptor.accept(event, body.topic, is_dry_run)
+        accepted = await self.acceptor.accept(event, body.topic, is_dry_run, began_s)
         if not is_dry_run:
             self.metrics.accepted.labels(body.called, str(accepted.duplicate).lower()).inc()
         return accepted

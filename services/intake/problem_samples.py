@@ -125,6 +125,11 @@ _OF_ALL_KINDS: Mapping[int, tuple[str, Sequence[Sample]]] = {
                 ),
                 "Kafka did not confirm in time",
             ),
+            Sample(
+                "same_id_under_way",
+                Problem(503, "unavailable", "unavailable_same_id", retry_after_s=1, id="samarinda-2024-11-18"),
+                "another content under this id is on its way",
+            ),
             Sample("busy", Problem(503, "unavailable", "unavailable_busy", retry_after_s=5), "too much is waiting"),
             Sample(
                 "key_unchecked",

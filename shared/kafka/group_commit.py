@@ -26,6 +26,7 @@ from shared.kafka.partitioning import choose_partition
 
 Headers = list[tuple[str, bytes]]
 
+_LATE_S = 0.1  # one timer for all that come within
 # Longer than aiokafka itself takes to give a batch up (it may connect, send and wait, each for the deadline).
 _BATCH_DEADLINES = 4
 
@@ -72,15 +73,18 @@ class GroupCommit:
         self._loop = asyncio.get_running_loop()
         self._lanes: dict[tuple[str, int], _Lane] = {}
         self._partitions: dict[str, list[int]] = {}  # of this turn: metadata may change between two
-        self._live: dict[_Record, None] = {}  # in order of arrival, which is that of the deadlines
+        self._live: dict[_Record, None] = {}  # in order of arrival, which is about that of the deadlines
         self._expiry: asyncio.TimerHandle | None = None
 
-    async def publish(self, topic: str, key: bytes | None, value: bytes, headers: Headers) -> Position:
-        """Where the record stands after all in-sync replicas confirmed it. Raises PublishFailed."""
+    async def publish(
+        self, topic: str, key: bytes | None, value: bytes, headers: Headers, waited_s: float = 0.0
+    ) -> Position:
+        """Where the record stands after all in-sync replicas confirmed it. Raises PublishFailed at the deadline, of
+        which the caller has used `waited_s` already; up to _LATE_S later."""
         if len(value) + len(key or b"") > MAX_BATCH_BYTES:
             raise PublishFailed(f"MessageSizeTooLargeError: {len(value)} bytes, of {MAX_BATCH_BYTES} at most")
-        deadline = self._loop.time() + self._deadline_s
-        partitions = self._partitions.get(topic) or await self._look_up(topic)
+        deadline = self._loop.time() + self._deadline_s - waited_s
+        partitions = self._partitions.get(topic) or await self._look_up(topic, deadline)
         record = _Record(key, value, headers, deadline, self._loop.create_future())
         self._queue(record, topic, choose_partition(key, partitions))
         try:
@@ -100,10 +104,10 @@ class GroupCommit:
         if self._live:
             await asyncio.wait([record.confirmed for record in self._live])
 
-    async def _look_up(self, topic: str) -> list[int]:
+    async def _look_up(self, topic: str, deadline: float) -> list[int]:
         """All partitions of a topic by the metadata of this moment; waits for it only where there is none."""
         try:
-            async with asyncio.timeout(self._deadline_s):
+            async with asyncio.timeout_at(deadline):
                 found = sorted(await self._client.partitions_for(topic))
         except (TimeoutError, KafkaError) as error:
             raise _failed(error, self._deadline_s) from error
@@ -116,7 +120,7 @@ class GroupCommit:
             lane = self._lanes[topic, partition] = _Lane(topic, partition)
         lane.waiting.append(record)
         latest = next(reversed(self._live), record)
-        if record.deadline < latest.deadline:  # it has waited for metadata
+        if record.deadline < latest.deadline - _LATE_S:  # it has waited elsewhere: for metadata, for a database
             self._loop.call_at(record.deadline, self._give_up, record)
         self._live[record] = None
         if lane.writer is None:

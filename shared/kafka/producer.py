@@ -82,11 +82,14 @@ class Producer:
             return f"Kafka does not answer ({type(error).__name__})"
         return None
 
-    async def publish(self, topic: str, key: bytes | None, value: bytes, headers: Headers) -> Position:
-        """Where the record stands after all in-sync replicas confirmed it. Raises PublishFailed."""
+    async def publish(
+        self, topic: str, key: bytes | None, value: bytes, headers: Headers, waited_s: float = 0.0
+    ) -> Position:
+        """Where the record stands after all in-sync replicas confirmed it. Raises PublishFailed at the deadline, of
+        which the caller has used `waited_s` already."""
         if self._now is None:
             raise PublishFailed("Kafka has not answered yet")
-        return await self._now.commit.publish(topic, key, value, headers)
+        return await self._now.commit.publish(topic, key, value, headers, waited_s)
 
     async def _keep(self) -> None:
         """Connects; whenever Kafka is silent for too long, connects anew beside the old client and takes that one."""

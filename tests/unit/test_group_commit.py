@@ -248,3 +248,16 @@ async def test_waiting_for_metadata_is_part_of_the_deadline() -> None:
     await asyncio.gather(*publishing)
     assert set(failed[:2]) == {"late", "never"}
     assert not made.commit._live
+
+
+async def test_what_a_caller_has_waited_before_is_part_of_the_deadline() -> None:
+    """A record that comes with its time nearly used up fails before those that came earlier."""
+    made, failed = Committed(Client(), deadline_s=0.6), list[bytes]()
+
+    async def publish(value: bytes, waited_s: float) -> None:
+        with pytest.raises(PublishFailed, match="no confirmation within"):
+            await made.commit.publish(TOPIC, b"k", value, [], waited_s)
+        failed.append(value)
+
+    await asyncio.gather(publish(b"fresh", 0.0), publish(b"late", 0.4), publish(b"too late", 0.7))
+    assert failed == [b"too late", b"late", b"fresh"]

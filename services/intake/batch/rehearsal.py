@@ -33,7 +33,9 @@ class _Rehearsed(Fingerprints):
 class _Nowhere:
     """A Publisher that confirms everything and keeps nothing."""
 
-    async def publish(self, topic: str, key: bytes | None, value: bytes, headers: list[tuple[str, bytes]]) -> None:
+    async def publish(
+        self, topic: str, key: bytes | None, value: bytes, headers: list[tuple[str, bytes]], waited_s: float
+    ) -> None:
         pass
 
 

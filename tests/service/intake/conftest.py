@@ -43,9 +43,16 @@ EVENTS_PER_MINUTE = 100_000  # tests of limits give their keys less
 class FakeKafka:
     def __init__(self) -> None:
         self.records: list[tuple[str, bytes | None, bytes, dict[str, bytes]]] = []
+        self.waited_s: list[float] = []
         self.fails_with: Exception | None = None
+        self.gate: asyncio.Event | None = None  # nothing is confirmed before it is set
 
-    async def publish(self, topic: str, key: bytes | None, value: bytes, headers: list[tuple[str, bytes]]) -> None:
+    async def publish(
+        self, topic: str, key: bytes | None, value: bytes, headers: list[tuple[str, bytes]], waited_s: float
+    ) -> None:
+        self.waited_s.append(waited_s)
+        if self.gate is not None:
+            await self.gate.wait()
         if self.fails_with is not None:
             raise self.fails_with
         self.records.append((topic, key, value, dict(headers)))

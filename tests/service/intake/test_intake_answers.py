@@ -94,21 +94,43 @@ async def test_other_content_under_a_known_id_is_a_conflict(intake: Intake) -> N
     assert len(intake.kafka.records) == 2
 
 
-async def test_other_content_under_an_id_that_is_under_way_is_a_conflict(intake: Intake) -> None:
-    """Two contents at once: one passes, the other is refused; a copy of the first passes, and places come back."""
-    gate, publish = asyncio.Event(), intake.kafka.publish
-
-    async def slow(*args: Any) -> None:
-        await gate.wait()
-        await publish(*args)
-
-    intake.kafka.publish = slow  # type: ignore[assignment]
+async def test_other_content_under_an_id_that_is_under_way_waits(intake: Intake) -> None:
+    """Two contents at once: nobody knows yet which will be the first, so the other is asked to come back, and is then
+    a conflict; a copy of the first passes, and places come back."""
+    gate = intake.kafka.gate = asyncio.Event()
     first, copy = (asyncio.create_task(intake.post("/v1/reports", REPORT)) for _ in range(2))
     await asyncio.sleep(0.1)
     other = await asyncio.wait_for(intake.post("/v1/reports", {**REPORT, "region": "64.71"}), 5)
     gate.set()
-    assert [(await first).status, (await copy).status, other.status] == [202, 202, 409]
+    assert [(await first).status, (await copy).status, other.status] == [202, 202, 503]
+    assert other.headers["retry-after"] == "1"
+    assert (await intake.post("/v1/reports", {**REPORT, "region": "64.71"})).status == 409
     assert (await intake.post("/v1/reports", {**REPORT, "id": "free"})).status == 202
+
+
+async def test_a_retry_of_what_was_accepted_is_never_a_conflict(intake: Intake) -> None:
+    """Not even while other content under its id is being looked at: that one is the conflict."""
+    await intake.post("/v1/reports", REPORT)
+    intake.known.takes_s = 0.05
+    other = asyncio.create_task(intake.post("/v1/reports", {**REPORT, "summary": "Lain."}))
+    await asyncio.sleep(0.01)
+    retry = await intake.post("/v1/reports", REPORT)
+    assert (retry.status, retry.body["duplicate"], (await other).status) == (202, True, 409)
+
+
+async def test_a_dry_run_is_in_nobodys_way(intake: Intake) -> None:
+    """Other content that is only tried does not hold up the real one under the same id."""
+    intake.known.takes_s = 0.05
+    tried = asyncio.create_task(intake.post("/v1/reports?dry_run=1", {**REPORT, "summary": "Lain."}))
+    await asyncio.sleep(0.01)
+    assert ((await intake.post("/v1/reports", REPORT)).status, (await tried).status) == (202, 202)
+
+
+async def test_the_publish_deadline_counts_from_receipt(intake: Intake) -> None:
+    """What a slow database takes is time that Kafka no longer has: the answer comes in time all the same."""
+    intake.known.takes_s = 0.1
+    await intake.post("/v1/reports", REPORT)
+    assert intake.kafka.waited_s[-1] >= 0.1
 
 
 async def test_dry_run_publishes_and_stores_nothing(intake: Intake) -> None:

@@ -3,6 +3,7 @@ validators enforce."""
 
 from __future__ import annotations
 
+import asyncio
 import json
 import re
 from collections.abc import Awaitable, Callable, Mapping
@@ -179,6 +180,17 @@ async def _busy(intake: Intake, path: str, body: Any) -> Answer:
     return await _held(intake, path, body, [f"other-{n}" for n in range(10)])
 
 
+async def _same_id_under_way(intake: Intake, path: str, body: Any) -> Answer:
+    gate = intake.kafka.gate = asyncio.Event()
+    other = {**EXAMPLES["incident"]["quiet_period"]["value"], "id": body["id"]}
+    first = asyncio.create_task(intake.post("/v1/incidents", {**other, "description": "Lain."}))
+    await asyncio.sleep(0.01)
+    answer = await intake.post(path, body)
+    gate.set()
+    await first
+    return answer
+
+
 async def _not_confirmed(intake: Intake, path: str, body: Any) -> Answer:
     intake.kafka.fails_with = PublishFailed("no confirmation within 8 s")
     return await intake.post(path, body)
@@ -200,6 +212,7 @@ PROVOKE: Mapping[str, Provoke] = {
     "too_many_a_minute": _too_many_a_minute,
     "too_many_at_once": _too_many_at_once,
     "not_confirmed": _not_confirmed,
+    "same_id_under_way": _same_id_under_way,
     "busy": _busy,
     "key_unchecked": _key_unchecked,
 }
