@@ -13,7 +13,7 @@ from services.intake.batch.lines import Format, Line
 from services.intake.batch.results import Results
 from services.intake.batch.turns import Turns
 from services.intake.batch.upload import ClientLeft, Halt, Upload
-from services.intake.batch.window import MOST_ERRORS, WINDOW, Doorway, Order, Outcome
+from services.intake.batch.window import MOST_ERRORS, WINDOW, Doorway, Order, Outcome, how_many
 from services.intake.door import Door
 from services.intake.submissions.body import WrongFields
 from shared.http.problems import Problem, document, invalid
@@ -68,7 +68,7 @@ class Taking:
     async def _window(self) -> Sequence[Line]:
         """The next lines; none at the end. What is here is taken before more is waited for, so that a sender who
         waits for results gets them."""
-        while len(self._waiting) < WINDOW and not self._is_read:
+        while how_many(self._waiting) == len(self._waiting) < WINDOW and not self._is_read:
             if self._waiting and self._upload.must_wait:
                 break
             await self._read_more()
@@ -77,7 +77,7 @@ class Taking:
             raise Halt(413, "too_large", "batch_lines", limit=self._taken)
         if self._waiting and not await self._results.room(_ROOM_S):
             raise Halt(413, "too_large", "batch_unread")
-        window = self._waiting[: min(WINDOW, left)]
+        window = self._waiting[: min(how_many(self._waiting), left)]
         del self._waiting[: len(window)]
         return window
 

@@ -22,6 +22,7 @@ from shared.election.calendar import Calendar
 from shared.events.report import ReportEvent
 from shared.events.withdrawal import WithdrawalEvent
 from shared.kafka.producer import PublishFailed
+from tests.service.intake import conftest
 from tests.service.intake.conftest import BODY_LIMIT, Answer, Intake
 from tests.service.intake.exchange import Exchange, until
 
@@ -501,3 +502,13 @@ async def test_the_page_about_batches_shows_what_is_answered(desk: Intake) -> No
     desk.clock.set("2024-11-18T12:00:00+08:00")
     report = {**REPORT, "id": "r1"}
     assert shown == await results(desk, report, {**REPORT, "region": "64.99"}, {**report, "summary": "Lain."})
+
+
+async def test_a_batch_of_the_longest_lines_is_taken(calendar: Calendar, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Lines that wait for Kafka together never take more than the agency's share, however long they are."""
+    monkeypatch.setattr(conftest, "BODY_LIMIT", 65_536)
+    desk = an_intake(calendar, UploadLimits())
+    long = {**REPORT, "topics": {f"topic-{n}": "a" * 3_100 for n in range(20)}}
+    lines = [{**long, "id": f"long-{n}"} for n in range(200)]
+    assert 200 * 62_000 > 0.25 * 32 * 1024 * 1024
+    assert statuses(await results(desk, *lines)) == [(n, 202) for n in range(1, 201)]
