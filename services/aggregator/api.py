@@ -102,7 +102,7 @@ def _add_periods(router: APIRouter, calendar: Calendar, store: Store) -> None:
         rows = [
             {
                 "period": p.isoformat(),
-                "counts": periods.verdict_counts(periods.owing(calendar, p), verdicts[p.isoformat()]),
+                "counts": periods.verdict_counts(calendar.owing(p), verdicts[p.isoformat()]),
             }
             for p in judged
         ]
@@ -118,7 +118,7 @@ def _add_periods(router: APIRouter, calendar: Calendar, store: Store) -> None:
         nearest = periods.neighbours(calendar, period)
         if nearest is not None:
             raise invalid([_wrong_weekday(calendar, *nearest)])
-        owed, documents = periods.owing(calendar, period), await store.attendance(period)
+        owed, documents = calendar.owing(period), await store.attendance(period)
         facts = await store.facts(period, periods.shown(owed, documents))
         if not owed and not documents and not facts:
             raise _not_judged(calendar, period)

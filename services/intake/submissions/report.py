@@ -53,7 +53,7 @@ class ReportBody(Body):
         """Its `time` is the believed `submitted_at`, else the receipt."""
         calendar = receipt.calendar
         replaced = checked(meant, "replaces", self.region) if meant else None
-        written = written_at(self.submitted_at, receipt.received_at, calendar.election)
+        written = written_at(self.submitted_at, receipt.received_at, calendar.at(self.region, receipt.received_at))
         period = self.period or (replaced and replaced.period)
         return ReportEvent.model_construct(
             **self.envelope(agency, event_id, receipt),
