@@ -11,11 +11,12 @@ from fastapi import APIRouter, Depends, Path, Query, Request, Response
 from services.aggregator import periods, views
 from services.aggregator.lists import Slug, add_lists
 from services.aggregator.queries import RegionsQuery
+from services.aggregator.region_views import departed, region_views
 from services.aggregator.store import Store
 from shared.access.keys import Grant, Role
 from shared.access.store import AccessStore
 from shared.election.calendar import Calendar
-from shared.election.roster import Region, level_of
+from shared.election.roster import Region
 from shared.events.envelope import identity_of
 from shared.field_errors import Word
 from shared.http.auth import grant_of, person
@@ -52,12 +53,6 @@ def routes(calendar: Calendar, store: Store, access: AccessStore) -> APIRouter:
 def _add_regions(router: APIRouter, calendar: Calendar, store: Store) -> None:
     roster = calendar.roster
 
-    async def shown(regions: Sequence[Region]) -> list[Document]:
-        codes = [r.code for r in regions]
-        documents, totals = await store.regions(codes), await store.roll_ups(codes)
-        latest = await store.latest_reports(documents.values())
-        return [views.region(calendar, r, documents.get(r.code), latest.get(r.code), totals[r.code]) for r in regions]
-
     @router.get("/regions", tags=["regions"])
     async def regions(query: Annotated[RegionsQuery, Query()]) -> Response:
         """Regions by code: own state and roll-up of everything below each. `own.latest_report` is the report in force:
@@ -69,7 +64,8 @@ def _add_regions(router: APIRouter, calendar: Calendar, store: Store) -> None:
         found = roster.children(query.parent) if query.parent else tuple(roster)
         wanted = [{"code": r.code, "region": r} for r in found if query.level in (None, r.level)]
         page = _cut(sorted(wanted, key=lambda row: row["code"]), query, "code")
-        return json_response({**page, "items": await shown([row["region"] for row in page["items"]])})
+        shown = await region_views(calendar, store, [row["region"] for row in page["items"]])
+        return json_response({**page, "items": shown})
 
     @router.get("/regions/{code}", tags=["regions"])
     async def region(code: str) -> Response:
@@ -78,17 +74,14 @@ def _add_regions(router: APIRouter, calendar: Calendar, store: Store) -> None:
         about = roster.get(code) or await _departed(code, store)
         if about is None:
             raise Problem(404, "not_found", "not_found_detail", what=code)
-        (view,) = await shown([about])
+        (view,) = await region_views(calendar, store, [about])
         children = sorted(child.code for child in roster.children(code))
         return json_response({**view, "conditions": await store.conditions(code), "children": children})
 
 
 async def _departed(code: str, store: Store) -> Region | None:
     """A region that has left the roster, but has events."""
-    if not await store.regions([code]):
-        return None
-    parent, _, _ = code.rpartition(".")
-    return Region(code, parent or None, level_of(code), code)
+    return departed(code) if await store.regions([code]) else None
 
 
 def _add_periods(router: APIRouter, calendar: Calendar, store: Store) -> None:

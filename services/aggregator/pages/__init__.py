@@ -1,0 +1,7 @@
+"""The page for people, at `GET /`: who has reported, open violations, logistics; each region has one of its own.
+
+Complete without JavaScript; with it, a page loads itself anew when the stream tells of a change.
+
+Pure: `words`, `line` (by when logistics must be there), `overview` and `history` (what the templates show). Adapters:
+`page_store` asks the database, `rendering` writes pages, `signing` and `showing` are the handlers, `routes` connects.
+"""
