@@ -5,13 +5,16 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from fastapi import FastAPI
 
 from services.aggregator import store as stores
 from services.aggregator.api import routes
 from services.aggregator.changes import COLLECTIONS, changes_of
+from services.aggregator.pages.loading import Desk
+from services.aggregator.pages.page_store import PageStore
+from services.aggregator.pages.routes import add_pages
 from services.aggregator.store import Store
 from services.aggregator.stream.api import stream_routes
 from services.aggregator.stream.feed import Feed
@@ -20,6 +23,7 @@ from services.aggregator.stream.showing import Showing
 from shared import asyncapi, mongo
 from shared.access import store as access_store
 from shared.access.store import AccessStore
+from shared.clock import Clock, RealClock, make_clock
 from shared.election.calendar import Calendar
 from shared.election.loaded import load_calendar
 from shared.events.codec import SCHEMAS
@@ -53,6 +57,7 @@ class Parts:
     database: Database
     access: AccessStore
     consuming: Consuming
+    clock: Clock = field(default_factory=RealClock)
 
 
 def create_app(settings: Settings) -> FastAPI:
@@ -72,7 +77,8 @@ def create_app(settings: Settings) -> FastAPI:
         changes=changes_of(calendar),
     )
     access = AccessStore(keys, settings.access_cache_s)
-    return build(Parts(settings, metrics, calendar, client, database, access, consuming))
+    clock = make_clock(settings.clock, settings.data_dir)
+    return build(Parts(settings, metrics, calendar, client, database, access, consuming, clock))
 
 
 def build(parts: Parts) -> FastAPI:
@@ -109,9 +115,12 @@ def build(parts: Parts) -> FastAPI:
         parts.metrics,
         lambda: asyncapi_document(parts.settings.kafka),
     )
+    app.state.hub = hub
     app.add_middleware(Etags, below="/v1/")
     app.include_router(routes(parts.calendar, store, parts.access))
     app.include_router(stream_routes(hub, parts.access))
+    desk = Desk(parts.calendar, store, PageStore(parts.database), parts.clock, parts.consuming.consumer)
+    add_pages(app, desk, parts.access)
     return app
 
 
