@@ -54,7 +54,7 @@ def a_violation(event_id: str, minutes_ago: int, **fields: Any) -> Envelope:
     """In the quiet period, some minutes before now."""
     occurred = NOW - timedelta(minutes=minutes_ago)
     plain = {"category": "money_politics", "severity": Severity.HIGH}
-    return an_incident(occurred, event_id=event_id, **{**plain, **fields})
+    return an_incident(occurred, occurred, event_id=event_id, **{**plain, **fields})
 
 
 def november() -> list[Envelope]:

@@ -80,7 +80,7 @@ async def test_without_javascript_the_page_is_complete(seen: Seen) -> None:
     await expect(attendance.locator(".silent")).to_contain_text(
         "Kabupaten Kutai Barat, Kabupaten Kutai Timur, Kota Samarinda"
     )
-    await expect(page.locator(".logistics .figure strong")).to_have_text("1 hari 14 jam")
+    await expect(page.locator(".countdown .figure strong")).to_have_text("1 hari 14 jam")
     await expect(page.locator(".status")).to_contain_text("Semua kiriman sudah terbaca")
     await expect(page.locator("[data-live]")).to_be_hidden()
     assert await page.locator(".violations article h3").all_inner_texts() == [
@@ -100,46 +100,6 @@ async def test_without_javascript_the_page_is_complete(seen: Seen) -> None:
     await expect(page.locator("[data-part=attended]")).to_contain_text("Before: Missing (no report was received)")
     await page.click("text=Sign out")
     await expect(page.locator("#key")).to_be_visible()
-    await context.close()
-
-
-async def test_a_new_violation_appears_without_a_reload(seen: Seen) -> None:
-    """With its mark, on top; what a reader has opened stays open, and no rule of the content policy is broken."""
-    context = await seen.visitor()
-    page = await context.new_page()
-    broken: list[str] = []
-    page.on("console", lambda message: broken.append(message.text) if message.type in ("error", "warning") else None)
-    await page.goto(f"{seen.url}/?period=2024-11-18")
-    await expect(page.locator("[data-live]")).to_have_text("Diperbarui langsung")
-    await page.evaluate("window.isSame = true")
-    await page.click(".violations summary >> nth=0")
-    await seen.bench.feed(
-        a_violation("i-new", 1, region="64.74", description="Pembagian sembako.", category="campaigning")
-    )
-    first = page.locator(".violations article >> nth=0")
-    await expect(first).to_contain_text("Pembagian sembako.")
-    assert "fresh" in (await first.get_attribute("class") or "")
-    await expect(page.locator(".violations article >> nth=1").locator("details")).to_have_attribute("open", "")
-    assert await page.evaluate("window.isSame") is True
-    assert broken == []
-    await context.close()
-
-
-async def test_the_page_says_so_when_the_stream_is_cut(seen: Seen, monkeypatch: pytest.MonkeyPatch) -> None:
-    """And catches up once it is back."""
-    context = await seen.visitor()
-    page = await context.new_page()
-    await page.goto(seen.url)
-    mark = page.locator("[data-live]")
-    await expect(mark).to_have_text("Diperbarui langsung")
-    with monkeypatch.context() as cut:
-        cut.setattr(Hub, "is_full", property(lambda _hub: True))
-        for watcher in list(seen.bench.hub._members):
-            watcher.end()
-        await expect(mark).to_have_text("Sambungan terputus, menyambung lagi …")
-        await seen.bench.feed(a_violation("i-cut", 0, region="64.74", description="Saat sambungan terputus."))
-    await expect(mark).to_have_text("Diperbarui langsung", timeout=15_000)
-    await expect(page.locator(".violations")).to_contain_text("Saat sambungan terputus.")
     await context.close()
 
 
@@ -197,4 +157,44 @@ async def test_verdicts_differ_without_colour(seen: Seen) -> None:
         "all => all.map(one => [one.textContent, getComputedStyle(one, '::before').content])"
     )
     assert len(found) == len({word for word, _ in found}) == len({sign for _, sign in found}) == 6
+    await context.close()
+
+
+async def test_a_new_violation_appears_without_a_reload(seen: Seen) -> None:
+    """With its mark, on top; what a reader has opened stays open, and no rule of the content policy is broken."""
+    context = await seen.visitor()
+    page = await context.new_page()
+    broken: list[str] = []
+    page.on("console", lambda message: broken.append(message.text) if message.type in ("error", "warning") else None)
+    await page.goto(f"{seen.url}/?period=2024-11-18")
+    await expect(page.locator("[data-live]")).to_have_text("Diperbarui langsung")
+    await page.evaluate("window.isSame = true")
+    await page.click(".violations summary >> nth=0")
+    await seen.bench.feed(
+        a_violation("i-new", 1, region="64.74", description="Pembagian sembako.", category="campaigning")
+    )
+    first = page.locator(".violations article >> nth=0")
+    await expect(first).to_contain_text("Pembagian sembako.")
+    assert "fresh" in (await first.get_attribute("class") or "")
+    await expect(page.locator(".violations article >> nth=1").locator("details")).to_have_attribute("open", "")
+    assert await page.evaluate("window.isSame") is True
+    assert broken == []
+    await context.close()
+
+
+async def test_the_page_says_so_when_the_stream_is_cut(seen: Seen, monkeypatch: pytest.MonkeyPatch) -> None:
+    """And catches up once it is back."""
+    context = await seen.visitor()
+    page = await context.new_page()
+    await page.goto(seen.url)
+    mark = page.locator("[data-live]")
+    await expect(mark).to_have_text("Diperbarui langsung")
+    with monkeypatch.context() as cut:
+        cut.setattr(Hub, "is_full", property(lambda _hub: True))
+        for watcher in list(seen.bench.hub._members):
+            watcher.end()
+        await expect(mark).to_have_text("Sambungan terputus, menyambung lagi …")
+        await seen.bench.feed(a_violation("i-cut", 0, region="64.74", description="Saat sambungan terputus."))
+    await expect(mark).to_have_text("Diperbarui langsung", timeout=15_000)
+    await expect(page.locator(".violations")).to_contain_text("Saat sambungan terputus.")
     await context.close()
