@@ -20,6 +20,7 @@ from shared.election.roster import Region
 from shared.events.envelope import identity_of
 from shared.field_errors import Word
 from shared.http.auth import grant_of, person
+from shared.http.etags import NOT_MODIFIED
 from shared.http.lists import Page
 from shared.http.openapi import NEEDS_KEY, reading_errors
 from shared.http.problems import FieldError, Problem, invalid
@@ -41,7 +42,7 @@ def routes(calendar: Calendar, store: Store, access: AccessStore) -> APIRouter:
         return await person(request, access)
 
     router = APIRouter(prefix="/v1", dependencies=[NEEDS_KEY], responses=reading_errors())
-    people = APIRouter(dependencies=[Depends(viewer)])
+    people = APIRouter(dependencies=[Depends(viewer)], responses={304: NOT_MODIFIED})
     _add_regions(people, calendar, store)
     _add_periods(people, calendar, store)
     add_lists(people, calendar, store)

@@ -14,6 +14,12 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 # Whose key asks decides who may see it: nothing in between may keep it, and a browser asks again each time.
 CACHING = {"Cache-Control": "private, no-cache", "Vary": "Authorization"}
 
+# For OpenAPI.
+NOT_MODIFIED: dict[str, Any] = {
+    "description": "Nothing has changed since the answer whose `ETag` was sent in `If-None-Match`.",
+    "headers": {"ETag": {"schema": {"type": "string"}, "required": True, "description": "of the same answer"}},
+}
+
 
 def etag_of(body: bytes) -> str:
     return f'"{hashlib.blake2b(body, digest_size=16).hexdigest()}"'

@@ -127,7 +127,7 @@ def test_the_countdown_ends_at_the_line(now: str, left: str | None) -> None:
 
 def rows(verdicts: dict[str, str], filed: tuple[str, ...]) -> list[Any]:
     calendar = a_calendar()
-    documents = [
+    documents: list[dict[str, Any]] = [
         {
             "region": code,
             "verdict": verdict,

@@ -49,7 +49,7 @@ def stream_routes(hub: Hub, access: AccessStore, heartbeat_s: float = HEARTBEAT_
     headers of one's own."""
     router = APIRouter(prefix="/v1")
 
-    @router.get("/stream", tags=["stream"], response_class=EventStream, responses={200: _ANSWER})
+    @router.get("/stream", tags=["stream"], response_class=Response, responses={200: _ANSWER})
     async def stream(
         request: Request,
         query: Annotated[StreamQuery, Query()],
