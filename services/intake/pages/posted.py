@@ -7,8 +7,8 @@ from urllib.parse import parse_qsl
 
 from starlette.requests import Request
 
-from services.intake.pages.same_site import is_ours
 from services.intake.raw_body import read_raw
+from shared.http.pages.same_site import is_ours
 from shared.http.problems import Problem
 
 MEDIA_TYPE = "application/x-www-form-urlencoded"
