@@ -65,8 +65,11 @@ async def picture(page: Page, name: str, whole: bool = False) -> None:
 
 
 async def width_beyond(page: Page) -> int:
-    """How far the page is wider than its window."""
-    found: int = await page.evaluate("document.documentElement.scrollWidth - window.innerWidth")
+    """How far the page is wider than its window, or a table than its place."""
+    found: int = await page.evaluate(
+        "Math.max(document.documentElement.scrollWidth - window.innerWidth,"
+        " ...[...document.querySelectorAll('.scroll')].map(one => one.scrollWidth - one.clientWidth))"
+    )
     return found
 
 
