@@ -60,9 +60,13 @@ class Door:
         except Problem:
             await self.turnstile.pass_through(STRANGERS)
             raise
+        await self.admit(grant)
+        return grant
+
+    async def admit(self, grant: Grant) -> None:
+        """Return when it is the agency's turn and one more event is within its rate. Raises Problem 429."""
         await self.turnstile.pass_through(grant.agency or grant.name)
         self.limits.admit(grant, self.clock.now())
-        return grant
 
     async def body_of(self, request: Request, grant: Grant) -> bytes:
         """The raw body of a single submission. Raises Problem 408, 413, 415; 429, 503 where too many come in at once:

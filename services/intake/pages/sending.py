@@ -86,8 +86,8 @@ class Sending:
 
     async def _take(self, form: Form, grant: Grant, typed: Typed) -> Slip:
         with self._door.counting_refusals(form.called):
+            await self._door.admit(grant)
             receipt = self._door.receipt()
-            self._door.limits.admit(grant, receipt.received_at)
             try:
                 body = read(form.body, to_json(form, typed, self._door.calendar), receipt)
             except WrongFields as error:

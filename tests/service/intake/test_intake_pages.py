@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from services.intake.pages.forms import CONTROLS, FORMS, Form
 from services.intake.pages.visitor import KEY_KEPT_S
+from services.intake.turnstile import Turnstile
 from shared.access.keys import Grant, Kind, Role
 from shared.events.envelope import Envelope
 from shared.events.incident import IncidentEvent
@@ -417,6 +418,22 @@ async def test_a_rate_limit_keeps_the_form(intake: Intake) -> None:
     assert (page.status, len(intake.kafka.records)) == (429, 1)
     assert f"Tunggu {page.headers['retry-after']} detik" in page.html
     assert page.forms["/report"].fields["id"] == form.forms["/report"].fields["id"]
+
+
+async def test_a_form_waits_its_turn_as_the_api_does(
+    intake: Intake, clerk: Browser, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever sends by the form passes the same turnstile, under the agency's name; looking at a page is no event."""
+    came: list[str] = []
+
+    async def pass_through(_turnstile: Turnstile, who: str) -> None:
+        came.append(who)
+
+    monkeypatch.setattr(Turnstile, "pass_through", pass_through)
+    form = await clerk.get("/report")
+    assert came == []
+    assert (await clerk.submit(form, **REPORT)).path == "/sent"
+    assert came == [only_event(intake).agency]
 
 
 async def test_a_key_that_ends_while_somebody_writes_costs_no_text(intake: Intake, clerk: Browser) -> None:
