@@ -14,13 +14,10 @@ from playwright.async_api import Browser, BrowserContext, Page, expect
 from services.aggregator.stream.hub import Hub
 from shared.election.calendar import Calendar
 from shared.settings import Settings
-from tests.service.aggregator.browser import CHROMIUM, SCREENSHOTS, a_browser, served
+from tests.browser.chromium import a_browser
+from tests.service.aggregator.browser import SCREENSHOTS, served
 from tests.service.aggregator.conftest import Bench, a_bench
 from tests.service.aggregator.november import StandingClock, a_violation, november
-
-pytestmark = pytest.mark.skipif(
-    CHROMIUM is None, reason="no Chromium is installed; on Debian: apt-get install chromium"
-)
 
 PHONE, DESKTOP, PROJECTOR, A4 = (390, 844), (1280, 900), (1920, 1080), (794, 1123)
 
