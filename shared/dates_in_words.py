@@ -9,16 +9,16 @@ from shared.election.config import Weekday
 from shared.texts import Language, text
 
 
-def day_in_words(day: date, language: Language) -> str:
-    """`Senin, 18 November 2024`."""
+def day_in_words(day: date, language: Language, is_short: bool = False) -> str:
+    """`Senin, 18 November 2024`; short, `Senin, 18 Nov 2024`."""
     weekday = text("problems", list(Weekday)[day.weekday()].value, language)
-    month = text("dates", f"month.{day.month}", language)
+    month = _month(day, language, is_short)
     return text("dates", "day", language, weekday=weekday, day=day.day, month=month, year=day.year)
 
 
 def short_day(day: date, language: Language) -> str:
     """`18 Nov`."""
-    return text("dates", "short_day", language, day=day.day, month=text("dates", f"month.{day.month}", language)[:3])
+    return text("dates", "short_day", language, day=day.day, month=_month(day, language, is_short=True))
 
 
 def time_in_words(instant: datetime, zone: ZoneInfo, language: Language) -> str:
@@ -36,3 +36,8 @@ def moment_in_words(instant: datetime, zone: ZoneInfo, language: Language) -> st
 def short_moment(instant: datetime, zone: ZoneInfo, language: Language) -> str:
     """`18 Nov, 10.00 WITA`."""
     return f"{short_day(instant.astimezone(zone).date(), language)}, {time_in_words(instant, zone, language)}"
+
+
+def _month(day: date, language: Language, is_short: bool) -> str:
+    month = text("dates", f"month.{day.month}", language)
+    return month[:3] if is_short else month

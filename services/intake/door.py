@@ -17,7 +17,6 @@ from services.intake.checks import Receipt
 from services.intake.crowding import place_in
 from services.intake.places import MiB, Places
 from services.intake.rate_limits import RateLimits
-from services.intake.raw_body import read_raw
 from services.intake.store import Fingerprints
 from services.intake.submissions.body import Body, WrongFields
 from services.intake.turnstile import Turnstile
@@ -28,6 +27,7 @@ from shared.election.calendar import Calendar
 from shared.events.envelope import Envelope, identity_of
 from shared.http.auth import grant_of
 from shared.http.problems import Problem, invalid
+from shared.http.raw_body import read_raw
 from shared.metrics import Metrics
 
 RETRY_AFTER_S = 5

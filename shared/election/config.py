@@ -14,6 +14,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, Strict, field
 
 from shared.election.durations import Duration, TimeOfDay, format_duration
 from shared.strict import Day, RegionCode, Slug
+from shared.texts import Language
 
 QUIET_PERIOD = "quiet_period"
 
@@ -68,6 +69,9 @@ class Text(Frozen):
 
     id: str
     en: str
+
+    def said_in(self, language: Language) -> str:
+        return self.id if language == "id" else self.en
 
 
 class Scoped(Frozen):

@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from services.aggregator.incidents import Status
-from services.aggregator.pages import routes, signing, status
+from services.aggregator.pages import routes, status
 from services.aggregator.pages.line import line_day, line_of
 from services.aggregator.pages.overview import board_of, is_silent, period_shown, row_of, supplies_of
 from services.aggregator.pages.status import status_of
@@ -27,8 +27,10 @@ from shared.events.incident import Severity
 from shared.events.report import Condition
 from shared.events.verdict import Verdict
 from shared.http.etags import etag_of, is_among
+from shared.http.pages import signing
 from shared.texts import catalogue
 from tests.builders import MONDAY, PLAIN, a_calendar, an_election, utc
+from tests.texts_of_pages import unknown_and_idle
 
 ROOT = Path(__file__).resolve().parents[2]
 ID, EN = Words("id"), Words("en")
@@ -83,14 +85,7 @@ FAMILIES: dict[str, list[str]] = {
 
 def test_every_text_is_used_and_every_text_that_is_used_exists() -> None:
     """Those named in the templates and the code, and the families of which these name the first part."""
-    pages = ROOT / "services" / "aggregator" / "pages"
-    sources = "\n".join(p.read_text(encoding="utf-8") for p in [*pages.rglob("*.py"), *pages.rglob("*.html")])
-    keys = set(catalogue("pages"))
-    named = {key for key in re.findall(r'"([a-z_]+(?:\.[a-z_0-9]+)+)"', sources) if key in keys}
-    called = set(re.findall(r'\b(?:t|words|self)\("([a-z_.0-9]+)"[,)]', sources))
-    families = {f"{first}.{rest}" for first, ends in FAMILIES.items() for rest in ends}
-    assert (called | families) - keys == set()
-    assert keys - named - families == set()
+    assert unknown_and_idle("aggregator", frozenset(catalogue("pages")), FAMILIES) == (frozenset(), frozenset())
 
 
 # The line of logistics

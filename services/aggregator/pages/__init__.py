@@ -3,5 +3,6 @@
 Complete without JavaScript; with it, a page loads itself anew when the stream tells of a change.
 
 Pure: `words`, `line` (by when logistics must be there), `overview` and `history` (what the templates show). Adapters:
-`page_store` asks the database, `rendering` writes pages, `signing` and `showing` are the handlers, `routes` connects.
+`page_store` asks the database, `key` and `rendering` say what is the page's own in `shared/http/pages`, `signing` and
+`showing` are the handlers, `routes` connects.
 """

@@ -155,7 +155,7 @@ class Teller:
             key=document["_id"],
             region=document["region"],
             place=", ".join([self._calendar.roster.full_name(document["region"]), *(p for p in places if p)]),
-            category=self._words.of(category.label) if category else slug or "",
+            category=category.label.said_in(self._words.language) if category else slug or "",
             is_violation=document.get("is_violation", False),
             is_quiet=document.get("is_quiet_period_violation", False),
             flags=tuple(flags),
@@ -173,7 +173,7 @@ class Teller:
 
     def _law(self, category: Category | None) -> dict[str, str | None]:
         texts = {name: getattr(category, name, None) for name in ("legal_basis", "hand_over")}
-        return {name: self._words.of(text) if text else None for name, text in texts.items()}
+        return {name: text.said_in(self._words.language) if text else None for name, text in texts.items()}
 
     def _step(self, entry: Document, zone: ZoneInfo) -> Step:
         at = self._words.short_moment(entry["at"], zone)
@@ -183,7 +183,7 @@ class Teller:
         """Every item of the election file, and whatever else was stated."""
         zone, items = self._calendar.zone(code), self._calendar.election.logistics.items
         stated = {d["item"]: d for d in documents}
-        labels = {slug: self._words.of(item.label) for slug, item in items.items()}
+        labels = {slug: item.label.said_in(self._words.language) for slug, item in items.items()}
         labels |= {slug: slug for slug in stated if slug not in labels}
         return tuple(
             Stock(label, d["received"], d["required"], self._words.short_moment(d["as_of"], zone), d["agency"])

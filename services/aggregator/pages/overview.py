@@ -160,7 +160,7 @@ def supplies_of(
 ) -> Supplies:
     """`code` is a region whose clock is shown."""
     known = calendar.election.logistics.items
-    items = [Item(words.of(known[slug].label), by_item.get(slug, Stocks()), regions) for slug in known]
+    items = [Item(known[slug].label.said_in(words.language), by_item.get(slug, Stocks()), regions) for slug in known]
     items += [Item(slug, stocks, regions) for slug, stocks in sorted(by_item.items()) if slug not in known]
     return Supplies(
         items=tuple(items),

@@ -12,11 +12,11 @@ from starlette.responses import Response
 from services.aggregator.pages.key import COOKIE
 from services.aggregator.pages.loading import Desk
 from services.aggregator.pages.overview import period_shown
-from services.aggregator.pages.rendering import Renderer
 from services.aggregator.pages.signing import Signing
 from services.aggregator.pages.words import Words
 from shared.election.config import Level
 from shared.election.roster import ancestors_and_self
+from shared.http.pages.rendering import Renderer
 from shared.http.pages.visitor import visitor_of
 from shared.http.problems import Problem
 from shared.strict import REGION_CODE

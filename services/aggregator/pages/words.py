@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from shared import dates_in_words as dates
-from shared.election.config import Text
 from shared.texts import Language, catalogue, text
 
-OTHER: Mapping[Language, Language] = {"id": "en", "en": "id"}
 _HOUR, _MINUTE = timedelta(hours=1), timedelta(minutes=1)
 
 
@@ -32,10 +29,6 @@ class Words:
     def verdict(self, key: str) -> str:
         """A verdict or its reason."""
         return text("verdicts", key, self.language) if key in catalogue("verdicts") else key
-
-    def of(self, label: Text) -> str:
-        """A text of the election file."""
-        return label.id if self.language == "id" else label.en
 
     def day(self, day: date) -> str:
         return dates.day_in_words(day, self.language)

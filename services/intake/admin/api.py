@@ -17,7 +17,6 @@ from services.intake.admin import bodies, openapi
 from services.intake.admin.fields import Circumstances
 from services.intake.admin.kinds import HOLDER_KINDS, HolderKind
 from services.intake.door import Door
-from services.intake.raw_body import read_raw
 from services.intake.submissions.body import WrongFields
 from shared.access.holders import Holder, Refused
 from shared.access.keys import Grant, Role
@@ -27,6 +26,7 @@ from shared.events.envelope import Frozen
 from shared.http.auth import person
 from shared.http.lists import Page
 from shared.http.problems import Problem, invalid
+from shared.http.raw_body import read_raw
 from shared.logs import get_logger
 from shared.strict import Slug
 

@@ -33,13 +33,13 @@ from services.intake.batch.turns import Turns
 from services.intake.batch.upload import Upload, UploadLimits
 from services.intake.batch.window import ANY_KIND, Order
 from services.intake.door import Door
-from services.intake.raw_body import media_type
 from services.intake.submissions import KINDS
 from services.intake.submissions.lines import kind_named
 from shared.field_errors import FieldError
 from shared.http.auth import grant_of
 from shared.http.auth_header import language
 from shared.http.problems import Problem, invalid
+from shared.http.raw_body import media_type
 from shared.logs import get_logger
 from shared.strict import SLUG
 

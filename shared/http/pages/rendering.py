@@ -1,14 +1,19 @@
-"""Templates and assets of pages, with the headers that keep a page to itself."""
+"""Writes pages: templates, styles and scripts, with the headers that keep a page to itself."""
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from importlib import resources
+from urllib.parse import urlencode
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import HTMLResponse, Response
+
+from shared.election.config import Election
+from shared.http.pages.visitor import Visitor, remember_language
+from shared.texts import LANGUAGE, OTHER, Language
 
 A_YEAR = "public, max-age=31536000, immutable"
 _POLICY = {
@@ -48,9 +53,10 @@ class Asset:
 
 
 def make_environment(package: str, known: Mapping[str, object]) -> Environment:
-    """The templates of a package, escaped; a name that nobody gave is a defect of ours and fails."""
+    """The templates of a package and those that all services share, escaped; a name that nobody gave is a defect of
+    ours and fails."""
     environment = Environment(
-        loader=PackageLoader(package),
+        loader=ChoiceLoader([PackageLoader(package), PackageLoader(__package__ or "")]),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
@@ -58,6 +64,46 @@ def make_environment(package: str, known: Mapping[str, object]) -> Environment:
     )
     environment.globals |= known
     return environment
+
+
+class Renderer:
+    """The pages of one service and one election. `words` makes what the templates call `t`."""
+
+    def __init__(
+        self, environment: Environment, words: Callable[[Language], object], election: Election, has_script: bool
+    ) -> None:
+        self._environment, self._words, self._election = environment, words, election
+        self._headers = page_headers(has_script)
+
+    def page(
+        self,
+        request: Request,
+        visitor: Visitor,
+        template: str,
+        status: int = 200,
+        headers: Mapping[str, str] | None = None,
+        **shown: object,
+    ) -> HTMLResponse:
+        """A page in the visitor's language. `headers` come on top of ours."""
+        language, title = visitor.language, self._election.title
+        html = self._environment.get_template(f"{template}.html").render(
+            t=self._words(language),
+            language=language,
+            other=OTHER[language],
+            switch=_switch(request, OTHER[language]),
+            election=title.said_in(language) if title else self._election.election,
+            **shown,
+        )
+        response = HTMLResponse(html, status, {**self._headers, "Content-Language": language, **(headers or {})})
+        remember_language(response, visitor)
+        return response
+
+
+def _switch(request: Request, other: Language) -> str:
+    """The address of this page in the other language; home's for an answer to a post, which has none of its own."""
+    if request.method == "POST":
+        return "/?" + urlencode({LANGUAGE: other})
+    return "?" + urlencode({**request.query_params, LANGUAGE: other})
 
 
 async def no_icon(_request: Request) -> Response:

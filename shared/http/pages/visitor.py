@@ -13,9 +13,8 @@ from starlette.responses import Response
 
 from shared.access.keys import LONGEST_KEY
 from shared.http.auth_header import language
-from shared.texts import Language
+from shared.texts import LANGUAGE, Language
 
-LANGUAGE = "lang"
 # Longer than from one Monday to the next; each visit begins it anew.
 KEY_KEPT_S = 8 * 24 * 3600
 LANGUAGE_KEPT_S = 365 * 24 * 3600

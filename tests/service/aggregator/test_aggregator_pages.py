@@ -187,6 +187,40 @@ async def test_a_database_that_is_away_is_said_so(november_bench: Bench, monkeyp
     assert (answer.status_code, "Basis data tidak menjawab" in answer.text) == (503, True)
 
 
+@pytest.mark.parametrize(
+    ("method", "path", "accept", "status", "is_page"),
+    [
+        ("GET", "/nowhere", "text/html,*/*", 404, True),
+        ("GET", "/nowhere", "application/json", 404, False),
+        ("GET", "/v1/nowhere", "text/html", 404, False),
+        ("GET", "/v1/regions", "text/html", 401, False),
+        ("DELETE", "/regions/64", "", 405, True),
+    ],
+)
+async def test_errors_are_pages_for_people_and_problems_for_programs(
+    bench: Bench, method: str, path: str, accept: str, status: int, is_page: bool
+) -> None:
+    """The API's problem+json stays as it is."""
+    async with browser(bench, accept=accept) as visitor:
+        answer = await visitor.request(method, path)
+    media_type = answer.headers["content-type"].partition(";")[0]
+    assert (answer.status_code, media_type) == (status, "text/html" if is_page else "application/problem+json")
+
+
+@pytest.mark.expect_errors("unexpected")
+async def test_a_defect_of_ours_is_a_page_too(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is logged under the number that the page shows."""
+
+    async def defective(*_: Any) -> Any:
+        raise RuntimeError("a defect")
+
+    monkeypatch.setattr(PageStore, "open_violations", defective)
+    async with browser(bench, bench.viewer) as visitor:
+        answer = await visitor.get("/")
+    assert (answer.status_code, "Kesalahan di pihak kami" in answer.text) == (500, True)
+    assert "a defect" not in answer.text
+
+
 async def test_pages_keep_to_themselves(november_bench: Bench) -> None:
     """Nothing inline, nothing foreign, not kept by anybody; assets for ever, by their content's address."""
     async with browser(november_bench, november_bench.viewer) as visitor:

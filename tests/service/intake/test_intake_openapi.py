@@ -202,7 +202,7 @@ async def _key_unchecked(intake: Intake, path: str, body: Any) -> Answer:
 
 
 Provoke = Callable[["Intake", str, Any], Awaitable["Answer"]]
-# Of all that is shown but 422 (above) and 408, which takes its time (tests/unit/test_intake_raw_body.py).
+# Of all that is shown but 422 (above) and 408, which takes its time (tests/unit/test_raw_body.py).
 PROVOKE: Mapping[str, Provoke] = {
     "no_key": _no_key,
     "out_of_scope": _out_of_scope,
