@@ -18,7 +18,7 @@ from services.aggregator.pages.overview import board_of, is_silent, period_shown
 from services.aggregator.pages.status import status_of
 from services.aggregator.pages.stocks import Stocks, total
 from services.aggregator.pages.words import Words
-from services.aggregator.periods import items, owing
+from services.aggregator.periods import items
 from services.aggregator.stream.events import Event, Kind, Wanted, beat
 from services.aggregator.stream.ring import Ring
 from services.aggregator.stream.watcher import Watcher
@@ -137,7 +137,7 @@ def rows(verdicts: dict[str, str], filed: tuple[str, ...]) -> list[Any]:
     ]
     filing = {"received_at": utc("2024-11-18 01:00"), "condition": "normal"}
     facts = {code: {"filings": 1, "first": filing, "latest": filing} for code in filed}
-    found = items(calendar, owing(calendar, MONDAY), documents, facts)
+    found = items(calendar, calendar.owing(MONDAY), documents, facts)
     return [
         row_of(ID, calendar, item, (2, 1) if item["region"] == "64.71" else (0, 0), Stocks(4, 3, 7, 9))
         for item in found

@@ -123,7 +123,7 @@ class Desk:
         )
 
     async def _attendance(self, period: date, within: str | None) -> Sequence[periods.Document]:
-        owed = periods.owing(self.calendar, period)
+        owed = self.calendar.owing(period)
         documents = await self._store.attendance(period)
         if within is not None:
             owed = {code: deadline for code, deadline in owed.items() if is_within(code, within)}
