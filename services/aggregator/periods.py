@@ -15,7 +15,8 @@ from collections.abc import Iterable, Mapping
 from datetime import date
 from typing import Any
 
-from shared.election.calendar import WEEK, Calendar, Deadline, latest_weekday
+from shared.election.calendar import WEEK, Calendar, latest_weekday
+from shared.election.owing import Deadline
 from shared.election.roster import level_of
 from shared.events.verdict import Verdict
 from shared.texts import in_both

@@ -12,7 +12,8 @@ from services.notifier.queries import AlertsQuery, DeliveriesQuery, ObligationsQ
 from services.notifier.store import Store
 from shared.access.keys import Grant
 from shared.access.store import AccessStore
-from shared.election.calendar import Calendar, Deadline
+from shared.election.calendar import Calendar
+from shared.election.owing import Deadline
 from shared.election.roster import Region
 from shared.events.alert import alert_json
 from shared.events.verdict import Verdict
