@@ -8,7 +8,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends, Path, Query, Request, Response
 
-from services.aggregator import periods, views
+from services.aggregator import period_views, periods, views
 from services.aggregator.lists import Slug, add_lists
 from services.aggregator.queries import RegionsQuery
 from services.aggregator.region_views import departed, region_views
@@ -62,10 +62,9 @@ def _add_regions(router: APIRouter, calendar: Calendar, store: Store) -> None:
         if query.parent is not None and query.parent not in roster:
             nearest = ", ".join(roster.nearest(query.parent)) or "-"
             raise invalid([FieldError("parent", "region_unknown", nearest=nearest)])
-        found = roster.children(query.parent) if query.parent else tuple(roster)
-        wanted = [{"code": r.code, "region": r} for r in found if query.level in (None, r.level)]
-        page = _cut(sorted(wanted, key=lambda row: row["code"]), query, "code")
-        shown = await region_views(calendar, store, [row["region"] for row in page["items"]])
+        found = roster.in_order(query.level, query.parent, query.after, query.limit + 1)
+        page = query.of([{"code": r.code} for r in found], lambda row: str(row["code"]))
+        shown = await region_views(calendar, store, found[: query.limit])
         return json_response({**page, "items": shown})
 
     @router.get("/regions/{code}", tags=["regions"])
@@ -89,18 +88,9 @@ def _add_periods(router: APIRouter, calendar: Calendar, store: Store) -> None:
     @router.get("/periods", tags=["periods"])
     async def all_periods(query: Annotated[Page, Query()]) -> Response:
         """Every judged period, with how often each verdict holds; who owes and has none is pending."""
-        judged = calendar.all_periods()
-        verdicts: dict[str, dict[str, str]] = {p.isoformat(): {} for p in judged}
-        for row in await store.verdicts(judged):
-            verdicts[row["period"]][row["region"]] = row["verdict"]
-        rows = [
-            {
-                "period": p.isoformat(),
-                "counts": periods.verdict_counts(calendar.owing(p), verdicts[p.isoformat()]),
-            }
-            for p in judged
-        ]
-        return json_response(_cut(rows, query, "period"))
+        page = _cut([{"period": p.isoformat(), "day": p} for p in calendar.all_periods()], query, "period")
+        found = [(row["period"], await period_views.counts(calendar, store, row["day"])) for row in page["items"]]
+        return json_response({**page, "items": [{"period": p, "counts": counts} for p, counts in found]})
 
     @router.get("/periods/{period}", tags=["periods"])
     async def attendance(
@@ -112,13 +102,11 @@ def _add_periods(router: APIRouter, calendar: Calendar, store: Store) -> None:
         nearest = periods.neighbours(calendar, period)
         if nearest is not None:
             raise invalid([_wrong_weekday(calendar, *nearest)])
-        owed, documents = calendar.owing(period), await store.attendance(period)
-        facts = await store.facts(period, periods.shown(owed, documents))
-        if not owed and not documents and not facts:
+        found = await period_views.attendance(calendar, store, period, query)
+        if found is None:
             raise _not_judged(calendar, period)
-        page = _cut(periods.items(calendar, owed, documents, facts), query, "region")
-        counts = periods.verdict_counts(owed, periods.verdicts_in(documents))
-        return json_response({"period": period.isoformat(), "is_judged": bool(owed), "counts": counts, **page})
+        about = {"period": period.isoformat(), "is_judged": found.is_judged, "counts": found.counts}
+        return json_response({**about, **found.page})
 
 
 def _wrong_weekday(calendar: Calendar, before: date, after_it: date) -> FieldError:

@@ -43,7 +43,7 @@ INDEXES: Mapping[str, list[IndexModel]] = {
     region_state.COLLECTION: [_by("level", "_id")],
     reports.COLLECTION: [*_newest_by("received_at", "region"), _by("period", "region"), _WITHDRAWN],
     logistics.COLLECTION: [_by("region", "item"), _by("item", "region")],
-    attendance.COLLECTION: [_by("period", "region"), _by("region", "period")],
+    attendance.COLLECTION: [_by("period", "region", "verdict"), _by("region", "period")],
     incidents.COLLECTION: [
         *_newest_by("received_at", "region", "category", "status", "is_in_quiet_period", "is_violation"),
         _OPEN_VIOLATIONS,
@@ -119,20 +119,39 @@ class Store:
         found = {d["_id"]: d async for d in self._reports.find({"_id": {"$in": list(identities.values())}})}
         return {code: found[identity] for code, identity in identities.items() if identity in found}
 
-    async def facts(self, period: date, codes: set[str]) -> dict[str, Document]:
-        """By region, the reports in force for a period: `filings`, `first` and `latest`; of all regions if no codes
-        are given. A region without one is not in it."""
-        found = aggregate(self._reports, facts_of(period, codes))
+    async def facts(self, period: date, codes: Iterable[str]) -> dict[str, Document]:
+        """By region, the reports in force for a period: `filings`, `first` and `latest`. A region without one is not
+        in it."""
+        return await self._facts(facts_of(period, {"$in": sorted(codes)}))
+
+    async def facts_after(self, period: date, after: str | None, most: int) -> dict[str, Document]:
+        """The same, of the first `most` regions behind a code that have any."""
+        first: list[Document] = [{"$sort": {"_id": 1}}, {"$limit": most}]
+        return await self._facts([*facts_of(period, {"$gt": after or ""}), *first])
+
+    async def _facts(self, pipeline: list[Document]) -> dict[str, Document]:
+        found = aggregate(self._reports, pipeline)
         return {row["_id"]: {field: row[field] for field in ("filings", "first", "latest")} async for row in found}
 
-    async def attendance(self, period: date) -> list[Document]:
-        return [d async for d in self._attendance.find({"period": period.isoformat()})]
+    async def attendance(self, period: date, codes: Iterable[str]) -> list[Document]:
+        """The verdicts of these regions."""
+        wanted = {"period": period.isoformat(), "region": {"$in": sorted(codes)}}
+        return [d async for d in self._attendance.find(wanted)]
 
-    async def verdicts(self, periods: Iterable[date]) -> list[Document]:
-        """`period`, `region` and `verdict` of all that is judged."""
-        wanted = {"period": {"$in": [p.isoformat() for p in periods]}, "verdict": {"$type": "string"}}
-        shown = {"_id": False, "period": True, "region": True, "verdict": True}
-        return [d async for d in self._attendance.find(wanted, shown)]
+    async def attendance_after(self, period: date, after: str | None, most: int) -> list[Document]:
+        """Of the first `most` regions behind a code that have a verdict, by code."""
+        wanted = {"period": period.isoformat(), "region": {"$gt": after or ""}, "verdict": {"$gt": ""}}
+        found = self._attendance.find(wanted).sort([("region", ASCENDING)]).limit(most)
+        return [d async for d in found]
+
+    async def judged(self, period: date, within: str | None = None) -> dict[str, list[str]]:
+        """The codes of the regions, of one and everything below it or of all, by the verdict that holds. Out of an
+        index alone, and in few documents: there may be 84,000 villages."""
+        region = below(within) if within else {"$gt": ""}
+        wanted = {"period": period.isoformat(), "region": region, "verdict": {"$gt": ""}}
+        group = {"_id": "$verdict", "regions": {"$push": "$region"}}
+        found = aggregate(self._attendance, [{"$match": wanted}, {"$group": group}])
+        return {row["_id"]: row["regions"] async for row in found}
 
     async def report(self, identity: str) -> Document | None:
         found: Document | None = await self._reports.find_one({"_id": identity})
@@ -175,11 +194,9 @@ class Store:
         return Seen(entry, region is not None and is_past(region, journal.position_of(entry)))
 
 
-def facts_of(period: date, codes: set[str]) -> list[Document]:
-    """The pipeline of `Store.facts`."""
-    wanted: Document = {"period": period.isoformat(), "is_withdrawn": False}
-    if codes:
-        wanted["region"] = {"$in": sorted(codes)}
+def facts_of(period: date, region: Document) -> list[Document]:
+    """The pipeline of `Store.facts`, of the regions that a condition on their codes names."""
+    wanted: Document = {"period": period.isoformat(), "region": region, "is_withdrawn": False}
     # In the order in which filings are compared: MongoDB compares documents field by field.
     filing = {field: f"${field}" for field in ("received_at", "agency", "id", "submitted_at", "condition")}
     group = {"_id": "$region", "filings": {"$sum": 1}, "first": {"$min": filing}, "latest": {"$max": filing}}

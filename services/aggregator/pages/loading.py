@@ -9,6 +9,7 @@ from datetime import date, datetime
 
 from services.aggregator import periods
 from services.aggregator.pages.history import Attended, Incident, Report, Stock, Teller
+from services.aggregator.pages.levels import LevelSum, listed
 from services.aggregator.pages.line import line_of
 from services.aggregator.pages.overview import Board, Supplies, board_of, row_of, supplies_of
 from services.aggregator.pages.page_store import PageStore
@@ -76,7 +77,7 @@ class Desk:
     async def overview(self, words: Words, period: date | None, within: str | None) -> Overview:
         """Of a region and everything below it, of everything if none is named; without a board if no period is
         judged."""
-        rows = await self._attendance(period, within) if period else []
+        rows, sums = await self._attendance(period, within) if period else ([], [])
         codes = [row["region"] for row in rows] or [r.code for r in self.calendar.roster if _is_below(r, within)]
         open_counts, by_region, by_item, found = await asyncio.gather(
             self._pages.open_by_regency(within),
@@ -98,7 +99,7 @@ class Desk:
         counts = open_counts.values()
         clock_of = codes[0] if codes else within or ""
         return Overview(
-            board_of(words, self.calendar, period, shown, self.now()) if period else None,
+            board_of(words, self.calendar, period, shown, self.now(), sums) if period else None,
             Violations(tuple(map(teller.incident, found)), sum(n for n, _ in counts), sum(q for _, q in counts)),
             supplies_of(
                 words, self.calendar, line_of(self.calendar, clock_of), clock_of, by_item, len(codes), self.now()
@@ -122,14 +123,16 @@ class Desk:
             teller.stocks(code, stocks),
         )
 
-    async def _attendance(self, period: date, within: str | None) -> Sequence[periods.Document]:
+    async def _attendance(self, period: date, within: str | None) -> tuple[Sequence[periods.Document], list[LevelSum]]:
+        """The rows of the regions that a page names, and sums of the levels that are too many to be named."""
         owed = self.calendar.owing(period)
-        documents = await self._store.attendance(period)
         if within is not None:
-            owed = {code: deadline for code, deadline in owed.items() if is_within(code, within)}
-            documents = [d for d in documents if is_within(d["region"], within)]
-        facts = await self._store.facts(period, periods.shown(owed, documents)) if owed or documents else {}
-        return periods.items(self.calendar, owed, documents, facts)
+            owed = owed.below(within)
+        judged = await self._store.judged(period, within)
+        codes, sums = listed(owed, judged)
+        documents = await self._store.attendance(period, codes)
+        facts = await self._store.facts(period, codes) if codes else {}
+        return periods.items(self.calendar, {c: owed[c] for c in codes if c in owed}, documents, facts), sums
 
 
 def _is_below(region: Region, within: str | None) -> bool:

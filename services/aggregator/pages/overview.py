@@ -12,6 +12,7 @@ from datetime import date, datetime
 from itertools import groupby
 from typing import Any
 
+from services.aggregator.pages.levels import LevelSum
 from services.aggregator.pages.line import Line
 from services.aggregator.pages.stocks import Stocks, total
 from services.aggregator.pages.words import Words
@@ -74,7 +75,8 @@ class Group:
 
 @dataclass(frozen=True, slots=True)
 class Board:
-    """`counts` is how often each verdict holds; `due` by when the report is due, in words."""
+    """`counts` is how often each verdict holds; `due` by when the report is due, in words; `sums` are of the levels
+    whose regions are not named."""
 
     period: date
     due: str
@@ -82,11 +84,12 @@ class Board:
     all: Group
     groups: tuple[Group, ...]
     counts: tuple[tuple[str, int], ...]
+    sums: tuple[LevelSum, ...] = ()
 
     @property
     def is_judged(self) -> bool:
         """Whether somebody owed a report."""
-        return bool(self.all.rows)
+        return bool(self.all.rows or self.sums)
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,7 +141,14 @@ def row_of(words: Words, calendar: Calendar, attended: Document, open_counts: tu
     )
 
 
-def board_of(words: Words, calendar: Calendar, period: date, rows: Sequence[Row], now: datetime) -> Board:
+def board_of(
+    words: Words,
+    calendar: Calendar,
+    period: date,
+    rows: Sequence[Row],
+    now: datetime,
+    sums: Sequence[LevelSum] = (),
+) -> Board:
     """The rows in the order of their codes."""
     by_province = groupby(rows, key=lambda row: province_of(row.code))
     groups = tuple(Group(code, calendar.roster.name(code), tuple(found)) for code, found in by_province)
@@ -152,6 +162,7 @@ def board_of(words: Words, calendar: Calendar, period: date, rows: Sequence[Row]
         all=Group("", "", tuple(rows)),
         groups=groups if len(groups) > 1 else (),
         counts=tuple((verdict.value, found.count(verdict.value)) for verdict in Verdict if verdict.value in found),
+        sums=tuple(sums),
     )
 
 

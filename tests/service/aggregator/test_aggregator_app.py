@@ -70,8 +70,8 @@ async def test_indexes_are_made_once_and_used(
         assert "COLLSCAN" not in plan, name
 
 
-@pytest.mark.parametrize("codes", [{"64.71", "64.72"}, set()], ids=["owing", "all"])
-async def test_a_period_s_facts_use_an_index(bench: Any, codes: set[str]) -> None:
+@pytest.mark.parametrize("codes", [{"$in": ["64.71", "64.72"]}, {"$gt": ""}], ids=["owing", "all"])
+async def test_a_period_s_facts_use_an_index(bench: Any, codes: dict[str, Any]) -> None:
     """Their cost is that of the period's reports, not of all that ever came."""
     pipeline = store.facts_of(date(2024, 11, 18), codes)
     asked = {"aggregate": "reports", "pipeline": pipeline, "cursor": {}}
