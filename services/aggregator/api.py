@@ -13,6 +13,7 @@ from services.aggregator.lists import Slug, add_lists
 from services.aggregator.queries import RegionsQuery
 from services.aggregator.region_views import departed, region_views
 from services.aggregator.store import Store
+from services.aggregator.turnout import Turnout
 from shared.access.keys import Grant, Role
 from shared.access.store import AccessStore
 from shared.election.calendar import Calendar
@@ -35,7 +36,7 @@ def _cut(rows: Sequence[Document], page: Page, key: str) -> Document:
     return page.of([row for row in rows if begin is None or row[key] > begin], lambda row: str(row[key]))
 
 
-def routes(calendar: Calendar, store: Store, access: AccessStore) -> APIRouter:
+def routes(calendar: Calendar, store: Store, turnout: Turnout, access: AccessStore) -> APIRouter:
     """All of the aggregator's calls: for people's keys, and an agency's own events for its key."""
 
     async def viewer(request: Request) -> Grant:
@@ -44,7 +45,7 @@ def routes(calendar: Calendar, store: Store, access: AccessStore) -> APIRouter:
     router = APIRouter(prefix="/v1", dependencies=[NEEDS_KEY], responses=reading_errors())
     people = APIRouter(dependencies=[Depends(viewer)], responses={304: NOT_MODIFIED})
     _add_regions(people, calendar, store)
-    _add_periods(people, calendar, store)
+    _add_periods(people, calendar, store, turnout)
     add_lists(people, calendar, store)
     router.include_router(people)
     _add_events(router, store, access)
@@ -84,12 +85,12 @@ async def _departed(code: str, store: Store) -> Region | None:
     return departed(code) if await store.regions([code]) else None
 
 
-def _add_periods(router: APIRouter, calendar: Calendar, store: Store) -> None:
+def _add_periods(router: APIRouter, calendar: Calendar, store: Store, turnout: Turnout) -> None:
     @router.get("/periods", tags=["periods"])
     async def all_periods(query: Annotated[Page, Query()]) -> Response:
         """Every judged period, with how often each verdict holds; who owes and has none is pending."""
         page = _cut([{"period": p.isoformat(), "day": p} for p in calendar.all_periods()], query, "period")
-        found = [(row["period"], await period_views.counts(calendar, store, row["day"])) for row in page["items"]]
+        found = [(row["period"], await turnout.counts(row["day"])) for row in page["items"]]
         return json_response({**page, "items": [{"period": p, "counts": counts} for p, counts in found]})
 
     @router.get("/periods/{period}", tags=["periods"])
@@ -102,7 +103,7 @@ def _add_periods(router: APIRouter, calendar: Calendar, store: Store) -> None:
         nearest = periods.neighbours(calendar, period)
         if nearest is not None:
             raise invalid([_wrong_weekday(calendar, *nearest)])
-        found = await period_views.attendance(calendar, store, period, query)
+        found = await period_views.attendance(calendar, store, turnout, period, query)
         if found is None:
             raise _not_judged(calendar, period)
         about = {"period": period.isoformat(), "is_judged": found.is_judged, "counts": found.counts}

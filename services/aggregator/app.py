@@ -20,6 +20,7 @@ from services.aggregator.stream.api import stream_routes
 from services.aggregator.stream.feed import Feed
 from services.aggregator.stream.hub import Hub
 from services.aggregator.stream.showing import Showing
+from services.aggregator.turnout import Turnout
 from shared import asyncapi, mongo
 from shared.access import store as access_store
 from shared.access.store import AccessStore
@@ -84,6 +85,7 @@ def create_app(settings: Settings) -> FastAPI:
 def build(parts: Parts) -> FastAPI:
     """The app out of ready-made parts. Its lifespan consumes in the background, so health answers at once."""
     store = Store(parts.database)
+    turnout = Turnout(parts.calendar, store)
     hub = Hub(Feed(parts.database, Showing(parts.calendar, store)), parts.metrics)
 
     @asynccontextmanager
@@ -117,9 +119,10 @@ def build(parts: Parts) -> FastAPI:
     )
     app.state.hub = hub
     app.add_middleware(Etags, below="/v1/")
-    app.include_router(routes(parts.calendar, store, parts.access))
+    app.include_router(routes(parts.calendar, store, turnout, parts.access))
     app.include_router(stream_routes(hub, parts.access))
-    desk = Desk(parts.calendar, store, PageStore(parts.database), parts.clock, parts.consuming.consumer)
+    pages = PageStore(parts.database)
+    desk = Desk(parts.calendar, store, pages, turnout, parts.clock, parts.consuming.consumer)
     add_pages(app, desk, parts.access)
     return app
 

@@ -8,6 +8,7 @@ from datetime import date
 from services.aggregator import periods
 from services.aggregator.periods import Counts
 from services.aggregator.store import Store
+from services.aggregator.turnout import Turnout
 from shared.election.calendar import Calendar
 from shared.http.lists import Page
 from shared.mongo import Document
@@ -22,21 +23,19 @@ class Attendance:
     page: Document
 
 
-async def counts(calendar: Calendar, store: Store, period: date) -> Counts:
-    return periods.verdict_counts(calendar.owing(period), await store.judged(period))
-
-
-async def attendance(calendar: Calendar, store: Store, period: date, query: Page) -> Attendance | None:
+async def attendance(
+    calendar: Calendar, store: Store, turnout: Turnout, period: date, query: Page
+) -> Attendance | None:
     """None of a period that nobody owed, nobody was judged for and nobody filed for."""
-    owed, judged = calendar.owing(period), await store.judged(period)
-    if owed or judged:
+    counts = await turnout.counts(period)
+    if any(counts.values()):
         rows = await _judged_rows(calendar, store, period, query)
     else:
         rows = periods.items(calendar, {}, [], await store.facts_after(period, query.after, query.limit + 1))
         if not rows and query.after is None:
             return None
     page = query.of(rows, lambda row: str(row["region"]))
-    return Attendance(bool(owed), periods.verdict_counts(owed, judged), page)
+    return Attendance(bool(calendar.owing(period)), counts, page)
 
 
 async def _judged_rows(calendar: Calendar, store: Store, period: date, query: Page) -> list[Document]:

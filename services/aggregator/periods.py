@@ -41,7 +41,7 @@ def neighbours(calendar: Calendar, day: date) -> tuple[date, date] | None:
 def verdict_counts(owed: Collection[str], judged: Judged) -> Counts:
     """How often each of the six verdicts holds; who owes and has none is pending."""
     counts = {verdict.value: len(judged.get(verdict, ())) for verdict in Verdict}
-    have_one = sum(code in owed for codes in judged.values() for code in codes)
+    have_one = sum(sum(map(owed.__contains__, codes)) for codes in judged.values())
     counts[Verdict.PENDING] += len(owed) - have_one
     return counts
 

@@ -13,9 +13,11 @@ from services.aggregator import alerts, attendance, incidents, logistics, region
 from shared.election.config import Level
 from shared.election.roster import level_of
 from shared.events.envelope import identity_of
-from shared.exactly_once import journal
+from shared.exactly_once import guard, journal
 from shared.exactly_once.cursors import is_past
+from shared.exactly_once.records import log_name
 from shared.mongo import Collection, Database, Document, aggregate, below
+from shared.topics import ALERTS
 
 
 def _newest_by(instant: str, *fields: str) -> list[IndexModel]:
@@ -152,6 +154,12 @@ class Store:
         group = {"_id": "$verdict", "regions": {"$push": "$region"}}
         found = aggregate(self._attendance, [{"$match": wanted}, {"$group": group}])
         return {row["_id"]: row["regions"] async for row in found}
+
+    async def verdicts_read_to(self) -> tuple[tuple[str, int, str], ...]:
+        """How far the log of verdicts is read: nothing in `attendance` changes while it stays the same."""
+        log = log_name(ALERTS.name, 0).partition(":")[0]
+        found = self._database[guard.COLLECTION].find({"_id": {"$gte": f"{log}:", "$lt": f"{log};"}})
+        return tuple(sorted([(d["_id"], d["offset"], d["hash"]) async for d in found]))
 
     async def report(self, identity: str) -> Document | None:
         found: Document | None = await self._reports.find_one({"_id": identity})

@@ -7,7 +7,7 @@ their deadlines, periods share the list of regions, and asking for a period cost
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, KeysView, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 
@@ -43,6 +43,10 @@ class Owing(Mapping[str, Deadline]):
         self._debtors, self._deadlines = debtors, deadlines
         self._begin, self._end = begin, len(debtors.codes) if end is None else end
 
+    @property
+    def _is_whole(self) -> bool:
+        return len(self) == len(self._debtors.codes)
+
     def __getitem__(self, code: str) -> Deadline:
         if code not in self:
             raise KeyError(code)
@@ -52,7 +56,7 @@ class Owing(Mapping[str, Deadline]):
         if code not in self._debtors.slots:
             return False
         codes, begin, end = self._debtors.codes, self._begin, self._end
-        return len(self) == len(codes) or (begin < end and codes[begin] <= str(code) <= codes[end - 1])
+        return self._is_whole or (begin < end and codes[begin] <= str(code) <= codes[end - 1])
 
     def __iter__(self) -> Iterator[str]:
         codes = self._debtors.codes
@@ -60,6 +64,10 @@ class Owing(Mapping[str, Deadline]):
 
     def __len__(self) -> int:
         return self._end - self._begin
+
+    def keys(self) -> KeysView[str]:
+        """As fast as a dictionary's: it is compared with as many codes again."""
+        return self._debtors.slots.keys() if self._is_whole else super().keys()
 
     def deadlines(self) -> Sequence[Deadline]:
         """Every deadline that the period has, once each, whoever it is for."""

@@ -33,16 +33,23 @@ class LevelSum:
         return sum(count for verdict, count in self.counts if verdict in _REPORTED)
 
 
-def listed(owed: Owing, judged: Judged) -> tuple[list[str], list[LevelSum]]:
+@dataclass(frozen=True, slots=True)
+class Listed:
     """The codes to name, in order, of those who owe or were judged; and the levels that are only counted."""
+
+    codes: tuple[str, ...]
+    sums: tuple[LevelSum, ...]
+
+
+def listed(owed: Owing, judged: Judged) -> Listed:
     by_level: dict[Level, list[str]] = defaultdict(list)
-    for code in sorted({*owed, *(code for codes in judged.values() for code in codes)}):
+    for code in sorted({*owed.keys(), *(code for codes in judged.values() for code in codes)}):
         by_level[level_of(code)].append(code)
     named: list[str] = []
     levels = [level for level in Level if level in by_level]
     while levels and len(named) + len(by_level[levels[0]]) <= MOST_NAMED:
         named += by_level[levels.pop(0)]
-    return sorted(named), [_sum(level, by_level[level], judged) for level in levels]
+    return Listed(tuple(sorted(named)), tuple(_sum(level, by_level[level], judged) for level in levels))
 
 
 def _sum(level: Level, codes: list[str], judged: Judged) -> LevelSum:

@@ -9,7 +9,7 @@ from datetime import date, datetime
 
 from services.aggregator import periods
 from services.aggregator.pages.history import Attended, Incident, Report, Stock, Teller
-from services.aggregator.pages.levels import LevelSum, listed
+from services.aggregator.pages.levels import Listed
 from services.aggregator.pages.line import line_of
 from services.aggregator.pages.overview import Board, Supplies, board_of, row_of, supplies_of
 from services.aggregator.pages.page_store import PageStore
@@ -18,6 +18,7 @@ from services.aggregator.pages.stocks import Stocks
 from services.aggregator.pages.words import Words
 from services.aggregator.region_views import departed
 from services.aggregator.store import Store
+from services.aggregator.turnout import Turnout
 from shared.clock import Clock
 from shared.election.calendar import Calendar
 from shared.election.roster import Region, is_within
@@ -58,9 +59,12 @@ class History:
 class Desk:
     """The questions behind the pages."""
 
-    def __init__(self, calendar: Calendar, store: Store, pages: PageStore, clock: Clock, health: Health) -> None:
+    def __init__(
+        self, calendar: Calendar, store: Store, pages: PageStore, turnout: Turnout, clock: Clock, health: Health
+    ) -> None:
         self.calendar = calendar
         self._store, self._pages, self._clock, self._health = store, pages, clock, health
+        self._turnout = turnout
 
     def now(self) -> datetime:
         return self._clock.now()
@@ -77,7 +81,8 @@ class Desk:
     async def overview(self, words: Words, period: date | None, within: str | None) -> Overview:
         """Of a region and everything below it, of everything if none is named; without a board if no period is
         judged."""
-        rows, sums = await self._attendance(period, within) if period else ([], [])
+        named = await self._turnout.listed(period, within) if period else Listed((), ())
+        rows = await self._attendance(period, named.codes) if period and named.codes else []
         codes = [row["region"] for row in rows] or [r.code for r in self.calendar.roster if _is_below(r, within)]
         open_counts, by_region, by_item, found = await asyncio.gather(
             self._pages.open_by_regency(within),
@@ -99,7 +104,7 @@ class Desk:
         counts = open_counts.values()
         clock_of = codes[0] if codes else within or ""
         return Overview(
-            board_of(words, self.calendar, period, shown, self.now(), sums) if period else None,
+            board_of(words, self.calendar, period, shown, self.now(), named.sums) if period else None,
             Violations(tuple(map(teller.incident, found)), sum(n for n, _ in counts), sum(q for _, q in counts)),
             supplies_of(
                 words, self.calendar, line_of(self.calendar, clock_of), clock_of, by_item, len(codes), self.now()
@@ -123,16 +128,12 @@ class Desk:
             teller.stocks(code, stocks),
         )
 
-    async def _attendance(self, period: date, within: str | None) -> tuple[Sequence[periods.Document], list[LevelSum]]:
-        """The rows of the regions that a page names, and sums of the levels that are too many to be named."""
+    async def _attendance(self, period: date, named: Sequence[str]) -> Sequence[periods.Document]:
+        """The rows of the regions that a page names."""
         owed = self.calendar.owing(period)
-        if within is not None:
-            owed = owed.below(within)
-        judged = await self._store.judged(period, within)
-        codes, sums = listed(owed, judged)
-        documents = await self._store.attendance(period, codes)
-        facts = await self._store.facts(period, codes) if codes else {}
-        return periods.items(self.calendar, {c: owed[c] for c in codes if c in owed}, documents, facts), sums
+        documents = await self._store.attendance(period, named)
+        facts = await self._store.facts(period, named)
+        return periods.items(self.calendar, {c: owed[c] for c in named if c in owed}, documents, facts)
 
 
 def _is_below(region: Region, within: str | None) -> bool:
