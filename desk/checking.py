@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
+from datetime import timedelta
 
 from services.notifier.receivers import Receiver, Receivers
 from services.notifier.rules import RULES
@@ -11,6 +12,7 @@ from shared.access.keys import EVERYWHERE
 from shared.election.calendar import Calendar, covers
 from shared.election.config import Amendment, Level, ReportRule, Scoped
 from shared.election.durations import format_duration
+from shared.exactly_once import retention
 
 _WORDS = {
     Level.PROVINCE: ("province", "provinces"),
@@ -20,7 +22,7 @@ _WORDS = {
 }
 
 
-def describe(calendar: Calendar, receivers: Receivers) -> Iterator[str]:
+def describe(calendar: Calendar, receivers: Receivers, journal_retention: timedelta | None) -> Iterator[str]:
     """One line for each thing a person should check."""
     election = calendar.election
     title = f" ({election.title.en})" if election.title else ""
@@ -40,6 +42,15 @@ def describe(calendar: Calendar, receivers: Receivers) -> Iterator[str]:
     for receiver in receivers.receivers:
         yield _receiver(receiver)
     yield f"Notices older than {format_duration(receivers.max_notice_age)} are stored and not sent."
+    yield _journal(calendar, journal_retention)
+
+
+def _journal(calendar: Calendar, kept_for: timedelta | None) -> str:
+    problem = retention.too_short_because(calendar.election, kept_for)
+    if problem is not None:
+        return f"TOO SHORT: {problem}."
+    how_long = "for ever" if kept_for is None else f"for {format_duration(kept_for)}"
+    return f"Journal: an event is known {how_long}; sent again within that time, it counts once."
 
 
 def _overrides(calendar: Calendar) -> str:

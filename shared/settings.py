@@ -9,15 +9,25 @@ import os
 from collections.abc import Mapping
 from datetime import date, timedelta
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError, model_validator
 
 from shared.election.config import PUBLISH_DEADLINE
 from shared.election.durations import Duration, format_duration
 
 PREFIX = "DESK_"
 _DEPLOY = Path(__file__).resolve().parent.parent / "deploy"
+
+
+def _retention(text: Any) -> Any:
+    return None if text in ("none", "0") else text
+
+
+# MongoDB counts the seconds of a TTL in 31 bits.
+Retention = Annotated[
+    Annotated[Duration, Field(ge=timedelta(minutes=1), le=timedelta(days=20_000))] | None, BeforeValidator(_retention)
+]
 
 
 class BadSettings(ValueError):
@@ -87,6 +97,13 @@ class Settings(BaseModel):
     batch_attempts: Annotated[
         int, Field(ge=1, description="tries at one batch before the process exits and restarts")
     ] = 8
+    journal_retention: Annotated[
+        Retention,
+        Field(
+            description="how long the journal knows an event, so that one that is sent again counts once; `none` for "
+            "ever. Longer than the election (`desk check`)"
+        ),
+    ] = timedelta(days=400)
     dead_letter_run: Annotated[
         int,
         Field(ge=1, description="bad records in a row that stop a consumer instead of draining the topic"),

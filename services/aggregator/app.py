@@ -28,6 +28,7 @@ from shared.clock import Clock, RealClock, make_clock
 from shared.election.calendar import Calendar
 from shared.election.loaded import load_calendar
 from shared.events.codec import SCHEMAS
+from shared.exactly_once import journal
 from shared.exactly_once.wiring import Consuming, build_consuming
 from shared.http.etags import Etags
 from shared.http.service import make_app
@@ -64,6 +65,7 @@ class Parts:
 def create_app(settings: Settings) -> FastAPI:
     """The service by its settings. Dials nobody. Raises BadFile."""
     calendar = load_calendar(settings.election, settings.roster, settings.obligations_from)
+    journal.warn_if_too_short(calendar.election, settings.journal_retention)
     metrics = Metrics(SERVICE)
     client = mongo.connect(settings.mongo, settings.mongo_driver, settings.mongo_timeout_ms)
     database = mongo.database(client, AGGREGATOR_DB)
@@ -95,7 +97,7 @@ def build(parts: Parts) -> FastAPI:
         tasks = [
             asyncio.create_task(hub.run()),
             asyncio.create_task(supervise("consumer", consuming.consumer.run, parts.metrics)),
-            asyncio.create_task(_make_indexes(parts.database)),
+            asyncio.create_task(_make_indexes(parts.database, parts.settings)),
         ]
         try:
             yield
@@ -132,11 +134,12 @@ def asyncapi_document(address: str) -> bytes:
     return asyncapi.document(SERVICE, publishes={DEAD_LETTERS: bytes}, consumes=consumes, address=address)
 
 
-async def _make_indexes(database: Database) -> None:
+async def _make_indexes(database: Database, settings: Settings) -> None:
     """Once the database answers; until then the queries are slow, not wrong."""
     while True:
         try:
             await stores.ensure_indexes(database)
+            await journal.keep_for(database[journal.COLLECTION], settings.journal_retention)
         except DatabaseError as error:
             log.warning("indexes_not_made", error=f"{type(error).__name__}: {error}")
             await asyncio.sleep(INDEX_RETRY_S)

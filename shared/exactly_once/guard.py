@@ -6,25 +6,36 @@ before the first batch, and whenever a batch does not begin where the last one e
 
 The database, not the group's committed offset, knows how far we have read: a database that was lost or restored from
 an older backup stands behind the commits, and what lies between must be read again (`Gap`).
+
+The journal must be the one we have written, too: without it a client's retry counts twice. So the last new event of
+each partition is kept with the position, and must be in the journal until it may have expired (`retention.py`).
 """
 
 from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Sequence
+from datetime import timedelta
 from typing import Protocol
 
 from pymongo import UpdateOne
 from pymongo.errors import BulkWriteError
 
-from shared.exactly_once.records import Position, Record, log_name
-from shared.mongo import Collection, is_duplicates_only
+from shared.clock import real
+from shared.exactly_once.journal import Journal
+from shared.exactly_once.records import Position, Record, Sighting, log_name
+from shared.exactly_once.retention import may_have_expired
+from shared.mongo import Collection, Document, is_duplicates_only
 
 COLLECTION = "positions"
 
 
 class OtherLog(Exception):
     """The log is not the one this database has read. Permanent: a person must decide (docs/runbooks/other-log.md)."""
+
+
+class JournalLost(OtherLog):
+    """The journal lacks an entry that cannot have expired. Permanent, as another log is."""
 
 
 class Gap(Exception):
@@ -56,9 +67,18 @@ def _hash(value: bytes) -> str:
 
 
 class Guard:
-    def __init__(self, collection: Collection, log: LogReader) -> None:
+    """With a journal, it is verified too; `retention` is how long it keeps its entries, None for ever."""
+
+    def __init__(
+        self,
+        collection: Collection,
+        log: LogReader,
+        journal: Journal | None = None,
+        retention: timedelta | None = None,
+    ) -> None:
         self._positions = collection
         self._log = log
+        self._journal, self._retention = journal, retention
         self._expected: dict[str, int] = {}
 
     async def check(self, records: Sequence[Record]) -> None:
@@ -73,13 +93,15 @@ class Guard:
         for topic, partition in partitions:
             await self._verify(topic, partition)
 
-    async def advance(self, records: Sequence[Record]) -> None:
-        """After the fold: remember how far each partition is read. Never goes back."""
+    async def advance(self, records: Sequence[Record], journaled: Sequence[Sighting] = ()) -> None:
+        """After the fold: remember how far each partition is read, and the last of its events that were new to the
+        journal. Never goes back."""
         lasts = {record.position.log: record for record in records}
+        news = {one.position.log: {"event": one.event.identity, "journaled_at": real()} for one in journaled}
         moves = [
             UpdateOne(
                 {"_id": log, "offset": {"$lt": last.position.offset}},
-                {"$set": {"offset": last.position.offset, "hash": _hash(last.value)}},
+                {"$set": {"offset": last.position.offset, "hash": _hash(last.value), **news.get(log, {})}},
                 upsert=True,
             )
             for log, last in lasts.items()
@@ -109,6 +131,8 @@ class Guard:
 
     async def _verify(self, topic: str, partition: int) -> None:
         stored = await self._positions.find_one({"_id": log_name(topic, partition)})
+        if stored is not None and self._journal is not None:
+            await self._verify_journal(stored, self._journal)
         if stored is None or await self._log.beginning(topic, partition) > stored["offset"]:
             return  # nothing read yet, or expired by retention
         value = await self._log.value_at(Position(topic, partition, stored["offset"]))
@@ -117,6 +141,16 @@ class Guard:
                 f"{topic}/{partition}: the record at offset {stored['offset']} is "
                 f"{'gone' if value is None else 'another one'}; the topic was deleted and made anew, or this "
                 "database belongs to another broker"
+            )
+
+    async def _verify_journal(self, stored: Document, journal: Journal) -> None:
+        if "event" not in stored or await journal.holds(stored["event"]):
+            return
+        if not may_have_expired(stored["journaled_at"], real(), self._retention):
+            raise JournalLost(
+                f"{stored['_id']}: the journal has no entry of {stored['event']}, which was written at "
+                f"{stored['journaled_at']:%Y-%m-%dT%H:%M:%SZ} and cannot have expired; the collection `journal` was "
+                "dropped, or only a part of the database restored"
             )
 
 
