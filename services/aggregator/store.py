@@ -43,7 +43,7 @@ _OPEN_VIOLATIONS = IndexModel(
 )
 INDEXES: Mapping[str, list[IndexModel]] = {
     region_state.COLLECTION: [_by("level", "_id")],
-    reports.COLLECTION: [*_newest_by("received_at", "region"), _by("period", "region"), _WITHDRAWN],
+    reports.COLLECTION: [*_newest_by("received_at", "region", "period"), _by("period", "region"), _WITHDRAWN],
     logistics.COLLECTION: [_by("region", "item"), _by("item", "region")],
     attendance.COLLECTION: [_by("period", "region", "verdict"), _by("region", "period")],
     incidents.COLLECTION: [

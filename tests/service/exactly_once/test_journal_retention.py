@@ -120,3 +120,11 @@ async def test_a_database_of_a_version_before_it_passes(bench: Bench) -> None:
     await bench.database["positions"].update_many({}, {"$unset": {"event": "", "journaled_at": ""}})
     await bench.database[journal.COLLECTION].delete_many({})
     await verify(bench)
+
+
+async def test_an_entry_notes_a_bounded_number_of_repeats(bench: Bench) -> None:
+    """An event that is sent without end is noted fifty times, and counts once."""
+    for _ in range(4):
+        await bench.steps().process(produce(bench, *["a"] * 30))
+    assert len((await bench.entry("a"))["others"]) == 50
+    assert await bench.counted() == ["a"]
