@@ -97,7 +97,10 @@ class Guard:
         """After the fold: remember how far each partition is read, and the last of its events that were new to the
         journal. Never goes back."""
         lasts = {record.position.log: record for record in records}
-        news = {one.position.log: {"event": one.event.identity, "journaled_at": real()} for one in journaled}
+        news = {
+            log: {"event": one.event.identity, "journaled_at": real()}
+            for log, one in {one.position.log: one for one in journaled}.items()
+        }
         moves = [
             UpdateOne(
                 {"_id": log, "offset": {"$lt": last.position.offset}},

@@ -9,7 +9,7 @@ How long entries are kept: `retention.py`.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 
 from pymongo import ASCENDING, UpdateOne
@@ -62,16 +62,20 @@ class Journal:
     async def register(self, sightings: Sequence[Sighting]) -> list[Standing]:
         """Each sighting's standing, in order. Later sightings of a known identity are noted in its entry."""
         firsts: dict[str, Sighting] = {}
-        for sighting in sightings:
-            firsts.setdefault(sighting.event.identity, sighting)
-        known = await self._insert(list(firsts.values()))
+        identities = [sighting.event.identity for sighting in sightings]
+        for identity, sighting in zip(identities, sightings, strict=True):
+            firsts.setdefault(identity, sighting)
+        known = await self._insert(firsts)
         standings = []
-        for sighting in sightings:
-            identity = sighting.event.identity
-            entry = known.get(identity) or _entry(firsts[identity])
-            standing = standing_of(position_of(entry), entry["hash"], sighting, identity not in known)
-            if "dead" in entry:
+        for identity, sighting in zip(identities, sightings, strict=True):
+            entry = known.get(identity)
+            if entry is None:
+                first = firsts[identity]
+                standing = standing_of(first.position, first.event.contenthash, sighting, is_new=True)
+            elif "dead" in entry:
                 standing = await self._standing_of_dead(entry, sighting)
+            else:
+                standing = standing_of(position_of(entry), entry["hash"], sighting, is_new=False)
             standings.append(standing)
         await self._note_others(sightings, standings)
         return standings
@@ -85,16 +89,17 @@ class Journal:
     async def holds(self, identity: str) -> bool:
         return await self._entries.find_one({"_id": identity}) is not None
 
-    async def _insert(self, firsts: list[Sighting]) -> dict[str, Document]:
+    async def _insert(self, firsts: Mapping[str, Sighting]) -> dict[str, Document]:
         """Insert what is new; the entries that were there before, by identity."""
         if not firsts:
             return {}
+        entries = [_entry(sighting) for sighting in firsts.values()]
         try:
-            await self._entries.insert_many([_entry(s) for s in firsts], ordered=False)
+            await self._entries.insert_many(entries, ordered=False)
         except BulkWriteError as error:
             if not is_duplicates_only(error):
                 raise
-            known = [firsts[f["index"]].event.identity for f in error.details["writeErrors"]]
+            known = [entries[f["index"]]["_id"] for f in error.details["writeErrors"]]
             found = {e["_id"]: e async for e in self._entries.find({"_id": {"$in": known}})}
             if len(found) < len(known):  # taking it for new would count it a second time
                 raise EntryUnseen(f"{len(known) - len(found)} entries are there and not readable yet") from None
