@@ -37,6 +37,7 @@ from shared.exactly_once.guard import Guard
 from shared.exactly_once.journal import Journal
 from shared.exactly_once.records import Position, Record, Sighting
 from shared.exactly_once.steps import Parts, Steps
+from shared.http.serve import settle_garbage
 from shared.metrics import Metrics
 
 PAST = int(os.environ.get("DESK_BENCH_PAST", "20000"))
@@ -129,6 +130,7 @@ def _record(n: int, region: str, position: Position) -> Record:
 
 async def main() -> str:
     """The table of this path."""
+    settle_garbage()
     real = _DEPLOY / "roster"
     rosters: list[Callable[[], Roster]] = [
         lambda: Roster(r for r in read_roster(real / "kaltim.csv") if r.level in (Level.PROVINCE, Level.REGENCY)),
@@ -193,7 +195,8 @@ async def _fill(database: Any, calendar: Calendar, past: int) -> None:
     changed = changes.changes_of(calendar)
     event = _event(0, region)
     (report, state) = changed(Sighting(position, event, Record(position, None, b"")))
-    document, entry = fold(empty(event.identity), [report]), journal._entry(Sighting(position, event, None))  # type: ignore[arg-type]
+    document = fold(empty(event.identity), [report])
+    entry = {**document, "written_at": _BEGIN}
     for begin in range(0, past, 10_000):
         ids = [f"/agencies/bench/bench-{n}" for n in range(begin, min(begin + 10_000, past))]
         await database[journal.COLLECTION].insert_many([{**entry, "_id": i} for i in ids], ordered=False)
