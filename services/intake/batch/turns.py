@@ -23,6 +23,7 @@ class Turns:
         self._open: Counter[str] = Counter()
         self._locks: dict[str, asyncio.Lock] = {}
         self._windows = asyncio.Semaphore(most_windows)
+        self._silences = 0
 
     @contextmanager
     def batch(self, agency: str) -> Iterator[None]:
@@ -44,7 +45,13 @@ class Turns:
                 del self._open[agency], self._locks[agency]
 
     @asynccontextmanager
-    async def window(self, agency: str) -> AsyncIterator[None]:
-        """The turn of a window of an open batch. First come, first served."""
+    async def window(self, agency: str) -> AsyncIterator[bool]:
+        """The turn of a window of an open batch. First come, first served. Whether there is any use in trying: not if
+        Kafka has kept silent to another window meanwhile; each that waits would wait a whole deadline more."""
+        before = self._silences
         async with self._locks[agency], self._windows:
-            yield
+            yield self._silences == before
+
+    def note_silence(self) -> None:
+        """Kafka confirmed nothing of a window."""
+        self._silences += 1
