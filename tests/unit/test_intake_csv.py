@@ -83,7 +83,7 @@ def test_what_spreadsheets_write(separator: str, end: str, bom: bytes) -> None:
 
 def test_names_of_columns_may_be_written_anyhow() -> None:
     """Case and spaces around a name are no difference; empty columns at the end are none."""
-    (body,) = bodies(" Kind ;REGION; Condition;summary;;\n Report ; 64.72 ;Normal; Aman. ;;\n")
+    (body,) = bodies(f" Kind ;REGION; Condition;summary;;{'; ' * 1_000}\n Report ; 64.72 ;Normal; Aman. ;;\n")
     assert isinstance(body, ReportBody)
     assert (body.region, body.condition, body.summary) == ("64.72", "normal", "Aman.")
 
@@ -116,6 +116,8 @@ def test_lines_are_numbered_as_an_editor_shows_them() -> None:
         ("wilayah;kondisi;ringkasan\n", {"file": "csv_no_header"}),
         ("kind;condition;summary\n", {"region": "csv_missing_column"}),
         ("kind;;region", {"file": "csv_unknown_column"}),
+        (HEADER + "".join(f";topics.s{n}" for n in range(200)), {"file": "csv_too_many_columns"}),
+        ("a," * 2_000, {"file": "csv_too_many_columns"}),
         ("kind;region;topics.", {"topics.": "csv_unknown_column"}),
         ("region;condition;summary", {"kind": "csv_no_kind"}),
         ("kind;região".encode("cp1252"), {"file": "csv_encoding"}),
