@@ -60,14 +60,14 @@ class Door:
         except Problem:
             await self.turnstile.pass_through(STRANGERS)
             raise
-        await self.turnstile.pass_through(grant.agency or grant.name)
+        await self.turnstile.pass_through(grant.holder)
         self.limits.admit(grant, self.clock.now())
         return grant
 
     async def body_of(self, request: Request, grant: Grant) -> bytes:
         """The raw body of a single submission. Raises Problem 408, 413, 415; 429, 503 where too many come in at once:
         what a slow sender has sent so far takes room too."""
-        with place_in(self.uploads, grant.agency or grant.name, self.body_limit_bytes, self.metrics):
+        with place_in(self.uploads, grant.holder, self.body_limit_bytes, self.metrics):
             return await read_raw(request, self.body_limit_bytes, self.body_timeout_s)
 
     def receipt(self, header_id: str | None = None) -> Receipt:

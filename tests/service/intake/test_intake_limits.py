@@ -13,7 +13,7 @@ import pytest
 
 from services.intake import rate_limits
 from services.intake.places import Places
-from shared.access.keys import Grant, Kind
+from shared.access.keys import Grant, Kind, Role
 from shared.http.problems import Problem, render
 from shared.kafka.producer import PublishFailed
 from tests.service.intake.conftest import MOST_IN_FLIGHT, Answer, Intake
@@ -58,6 +58,14 @@ async def test_beyond_its_rate_an_agency_is_told_when_to_come_back(limited: Inta
     assert (await limited.post("/v1/reports", REPORT, key="a1")).status == 202
     assert turned_away(limited) == {"rate": 1}
     assert len(limited.kafka.records) == 4
+
+
+async def test_a_person_does_not_count_as_the_agency_of_that_name(limited: Intake) -> None:
+    """Whoever may only look, called as an agency is, must not use up what that agency may send."""
+    limited.keys.give("looks", Grant("three-desk", role=Role.VIEWER, events_per_minute=3))
+    for _ in range(4):
+        await limited.post("/v1/reports", REPORT, key="looks")
+    assert (await limited.post("/v1/reports", REPORT, key="three")).status == 202
 
 
 @pytest.mark.parametrize(
