@@ -16,7 +16,7 @@ from pymongo.errors import BulkWriteError
 from services.intake.fingerprints import Fingerprint
 from shared.coalescer import Coalescer
 from shared.logs import get_logger
-from shared.mongo import Collection, DatabaseError, Document, is_duplicates_only
+from shared.mongo import Collection, DatabaseError, Document, in_words, is_duplicates_only
 
 log = get_logger(__name__)
 
@@ -97,4 +97,4 @@ class Fingerprints:
 
     def _rest(self, error: Exception) -> None:
         self._resting_until = time.monotonic() + self._rest_s
-        log.warning("fingerprints_skipped", error=f"{type(error).__name__}: {error}", for_s=self._rest_s)
+        log.warning("fingerprints_skipped", error=in_words(error), for_s=self._rest_s)

@@ -18,6 +18,7 @@ from shared.field_errors import field_errors as field_errors
 from shared.http.auth_header import language
 from shared.logs import get_logger, trace_id
 from shared.mongo import DatabaseError, in_words
+from shared.strict_text import clean_for_display
 from shared.texts import Language, catalogue, text
 
 log = get_logger(__name__)
@@ -98,7 +99,7 @@ def install(app: FastAPI) -> None:
     async def _http(request: Request, error: HTTPException) -> Response:
         title = _BY_STATUS.get(error.status_code, "invalid")
         detail = "not_found_detail" if title == "not_found" else None
-        problem = Problem(error.status_code, title, detail, what=request.url.path)
+        problem = Problem(error.status_code, title, detail, what=clean_for_display(request.url.path))
         more = {"Allow": _methods_at(request)} if error.status_code == 405 else error.headers
         return render(problem, language(request), more)
 

@@ -221,6 +221,15 @@ def test_no_refusal_for_load_is_without_retry_after(status: int) -> None:
     assert int(answer.headers["retry-after"]) >= 1
 
 
+async def test_an_address_is_said_back_shortly_and_visibly(intake: Intake) -> None:
+    """With nothing in it that would make a screen show something else."""
+    for path in ("/v1/\u202e\0\x1b[2J", "/v1/" + "a" * 3_000):
+        answer = await intake.post(path, {})
+        assert answer.status == 404
+        assert answer.body["detail"].isprintable()
+        assert len(answer.raw) < 400
+
+
 async def test_not_ready_says_when_to_ask_again(intake: Intake) -> None:
     """The 503 of `/readyz` has it too."""
 
