@@ -31,7 +31,6 @@ from shared.http.problems import Problem, invalid
 from shared.metrics import Metrics
 
 RETRY_AFTER_S = 5
-STRANGERS = ""  # no agency is called so
 # Of the single bodies that are being received: slow ones take their time.
 MOST_UPLOADS, MOST_UPLOADING_BYTES = 1_000, 64 * MiB
 
@@ -53,14 +52,9 @@ class Door:
     uploads: Places = field(default_factory=lambda: Places(MOST_UPLOADS, MOST_UPLOADING_BYTES))
 
     async def let_in(self, request: Request) -> Grant:
-        """The rights of a request's key, when it is its turn among the agencies and one more event is within the
-        agency's rate. Raises Problem 401, 429, 503; whoever has no valid key waits in one queue for all of them."""
-        try:
-            grant = await grant_of(request, self.access)
-        except Problem:
-            await self.turnstile.pass_through(STRANGERS)
-            raise
-        await self.turnstile.pass_through(grant.holder)
+        """The rights of a request's key, when one more event is within the agency's rate. Raises Problem 401, 429,
+        503."""
+        grant = await grant_of(request, self.access)
         self.limits.admit(grant, self.clock.now())
         return grant
 

@@ -221,6 +221,22 @@ def test_no_refusal_for_load_is_without_retry_after(status: int) -> None:
     assert int(answer.headers["retry-after"]) >= 1
 
 
+async def test_whoever_needs_no_key_waits_in_a_queue_too(limited: Intake) -> None:
+    """Forty who ask for pages, with keys or without, are neither ahead of an agency nor of a probe."""
+    assert (await limited.post("/v1/reports", REPORT, key="a1")).status == 202
+    done: list[str] = []
+
+    async def ask(who: str, method: str, path: str, key: str | None = None) -> None:
+        headers = {"authorization": f"Bearer {key}"} if key else {}
+        await limited.call(method, path, (b"",), headers)
+        done.append(who)
+
+    strangers = [ask("stranger", "GET", path) for path in ("/nope", "/asyncapi.json", "/healthz/", "/docs") * 5]
+    strangers += [ask("stranger", "POST", path, "invented") for path in ("/nope", "/v1/reports?x=1") * 10]
+    await asyncio.gather(*strangers, ask("agency", "POST", "/v1/nope", "a1"), ask("probe", "GET", "/healthz"))
+    assert max(done.index("agency"), done.index("probe")) < 10, done
+
+
 async def test_an_address_is_said_back_shortly_and_visibly(intake: Intake) -> None:
     """With nothing in it that would make a screen show something else."""
     for path in ("/v1/\u202e\0\x1b[2J", "/v1/" + "a" * 3_000):
