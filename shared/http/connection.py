@@ -19,7 +19,7 @@ from typing import Any
 from httptools import HttpRequestParser
 from starlette.requests import Request
 from starlette.types import Receive, Scope, Send
-from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
 
 from shared.http.auth_header import language
 from shared.http.problems import Problem, render
@@ -57,6 +57,7 @@ class BoundedConnection(HttpToolsProtocol):
         self._framing_left = MAX_HEAD_BYTES
         self._after_answer_left = MAX_BYTES_AFTER_ANSWER
         self._piece = b""
+        self._served: RequestResponseCycle | None = None
         self._deadline: asyncio.TimerHandle | None = None
         self._look: asyncio.TimerHandle | None = None
 
@@ -69,6 +70,12 @@ class BoundedConnection(HttpToolsProtocol):
         self._set_deadline(None)
         if self._look is not None:
             self._look.cancel()
+        # uvicorn tells the latest request alone; one before it would wait for ever, or write to what is closed.
+        for cycle in (self._served, *(waiting for waiting, _ in self.pipeline)):
+            if cycle is not None and not cycle.response_complete:
+                cycle.disconnected = True
+                cycle.message_event.set()
+        self.pipeline.clear()
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
@@ -107,6 +114,10 @@ class BoundedConnection(HttpToolsProtocol):
         self._set_deadline(None)
         self.app = _refuse_address if len(self.url) > MAX_ADDRESS_BYTES else self.config.loaded_app
         super().on_headers_complete()
+
+    def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
+        self._served = cycle
+        super()._start_asgi_task(cycle, app)
 
     def on_body(self, body: bytes) -> None:
         self._framing_left += (1 + _FRAMING) * len(body)

@@ -17,12 +17,17 @@ from shared.http.connection import MAX_ADDRESS_BYTES, MAX_HEAD_BYTES, MOST_WAITI
 HEAD = b"POST / HTTP/1.1\r\nHost: a\r\n"
 MiB = 1024 * 1024
 LARGE = 32 * MiB
+left: list[bool] = []  # whoever asked for `/left` has
 ANSWERED = b"HTTP/1.1 200"
 
 
 async def app(scope: Any, receive: Any, send: Any) -> None:
     """Reads the body and answers its length; `/early` before it reads anything, `/large` with much, `/headers` with
-    the names of the headers that there are then."""
+    the names of the headers that there are then, `/left` nothing before the client has left."""
+    while scope["path"] == "/left":
+        if (await receive())["type"] == "http.disconnect":
+            left.append(True)
+            return
     length = 0
     while scope["path"] not in ("/early", "/large"):
         message = await receive()
@@ -237,6 +242,18 @@ async def test_wish_for_another_protocol_is_passed_over(protocol: bytes, is_spli
         assert await answer(reader) == b"2"
         writer.write(HEAD + wish.replace(b"Upgrade,", b"Upgrade, close,") + b"\r\n")
         assert (await ended(reader)).startswith(ANSWERED)
+
+
+async def test_every_request_hears_that_its_client_has_left() -> None:
+    """Also one behind which another waits."""
+    left.clear()
+    async with connected() as (_, writer):
+        writer.write(HEAD.replace(b"/", b"/left", 1) + b"Content-Length: 0\r\n\r\n" + HEAD + b"\r\n")
+        await asyncio.sleep(0.1)
+        writer.transport.abort()
+        async with asyncio.timeout(5):
+            while not left:  # noqa: ASYNC110 - the app's list is no event
+                await asyncio.sleep(0.01)
 
 
 async def test_tunnels_are_refused() -> None:
