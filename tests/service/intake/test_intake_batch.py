@@ -421,8 +421,11 @@ async def test_batches_do_not_find_out_one_after_the_other_that_kafka_keeps_sile
     """What waited for its turn meanwhile is answered with the first that was tried; what comes later is tried."""
     desk.kafka.fails_with = PublishFailed("no confirmation within 8 s")
     desk.kafka.gate = asyncio.Event()
-    batches = [asyncio.create_task(results(desk, REPORT)) for _ in range(2)]
+    batches = [asyncio.create_task(results(desk, REPORT))]
     await until(lambda: len(desk.kafka.waited_s) == 1)
+    batches.append(asyncio.create_task(results(desk, REPORT)))
+    for _ in range(1_000):  # until it waits, which nobody can see: nothing in its way takes time
+        await asyncio.sleep(0)
     desk.kafka.gate.set()
     (first,), (second,) = await asyncio.gather(*batches)
     assert (first["status"], second["status"], second["retry_after"]) == (503, 503, 5)
