@@ -21,11 +21,12 @@ from services.intake.raw_body import read_raw
 from services.intake.store import Fingerprints
 from services.intake.submissions.body import Body, WrongFields
 from services.intake.turnstile import Turnstile
-from shared.access.keys import Grant, Kind
+from shared.access.keys import Grant
 from shared.access.store import AccessStore
 from shared.clock import Clock
 from shared.election.calendar import Calendar
 from shared.events.envelope import Envelope, identity_of
+from shared.field_errors import Word
 from shared.http.auth import grant_of
 from shared.http.problems import Problem, invalid
 from shared.metrics import Metrics
@@ -109,7 +110,10 @@ class Door:
 
 def _agency_that_may_send(grant: Grant, body: Body) -> str:
     """The agency behind a key that may send this. Raises Problem 403; a person's key belongs to no agency."""
-    right = body.right(grant.agency) if grant.agency is not None else Kind.REPORTS
-    if grant.agency is None or not grant.may_send(right, body.region):
-        raise Problem(403, "forbidden", "forbidden_send", name=grant.name, kind=right.value, region=body.region)
+    if grant.agency is None:
+        raise Problem(403, "forbidden", "forbidden_person", name=grant.name)
+    right = body.right(grant.agency)
+    if not grant.may_send(right, body.region):
+        kind = Word(f"right_{right}")
+        raise Problem(403, "forbidden", "forbidden_send", name=grant.name, kind=kind, region=body.region)
     return grant.agency

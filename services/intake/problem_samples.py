@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from shared.field_errors import FieldError, Word
-from shared.http.openapi import Sample
+from shared.http.openapi import NO_KEY, Sample
 from shared.http.problems import Problem, invalid
 
 
@@ -78,14 +78,17 @@ def samples_of(kind: str) -> Mapping[int, tuple[str, Sequence[Sample]]]:
 
 
 _OF_ALL_KINDS: Mapping[int, tuple[str, Sequence[Sample]]] = {
-    401: ("no key, or not a valid one", [Sample("no_key", Problem(401, "unauthorized", "unauthorized_detail"))]),
+    401: ("no key, or not a valid one", NO_KEY),
     403: (
         "the key may not send this kind for this region",
         [
             Sample(
                 "out_of_scope",
-                Problem(403, "forbidden", "forbidden_send", name="kpu-bontang", kind="reports", region="64.72"),
-            )
+                Problem(
+                    403, "forbidden", "forbidden_send", name="kpu-bontang", kind=Word("right_reports"), region="64.72"
+                ),
+            ),
+            Sample("a_persons_key", Problem(403, "forbidden", "forbidden_person", name="siti")),
         ],
     ),
     408: (

@@ -14,13 +14,15 @@ async def grant_of(request: Request, access: AccessStore, is_fresh: bool = False
     """The rights of the request's key; with `is_fresh` as the database has them now, whatever was known a moment ago.
     Raises Problem 401, or 503 while an unseen key cannot be checked."""
     key = bearer_key(request)
+    if key is None:
+        raise Problem(401, "unauthorized", "unauthorized_detail")
     look_up = access.fresh_grant_of if is_fresh else access.grant_of
     try:
-        grant = await look_up(key) if key else None
+        grant = await look_up(key)
     except AccessUnknown:
         raise Problem(503, "unavailable", "unavailable_access", retry_after_s=5) from None
     if grant is None:
-        raise Problem(401, "unauthorized", "unauthorized_detail")
+        raise Problem(401, "unauthorized", "unauthorized_key")
     return grant
 
 

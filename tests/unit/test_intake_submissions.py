@@ -178,9 +178,21 @@ def test_unknown_region_is_told_what_is_near(region: str, helps: str) -> None:
     assert helps in caught.value.errors[0].to_json("en")["problem"]
 
 
-@pytest.mark.parametrize(("category", "helps"), [("money_politic", "money_politics"), ("zzz", "campaigning")])
+@pytest.mark.parametrize(
+    ("category", "helps"),
+    [
+        ("money_politic", "money_politics"),
+        ("Money_Politics", "money_politics"),
+        ("Politik uang", "money_politics"),  # as screens say
+        ("right to vote", "voting_rights"),
+        ("zzz", "campaigning"),
+        ("apa saja / anything", "campaigning"),
+        ("", "campaigning"),
+        ("z" * 60_000, "campaigning"),
+    ],
+)
 def test_unknown_category_is_told_what_is_known(category: str, helps: str) -> None:
-    """A misspelled category is answered with its like, a wild one with all there are."""
+    """A misspelled category, or one by its label, is answered with its like; a wild one with all there are."""
     with pytest.raises(WrongFields) as caught:
         read(IncidentBody, json.dumps({**INCIDENT, "category": category}).encode(), receipt())
     assert helps in caught.value.errors[0].to_json("en")["problem"]

@@ -17,7 +17,7 @@ from services.intake.batch.upload import MiB
 from services.intake.examples import EXAMPLES, IN_PATH
 from services.intake.submissions.lines import LINES
 from shared.field_errors import FieldError
-from shared.http.openapi import ProblemDocument, Sample, inlined, problem_answer
+from shared.http.openapi import NO_KEY, ProblemDocument, Sample, inlined, problem_answer
 from shared.http.problems import Problem, document, invalid
 from shared.strict import LONGEST_SLUG, SLUG
 
@@ -27,7 +27,7 @@ CSV = "text/csv"
 
 # What may be answered before any line is taken.
 _BEFORE: Mapping[int, tuple[str, Sequence[Sample]]] = {
-    401: ("no key, or not a valid one", [Sample("no_key", Problem(401, "unauthorized", "unauthorized_detail"))]),
+    401: ("no key, or not a valid one", NO_KEY),
     403: (
         "only agencies send",
         [Sample("a_persons_key", Problem(403, "forbidden", "forbidden_person", name="siti"))],
