@@ -17,7 +17,7 @@ from services.intake.store import Fingerprints
 from shared.election.roster import regency_of
 from shared.events.codec import CONTENT_TYPE, encode
 from shared.events.envelope import Envelope
-from shared.http.problems import RETRY_AFTER_S, Problem
+from shared.http.problems import Problem
 from shared.kafka.producer import PublishFailed
 from shared.logs import TRACEPARENT, traceparent
 from shared.metrics import Metrics
@@ -106,13 +106,7 @@ class Acceptor:
         except PublishFailed as error:
             self._metrics.turned_away.labels("not_confirmed").inc()
             # The record may be in the log all the same; the id, ours or the sender's, makes the retry safe.
-            raise Problem(
-                503,
-                "unavailable",
-                "unavailable_publish",
-                retry_after_s=RETRY_AFTER_S,
-                id=event.id,
-            ) from error
+            raise Problem(503, "unavailable", "unavailable_publish", id=event.id) from error
         self._metrics.publish_seconds.observe(time.monotonic() - now_s)
 
 

@@ -30,7 +30,6 @@ from shared.http.problems import Problem, invalid
 from shared.http.raw_body import read_raw
 from shared.metrics import Metrics
 
-RETRY_AFTER_S = 5
 STRANGERS = ""  # no agency is called so
 # Of the single bodies that are being received: slow ones take their time.
 MOST_UPLOADS, MOST_UPLOADING_BYTES = 1_000, 64 * MiB
@@ -107,7 +106,7 @@ class Door:
             return body.to_event(agency, event_id, receipt, meant)
         except WrongFields as error:
             if meant_id and meant is None and self.fingerprints.is_resting:
-                raise Problem(503, "unavailable", "unavailable_database", retry_after_s=RETRY_AFTER_S) from None
+                raise Problem(503, "unavailable", "unavailable_database") from None
             raise invalid(error.errors) from None
 
 

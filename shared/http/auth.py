@@ -22,7 +22,7 @@ async def grant_with(key: str | None, access: AccessStore, is_fresh: bool = Fals
     try:
         grant = await look_up(key) if key else None
     except AccessUnknown:
-        raise Problem(503, "unavailable", "unavailable_access", retry_after_s=5) from None
+        raise Problem(503, "unavailable", "unavailable_access") from None
     if grant is None:
         raise Problem(401, "unauthorized", "unauthorized_detail")
     return grant

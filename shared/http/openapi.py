@@ -80,7 +80,7 @@ def reading_errors() -> dict[int | str, dict[str, Any]]:
         ),
         503: problem_answer(
             "the database does not answer",
-            [Sample("no_database", Problem(503, "unavailable", "unavailable_database", retry_after_s=5))],
+            [Sample("no_database", Problem(503, "unavailable", "unavailable_database"))],
         ),
     }
 
