@@ -15,9 +15,9 @@ from fastapi import Request
 from services.intake.accepting import Accepted, Acceptor
 from services.intake.checks import Receipt
 from services.intake.crowding import place_in
+from services.intake.fingerprints import Known
 from services.intake.places import MiB, Places
 from services.intake.rate_limits import RateLimits
-from services.intake.store import Fingerprints
 from services.intake.submissions.body import Body, WrongFields
 from services.intake.turnstile import Turnstile
 from shared.access.keys import Grant, Kind
@@ -43,7 +43,7 @@ class Door:
     calendar: Calendar
     clock: Clock
     acceptor: Acceptor
-    fingerprints: Fingerprints
+    fingerprints: Known
     metrics: Metrics
     limits: RateLimits
     body_limit_bytes: int
