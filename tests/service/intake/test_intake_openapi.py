@@ -21,6 +21,7 @@ from services.intake.submissions import KINDS
 from shared.access.keys import Grant, Kind
 from shared.http.problems import document
 from shared.kafka.producer import PublishFailed
+from tests.service.intake.exchange import until
 from tests.service.intake.hostile_bodies import NOW, PATHS, TIMES
 from tests.service.intake.hostile_kinds import ODD_BUT_GOOD
 from tests.unit.intake_bodies import KIND, bodies, spelled
@@ -181,10 +182,11 @@ async def _busy(intake: Intake, path: str, body: Any) -> Answer:
 
 
 async def _same_id_under_way(intake: Intake, path: str, body: Any) -> Answer:
-    gate = intake.kafka.gate = asyncio.Event()
+    gate, before = asyncio.Event(), len(intake.kafka.waited_s)
+    intake.kafka.gate = gate
     other = {**EXAMPLES["incident"]["quiet_period"]["value"], "id": body["id"]}
     first = asyncio.create_task(intake.post("/v1/incidents", {**other, "description": "Lain."}))
-    await asyncio.sleep(0.01)
+    await until(lambda: len(intake.kafka.waited_s) > before)
     answer = await intake.post(path, body)
     gate.set()
     await first
