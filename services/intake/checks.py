@@ -93,7 +93,7 @@ def possible_period(period: date, info: ValidationInfo) -> date:
     fields are named."""
     calendar, now = _receipt(info).calendar, _receipt(info).received_at
     region = info.data.get("region", "")
-    weekday = calendar.rule_for(region, level_of(region)).weekday
+    weekday = calendar.rule_for(region, level_of(region), period).weekday
     if not calendar.is_period(region, level_of(region), period):
         before = latest_weekday(period, weekday.number)
         neighbours = {"before": str(before), "after": str(before + WEEK)}
@@ -106,7 +106,8 @@ def possible_period(period: date, info: ValidationInfo) -> date:
 
 def happened_already(occurred_at: datetime, info: ValidationInfo) -> datetime:
     receipt = _receipt(info)
-    if occurred_at > receipt.received_at + receipt.calendar.election.clock_tolerance:
+    rules = receipt.calendar.at(info.data.get("region", ""), receipt.received_at)
+    if occurred_at > receipt.received_at + rules.clock_tolerance:
         raise PydanticCustomError("occurred_future", "lies in the future")
     return occurred_at
 

@@ -15,10 +15,9 @@ from fastapi import Request
 from services.intake.accepting import Accepted, Acceptor
 from services.intake.checks import Receipt
 from services.intake.crowding import place_in
+from services.intake.fingerprints import Known
 from services.intake.places import MiB, Places
 from services.intake.rate_limits import RateLimits
-from services.intake.raw_body import read_raw
-from services.intake.store import Fingerprints
 from services.intake.submissions.body import Body, WrongFields
 from services.intake.turnstile import Turnstile
 from shared.access.keys import Grant
@@ -29,9 +28,9 @@ from shared.events.envelope import Envelope, identity_of
 from shared.field_errors import Word
 from shared.http.auth import grant_of
 from shared.http.problems import Problem, invalid
+from shared.http.raw_body import read_raw
 from shared.metrics import Metrics
 
-RETRY_AFTER_S = 5
 STRANGERS = ""  # no agency is called so
 # Of the single bodies that are being received: slow ones take their time.
 MOST_UPLOADS, MOST_UPLOADING_BYTES = 1_000, 64 * MiB
@@ -45,7 +44,7 @@ class Door:
     calendar: Calendar
     clock: Clock
     acceptor: Acceptor
-    fingerprints: Fingerprints
+    fingerprints: Known
     metrics: Metrics
     limits: RateLimits
     body_limit_bytes: int
@@ -61,9 +60,13 @@ class Door:
         except Problem:
             await self.turnstile.pass_through(STRANGERS)
             raise
+        await self.admit(grant)
+        return grant
+
+    async def admit(self, grant: Grant) -> None:
+        """Return when it is the agency's turn and one more event is within its rate. Raises Problem 429."""
         await self.turnstile.pass_through(grant.agency or grant.name)
         self.limits.admit(grant, self.clock.now())
-        return grant
 
     async def body_of(self, request: Request, grant: Grant) -> bytes:
         """The raw body of a single submission. Raises Problem 408, 413, 415; 429, 503 where too many come in at once:
@@ -104,7 +107,7 @@ class Door:
             return body.to_event(agency, event_id, receipt, meant)
         except WrongFields as error:
             if meant_id and meant is None and self.fingerprints.is_resting:
-                raise Problem(503, "unavailable", "unavailable_database", retry_after_s=RETRY_AFTER_S) from None
+                raise Problem(503, "unavailable", "unavailable_database") from None
             raise invalid(error.errors) from None
 
 

@@ -26,6 +26,9 @@ HEAD_TIMEOUT_S = 30.0
 MAX_BYTES_AFTER_ANSWER = 16 * 1024 * 1024
 AFTER_ANSWER_S = 10.0
 
+# In a request's `state`: how an answer lets go of a client that does not read, and that an answer has no end.
+ABORT, ENDLESS = "desk.abort", "desk.endless"
+
 _PIECE = 16 * 1024  # what is fed to the parser at a time, so that a bound is noticed soon after it is passed
 _FRAMING = 16  # bytes of framing that one byte of a body may need: clients may send chunks of one byte
 
@@ -77,6 +80,7 @@ class BoundedConnection(HttpToolsProtocol):
         self._is_in_head = True
         self._framing_left = MAX_HEAD_BYTES
         super().on_message_begin()
+        self.scope["state"][ABORT] = self.transport.abort
 
     def on_headers_complete(self) -> None:
         self._is_in_head, self._is_in_body = False, True
@@ -99,6 +103,12 @@ class BoundedConnection(HttpToolsProtocol):
         if self._is_in_body and self.cycle.response_complete and not self.transport.is_closing():
             self._after_answer_left = MAX_BYTES_AFTER_ANSWER
             self._set_deadline(AFTER_ANSWER_S)
+
+    def shutdown(self) -> None:
+        """uvicorn waits for answers that are being sent; one without an end is ended."""
+        super().shutdown()
+        if self.cycle is not None and self.cycle.scope["state"].get(ENDLESS):
+            self.transport.close()
 
     def _set_deadline(self, seconds: float | None) -> None:
         if self._deadline is not None:

@@ -53,7 +53,7 @@ class Sample:
 
 
 # Whatever needs a key may be answered both.
-NO_KEY = (
+NO_KEY_SAMPLES = (
     Sample("no_key", Problem(401, "unauthorized", "unauthorized_detail")),
     Sample("wrong_key", Problem(401, "unauthorized", "unauthorized_key")),
 )
@@ -72,7 +72,7 @@ def problem_answer(description: str, samples: Sequence[Sample]) -> dict[str, Any
 def reading_errors() -> dict[int | str, dict[str, Any]]:
     """The `responses` of routers that show things: every error that any of their calls may answer."""
     return {
-        401: problem_answer("no key, or not a valid one", NO_KEY),
+        401: problem_answer("no key, or not a valid one", NO_KEY_SAMPLES),
         403: problem_answer(
             "the key may not see this", [Sample("no_role", Problem(403, "forbidden", "forbidden_role", role="viewer"))]
         ),
@@ -85,7 +85,7 @@ def reading_errors() -> dict[int | str, dict[str, Any]]:
         ),
         503: problem_answer(
             "the database does not answer",
-            [Sample("no_database", Problem(503, "unavailable", "unavailable_database", retry_after_s=5))],
+            [Sample("no_database", Problem(503, "unavailable", "unavailable_database"))],
         ),
     }
 

@@ -18,7 +18,7 @@ from shared.field_errors import field_errors as field_errors
 from shared.http.auth_header import language
 from shared.logs import get_logger, trace_id
 from shared.mongo import DatabaseError, in_words
-from shared.texts import Language, catalogue, text
+from shared.texts import Language, text
 
 log = get_logger(__name__)
 
@@ -113,7 +113,7 @@ def install(app: FastAPI) -> None:
     @app.exception_handler(DatabaseError)
     async def _database(request: Request, error: DatabaseError) -> Response:
         log.warning("database_unavailable", error=in_words(error))
-        return render(Problem(503, "unavailable", "unavailable_database", retry_after_s=5), language(request))
+        return render(Problem(503, "unavailable", "unavailable_database"), language(request))
 
     @app.exception_handler(Exception)
     async def _unexpected(request: Request, error: Exception) -> Response:
@@ -134,8 +134,3 @@ def _parameter(error: Mapping[str, Any]) -> FieldError:
     if found.reason == "extra_forbidden":
         return FieldError(found.field, "parameter_unknown")
     return FieldError(found.field, "parameter", problem=error["msg"]) if found.reason == "other" else found
-
-
-def known_reasons() -> frozenset[str]:
-    """All keys that a problem or a field error may use."""
-    return frozenset(catalogue("problems"))

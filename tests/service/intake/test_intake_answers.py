@@ -137,7 +137,7 @@ async def test_other_content_under_an_id_that_is_under_way_waits(intake: Intake)
     a conflict; a copy of the first passes, and places come back."""
     gate = intake.kafka.gate = asyncio.Event()
     first, copy = (asyncio.create_task(intake.post("/v1/reports", REPORT)) for _ in range(2))
-    await asyncio.sleep(0.1)
+    await until(lambda: len(intake.kafka.waited_s) == 2)
     other = await asyncio.wait_for(intake.post("/v1/reports", {**REPORT, "region": "64.71"}), 5)
     gate.set()
     assert [(await first).status, (await copy).status, other.status] == [202, 202, 503]
@@ -149,10 +149,9 @@ async def test_other_content_under_an_id_that_is_under_way_waits(intake: Intake)
 async def test_a_retry_of_what_was_accepted_is_never_a_conflict(intake: Intake) -> None:
     """Not even while other content under its id is being looked at: that one is the conflict."""
     await intake.post("/v1/reports", REPORT)
-    intake.known.takes_s = 0.05
-    calls = intake.known.calls
+    intake.known.takes_s, before = 0.05, intake.known.calls
     other = asyncio.create_task(intake.post("/v1/reports", {**REPORT, "summary": "Lain."}))
-    await until(lambda: intake.known.calls == calls + 1)
+    await until(lambda: intake.known.calls > before)
     retry = await intake.post("/v1/reports", REPORT)
     assert (retry.status, retry.body["duplicate"], (await other).status) == (202, True, 409)
 
@@ -161,7 +160,7 @@ async def test_a_dry_run_is_in_nobodys_way(intake: Intake) -> None:
     """Other content that is only tried does not hold up the real one under the same id."""
     intake.known.takes_s = 0.05
     tried = asyncio.create_task(intake.post("/v1/reports?dry_run=1", {**REPORT, "summary": "Lain."}))
-    await until(lambda: intake.known.calls == 1)
+    await until(lambda: intake.known.calls > 0)
     assert ((await intake.post("/v1/reports", REPORT)).status, (await tried).status) == (202, 202)
 
 
