@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from services.notifier.receivers import Receiver, Receivers
 from services.notifier.rules import RULES
 from shared.access.keys import EVERYWHERE
-from shared.election.calendar import Calendar
-from shared.election.config import Level, ReportRule
+from shared.election.calendar import Calendar, covers
+from shared.election.config import Amendment, Level, ReportRule, Scoped
 from shared.election.durations import format_duration
 
 _WORDS = {
@@ -28,9 +28,11 @@ def describe(calendar: Calendar, receivers: Receivers) -> Iterator[str]:
     counts = Counter(region.level for region in calendar.roster)
     yield "Roster: " + ", ".join(_count(counts[level], level) for level in Level if counts[level]) + "."
     for stage in election.stages:
-        yield f"Stage {stage.stage}: {stage.from_} to {stage.to}, both days inclusive."
+        yield f"Stage {stage.stage}: {stage.from_} to {stage.to}, both days inclusive{_where(calendar, stage)}."
     for rule in election.reports:
         yield _rule(calendar, rule)
+    for amendment in election.amendments:
+        yield _amendment(amendment)
     yield f"Nothing before {election.obligations_from} is judged."
     violations = [name for name, category in election.categories.items() if category.violation]
     yield f"Categories: {len(election.categories)}, of which violations: {', '.join(violations)}."
@@ -45,14 +47,26 @@ def _overrides(calendar: Calendar) -> str:
     return "".join(f"; {calendar.roster.name(code)} and below: {zone}" for code, zone in zones.items())
 
 
+def _where(calendar: Calendar, scoped: Scoped) -> str:
+    if scoped.regions is None:
+        return ""
+    return ", in " + ", ".join(f"{calendar.roster.name(code)} ({code})" for code in scoped.regions)
+
+
+def _amendment(amendment: Amendment) -> str:
+    source = f" ({amendment.note.en})" if amendment.note else ""
+    changed = sorted(amendment.model_fields_set - {"effective", "note"})
+    return f"From {amendment.effective} on other rules{source}: {', '.join(changed)}; what was before stays as it was."
+
+
 def _rule(calendar: Calendar, rule: ReportRule) -> str:
-    owing = _count(len(calendar.roster.at_level(rule.level)), rule.level)
+    owing = _count(sum(covers(rule, region.code) for region in calendar.roster.at_level(rule.level)), rule.level)
     hours, rest = divmod(int(rule.due.total_seconds()) // 60, 60)
     periods = list(calendar.periods(rule))
     span = f"{len(periods)} periods from {periods[0]} to {periods[-1]}" if periods else "no period is judged"
     return (
         f"Reports: each of {owing}, every {rule.weekday.value.title()}, due {hours:02}:{rest:02} local, "
-        f"absence judged {format_duration(rule.grace)} later; {span}."
+        f"absence judged {format_duration(rule.grace)} later; {span}{_where(calendar, rule)}."
     )
 
 

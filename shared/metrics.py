@@ -59,6 +59,13 @@ class Metrics:
         self.consumer_stopped = Gauge(
             "desk_consumer_stopped", "1 if the consumer stopped itself", ["reason"], registry=made
         )
+        # the aggregator's stream
+        self.stream_watchers = Gauge(
+            "desk_stream_watchers", "connections that watch this replica's stream", registry=made
+        )
+        self.stream_events = Counter(
+            "desk_stream_events_total", "events that the stream told, before any filter", ["kind"], registry=made
+        )
         # notifier
         self.verdicts = Counter(
             "desk_verdicts_total",

@@ -11,14 +11,16 @@ from fastapi import APIRouter, Depends, Path, Query, Request, Response
 from services.aggregator import periods, views
 from services.aggregator.lists import Slug, add_lists
 from services.aggregator.queries import RegionsQuery
+from services.aggregator.region_views import departed, region_views
 from services.aggregator.store import Store
 from shared.access.keys import Grant, Role
 from shared.access.store import AccessStore
 from shared.election.calendar import Calendar
-from shared.election.roster import Region, level_of
+from shared.election.roster import Region
 from shared.events.envelope import identity_of
 from shared.field_errors import Word
 from shared.http.auth import grant_of, person
+from shared.http.etags import NOT_MODIFIED
 from shared.http.lists import Page
 from shared.http.openapi import NEEDS_KEY, reading_errors
 from shared.http.problems import FieldError, Problem, invalid
@@ -40,7 +42,7 @@ def routes(calendar: Calendar, store: Store, access: AccessStore) -> APIRouter:
         return await person(request, access)
 
     router = APIRouter(prefix="/v1", dependencies=[NEEDS_KEY], responses=reading_errors())
-    people = APIRouter(dependencies=[Depends(viewer)])
+    people = APIRouter(dependencies=[Depends(viewer)], responses={304: NOT_MODIFIED})
     _add_regions(people, calendar, store)
     _add_periods(people, calendar, store)
     add_lists(people, calendar, store)
@@ -51,12 +53,6 @@ def routes(calendar: Calendar, store: Store, access: AccessStore) -> APIRouter:
 
 def _add_regions(router: APIRouter, calendar: Calendar, store: Store) -> None:
     roster = calendar.roster
-
-    async def shown(regions: Sequence[Region]) -> list[Document]:
-        codes = [r.code for r in regions]
-        documents, totals = await store.regions(codes), await store.roll_ups(codes)
-        latest = await store.latest_reports(documents.values())
-        return [views.region(calendar, r, documents.get(r.code), latest.get(r.code), totals[r.code]) for r in regions]
 
     @router.get("/regions", tags=["regions"])
     async def regions(query: Annotated[RegionsQuery, Query()]) -> Response:
@@ -69,7 +65,8 @@ def _add_regions(router: APIRouter, calendar: Calendar, store: Store) -> None:
         found = roster.children(query.parent) if query.parent else tuple(roster)
         wanted = [{"code": r.code, "region": r} for r in found if query.level in (None, r.level)]
         page = _cut(sorted(wanted, key=lambda row: row["code"]), query, "code")
-        return json_response({**page, "items": await shown([row["region"] for row in page["items"]])})
+        shown = await region_views(calendar, store, [row["region"] for row in page["items"]])
+        return json_response({**page, "items": shown})
 
     @router.get("/regions/{code}", tags=["regions"])
     async def region(code: str) -> Response:
@@ -78,17 +75,14 @@ def _add_regions(router: APIRouter, calendar: Calendar, store: Store) -> None:
         about = roster.get(code) or await _departed(code, store)
         if about is None:
             raise Problem(404, "not_found", "not_found_detail", what=code)
-        (view,) = await shown([about])
+        (view,) = await region_views(calendar, store, [about])
         children = sorted(child.code for child in roster.children(code))
         return json_response({**view, "conditions": await store.conditions(code), "children": children})
 
 
 async def _departed(code: str, store: Store) -> Region | None:
     """A region that has left the roster, but has events."""
-    if not await store.regions([code]):
-        return None
-    parent, _, _ = code.rpartition(".")
-    return Region(code, parent or None, level_of(code), code)
+    return departed(code) if await store.regions([code]) else None
 
 
 def _add_periods(router: APIRouter, calendar: Calendar, store: Store) -> None:
@@ -102,7 +96,7 @@ def _add_periods(router: APIRouter, calendar: Calendar, store: Store) -> None:
         rows = [
             {
                 "period": p.isoformat(),
-                "counts": periods.verdict_counts(periods.owing(calendar, p), verdicts[p.isoformat()]),
+                "counts": periods.verdict_counts(calendar.owing(p), verdicts[p.isoformat()]),
             }
             for p in judged
         ]
@@ -118,7 +112,7 @@ def _add_periods(router: APIRouter, calendar: Calendar, store: Store) -> None:
         nearest = periods.neighbours(calendar, period)
         if nearest is not None:
             raise invalid([_wrong_weekday(calendar, *nearest)])
-        owed, documents = periods.owing(calendar, period), await store.attendance(period)
+        owed, documents = calendar.owing(period), await store.attendance(period)
         facts = await store.facts(period, periods.shown(owed, documents))
         if not owed and not documents and not facts:
             raise _not_judged(calendar, period)

@@ -5,21 +5,30 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from fastapi import FastAPI
 
 from services.aggregator import store as stores
 from services.aggregator.api import routes
 from services.aggregator.changes import COLLECTIONS, changes_of
+from services.aggregator.pages.loading import Desk
+from services.aggregator.pages.page_store import PageStore
+from services.aggregator.pages.routes import add_pages
 from services.aggregator.store import Store
+from services.aggregator.stream.api import stream_routes
+from services.aggregator.stream.feed import Feed
+from services.aggregator.stream.hub import Hub
+from services.aggregator.stream.showing import Showing
 from shared import asyncapi, mongo
 from shared.access import store as access_store
 from shared.access.store import AccessStore
+from shared.clock import Clock, RealClock, make_clock
 from shared.election.calendar import Calendar
 from shared.election.loaded import load_calendar
 from shared.events.codec import SCHEMAS
 from shared.exactly_once.wiring import Consuming, build_consuming
+from shared.http.etags import Etags
 from shared.http.service import make_app
 from shared.logs import get_logger
 from shared.loops import supervise
@@ -48,6 +57,7 @@ class Parts:
     database: Database
     access: AccessStore
     consuming: Consuming
+    clock: Clock = field(default_factory=RealClock)
 
 
 def create_app(settings: Settings) -> FastAPI:
@@ -67,17 +77,21 @@ def create_app(settings: Settings) -> FastAPI:
         changes=changes_of(calendar),
     )
     access = AccessStore(keys, settings.access_cache_s)
-    return build(Parts(settings, metrics, calendar, client, database, access, consuming))
+    clock = make_clock(settings.clock, settings.data_dir)
+    return build(Parts(settings, metrics, calendar, client, database, access, consuming, clock))
 
 
 def build(parts: Parts) -> FastAPI:
     """The app out of ready-made parts. Its lifespan consumes in the background, so health answers at once."""
+    store = Store(parts.database)
+    hub = Hub(Feed(parts.database, Showing(parts.calendar, store)), parts.metrics)
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
         consuming = parts.consuming
         await consuming.producer.start()
         tasks = [
+            asyncio.create_task(hub.run()),
             asyncio.create_task(supervise("consumer", consuming.consumer.run, parts.metrics)),
             asyncio.create_task(_make_indexes(parts.database)),
         ]
@@ -93,11 +107,20 @@ def build(parts: Parts) -> FastAPI:
     app = make_app(
         "Desk Pilkada: aggregator",
         lifespan,
-        {"mongo": lambda: _mongo_problem(parts.client), "consumer": lambda: _consumer_problem(parts.consuming)},
+        {
+            "mongo": lambda: _mongo_problem(parts.client),
+            "consumer": lambda: _consumer_problem(parts.consuming),
+            "stream": lambda: _stream_problem(hub),
+        },
         parts.metrics,
         lambda: asyncapi_document(parts.settings.kafka),
     )
-    app.include_router(routes(parts.calendar, Store(parts.database), parts.access))
+    app.state.hub = hub
+    app.add_middleware(Etags, below="/v1/")
+    app.include_router(routes(parts.calendar, store, parts.access))
+    app.include_router(stream_routes(hub, parts.access))
+    desk = Desk(parts.calendar, store, PageStore(parts.database), parts.clock, parts.consuming.consumer)
+    add_pages(app, desk, parts.access)
     return app
 
 
@@ -128,3 +151,7 @@ async def _mongo_problem(client: Client) -> str | None:
 
 async def _consumer_problem(consuming: Consuming) -> str | None:
     return consuming.consumer.status
+
+
+async def _stream_problem(hub: Hub) -> str | None:
+    return None if hub.loop.is_turning() else "the stream's loop stands still"

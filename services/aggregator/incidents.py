@@ -40,6 +40,10 @@ class Status(StrEnum):
     ORPHAN = "orphan"
 
 
+# What still asks for somebody's doing.
+OPEN = (Status.REPORTED.value, Status.VERIFIED.value, Status.FORWARDED.value)
+
+
 def after_incident(document: Document, incident: IncidentEvent, found: QuietPeriodFlags) -> Document:
     """The document of an incident that was just reported; its statuses may be there already."""
     about = {

@@ -25,14 +25,6 @@ Counts = dict[str, int]
 Facts = Mapping[str, Document]  # by region
 
 
-def owing(calendar: Calendar, period: date) -> dict[str, Deadline]:
-    """The regions that owe the report of a period, with their deadlines, by code; empty if it is not judged."""
-    levels = {rule.level for rule in calendar.election.reports if period in set(calendar.periods(rule))}
-    regions = [region for level in levels for region in calendar.roster.at_level(level)]
-    deadlines = {region.code: calendar.owed(region, period) for region in sorted(regions, key=lambda r: r.code)}
-    return {code: deadline for code, deadline in deadlines.items() if deadline is not None}
-
-
 def neighbours(calendar: Calendar, day: date) -> tuple[date, date] | None:
     """None if reports can be due for that day of the week; else the nearest days before and after for which
     they can."""

@@ -33,14 +33,21 @@ _WITHDRAWN = IndexModel(
     [("is_withdrawn", ASCENDING), ("received_at", DESCENDING), ("_id", DESCENDING)],
     partialFilterExpression={"is_withdrawn": True},
 )
+# The front page's list, in its order, and nothing else: most violations end closed.
+_OPEN_VIOLATIONS = IndexModel(
+    [("is_quiet_period_violation", DESCENDING), ("received_at", DESCENDING), ("_id", DESCENDING)],
+    name="open_violations",
+    partialFilterExpression={"is_violation": True, "status": {"$in": list(incidents.OPEN)}},
+)
 INDEXES: Mapping[str, list[IndexModel]] = {
     region_state.COLLECTION: [_by("level", "_id")],
     reports.COLLECTION: [*_newest_by("received_at", "region"), _by("period", "region"), _WITHDRAWN],
     logistics.COLLECTION: [_by("region", "item"), _by("item", "region")],
-    attendance.COLLECTION: [_by("period", "region")],
-    incidents.COLLECTION: _newest_by(
-        "received_at", "region", "category", "status", "is_in_quiet_period", "is_violation"
-    ),
+    attendance.COLLECTION: [_by("period", "region"), _by("region", "period")],
+    incidents.COLLECTION: [
+        *_newest_by("received_at", "region", "category", "status", "is_in_quiet_period", "is_violation"),
+        _OPEN_VIOLATIONS,
+    ],
     alerts.COLLECTION: _newest_by("raised_at", "region", "rule", "state", "period"),
 }
 
@@ -77,6 +84,10 @@ class Store:
     async def regions(self, codes: Iterable[str]) -> dict[str, Document]:
         """The documents of regions, by code; a region that sent nothing has none."""
         return {d["_id"]: d async for d in self._regions.find({"_id": {"$in": list(codes)}})}
+
+    async def by_ids(self, collection: str, ids: Iterable[str]) -> list[Document]:
+        """The documents of any of our collections that have these ids."""
+        return [d async for d in self._database[collection].find({"_id": {"$in": list(ids)}})]
 
     async def roll_ups(self, codes: list[str]) -> dict[str, region_state.Tally]:
         """Each region's tally with everything below it."""

@@ -15,22 +15,22 @@ from fastapi import Request
 from services.intake.accepting import Accepted, Acceptor
 from services.intake.checks import Receipt
 from services.intake.crowding import place_in
+from services.intake.fingerprints import Known
 from services.intake.places import MiB, Places
 from services.intake.rate_limits import RateLimits
-from services.intake.raw_body import read_raw
-from services.intake.store import Fingerprints
 from services.intake.submissions.body import Body, WrongFields
 from services.intake.turnstile import Turnstile
-from shared.access.keys import Grant, Kind
+from shared.access.keys import Grant
 from shared.access.store import AccessStore
 from shared.clock import Clock
 from shared.election.calendar import Calendar
 from shared.events.envelope import Envelope, identity_of
+from shared.field_errors import Word
 from shared.http.auth import grant_of
 from shared.http.problems import Problem, invalid
+from shared.http.raw_body import read_raw
 from shared.metrics import Metrics
 
-RETRY_AFTER_S = 5
 # Of the single bodies that are being received: slow ones take their time.
 MOST_UPLOADS, MOST_UPLOADING_BYTES = 1_000, 64 * MiB
 
@@ -43,7 +43,7 @@ class Door:
     calendar: Calendar
     clock: Clock
     acceptor: Acceptor
-    fingerprints: Fingerprints
+    fingerprints: Known
     metrics: Metrics
     limits: RateLimits
     body_limit_bytes: int
@@ -55,8 +55,12 @@ class Door:
         """The rights of a request's key, when one more event is within the agency's rate. Raises Problem 401, 429,
         503."""
         grant = await grant_of(request, self.access)
-        self.limits.admit(grant, self.clock.now())
+        self.admit(grant)
         return grant
+
+    def admit(self, grant: Grant) -> None:
+        """Count one more event within the agency's rate. Raises Problem 429."""
+        self.limits.admit(grant, self.clock.now())
 
     async def body_of(self, request: Request, grant: Grant) -> bytes:
         """The raw body of a single submission. Raises Problem 408, 413, 415; 429, 503 where too many come in at once:
@@ -97,13 +101,16 @@ class Door:
             return body.to_event(agency, event_id, receipt, meant)
         except WrongFields as error:
             if meant_id and meant is None and self.fingerprints.is_resting:
-                raise Problem(503, "unavailable", "unavailable_database", retry_after_s=RETRY_AFTER_S) from None
+                raise Problem(503, "unavailable", "unavailable_database") from None
             raise invalid(error.errors) from None
 
 
 def _agency_that_may_send(grant: Grant, body: Body) -> str:
     """The agency behind a key that may send this. Raises Problem 403; a person's key belongs to no agency."""
-    right = body.right(grant.agency) if grant.agency is not None else Kind.REPORTS
-    if grant.agency is None or not grant.may_send(right, body.region):
-        raise Problem(403, "forbidden", "forbidden_send", name=grant.name, kind=right.value, region=body.region)
+    if grant.agency is None:
+        raise Problem(403, "forbidden", "forbidden_person", name=grant.name)
+    right = body.right(grant.agency)
+    if not grant.may_send(right, body.region):
+        kind = Word(f"right_{right}")
+        raise Problem(403, "forbidden", "forbidden_send", name=grant.name, kind=kind, region=body.region)
     return grant.agency

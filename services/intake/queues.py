@@ -6,9 +6,10 @@ asks for them over 200 connections is 200 requests ahead of every agency.
 
 from __future__ import annotations
 
-from starlette.requests import HTTPConnection
+from starlette.requests import Request
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from services.intake.pages.key import COOKIE
 from services.intake.turnstile import Turnstile
 from shared.access.store import AccessStore
 from shared.http.auth_header import bearer_key
@@ -33,6 +34,7 @@ class Queues:
     def _queue_of(self, scope: Scope) -> str:
         if scope["path"] in _PROBES:
             return str(scope["path"])
-        key = bearer_key(HTTPConnection(scope))
+        request = Request(scope)
+        key = bearer_key(request) or COOKIE.key(request)
         grant = self._access.known(key) if key else None
         return grant.holder if grant is not None else STRANGERS

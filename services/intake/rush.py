@@ -7,8 +7,6 @@ from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta
 
 from shared.election.calendar import Calendar
-from shared.election.config import ReportRule
-from shared.election.roster import Region
 
 Span = tuple[datetime, datetime]
 
@@ -28,15 +26,9 @@ class RushHours:
 
 
 def _spans(calendar: Calendar, before: timedelta) -> Iterator[Span]:
-    for rule in calendar.election.reports:
-        for region in _one_of_each_zone(calendar, rule):
-            for period in calendar.periods(rule):
-                deadline = calendar.deadline(region, rule, period)
-                yield deadline.due_at - before, deadline.judge_at
-
-
-def _one_of_each_zone(calendar: Calendar, rule: ReportRule) -> Iterable[Region]:
-    return {calendar.zone(region.code).key: region for region in calendar.roster.at_level(rule.level)}.values()
+    for period in calendar.all_periods():
+        for due_at, judge_at in {(d.due_at, d.judge_at) for d in calendar.owing(period).values()}:
+            yield due_at - before, judge_at
 
 
 def _joined(spans: Iterable[Span]) -> list[Span]:

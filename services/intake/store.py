@@ -47,8 +47,8 @@ def _to_fingerprint(document: Document) -> Fingerprint:
 
 
 class Fingerprints:
-    """Raises nothing for a database that is away: each call waits at most `timeout_s`, and after a failure none is
-    made for `rest_s`, so that a dead database costs one wait in a while and not one a request."""
+    """A Known. Raises nothing for a database that is away: each call waits at most `timeout_s`, and after a failure
+    none is made for `rest_s`, so that a dead database costs one wait in a while and not one a request."""
 
     def __init__(self, collection: Collection, timeout_s: float = 1.0, rest_s: float = 5.0) -> None:
         self._collection = collection
@@ -59,11 +59,9 @@ class Fingerprints:
         self._inserts: Coalescer[Fingerprint, None] = Coalescer(self._insert)
 
     async def find(self, identity: str) -> Fingerprint | None:
-        """The fingerprint of what was accepted under an identity; None if there is none or nobody can tell."""
         return await self._lookups.ask(identity)
 
     async def remember(self, fingerprint: Fingerprint) -> None:
-        """Keep it, unless the identity has one already: the first one stays."""
         await self._inserts.ask(fingerprint)
 
     async def _find(self, identities: Sequence[str]) -> Sequence[Fingerprint | None]:
@@ -92,7 +90,6 @@ class Fingerprints:
 
     @property
     def is_resting(self) -> bool:
-        """Whether the database failed a moment ago, so that nothing is known of anything."""
         return time.monotonic() < self._resting_until
 
     def _rest(self, error: Exception) -> None:

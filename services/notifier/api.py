@@ -89,11 +89,10 @@ def _add_obligations(router: APIRouter, calendar: Calendar, store: Store) -> Non
     @router.get("/obligations", tags=["obligations"])
     async def list_obligations(query: Annotated[ObligationsQuery, Query()]) -> Response:
         """Who owes the report of a period, with the verdicts so far; `pending` where there is none yet."""
-        owing = [(r, d) for r in calendar.roster if (d := calendar.owed(r, query.period)) is not None]
+        owing = calendar.owing(query.period)
         if not owing:
             raise invalid([_not_owed(calendar)])
-        after = query.after or ""
-        left = sorted((pair for pair in owing if pair[0].code > after), key=lambda pair: pair[0].code)
+        left = [(calendar.roster[code], d) for code, d in owing.items() if code > (query.after or "")]
         shown = {obligations.obligation_id(query.period, r.code): (r, d) for r, d in left[: query.limit + 1]}
         known = await store.obligations(list(shown))
         items = [_obligation_json(calendar, r, d, known.get(i) or {}) for i, (r, d) in shown.items()]

@@ -39,7 +39,7 @@ def _report(calendar: Calendar, sighting: Sighting, report: ReportEvent) -> list
     deadline = _deadline(calendar, report)
     if deadline is None:
         return []  # a report nobody owed is welcome, and no obligation
-    finding = filing.finding_of(report, deadline, calendar.election)
+    finding = filing.finding_of(report, deadline, calendar.at(report.subject, report.receivedat))
 
     def apply(obligation: Document) -> Document:
         return obligations.filed(obligation, report, deadline, finding)

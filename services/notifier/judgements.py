@@ -13,7 +13,6 @@ from datetime import UTC, date, datetime
 from typing import Any
 
 from shared.election.calendar import Calendar, Deadline
-from shared.election.config import ReportRule
 from shared.election.roster import Region
 
 Document = dict[str, Any]
@@ -32,15 +31,11 @@ def judgement_id(election: str, period: date, judge_at: datetime) -> str:
 def owed_at(calendar: Calendar) -> dict[str, list[tuple[Region, Deadline]]]:
     """Every judgement of the election: its id, and who is judged in it."""
     found: dict[str, list[tuple[Region, Deadline]]] = defaultdict(list)
-    for rule in calendar.election.reports:
-        for period in calendar.periods(rule):
-            for region, deadline in _deadlines(calendar, rule, period):
-                found[judgement_id(calendar.election.election, period, deadline.judge_at)].append((region, deadline))
+    for period in calendar.all_periods():
+        for code, deadline in calendar.owing(period).items():
+            judgement = judgement_id(calendar.election.election, period, deadline.judge_at)
+            found[judgement].append((calendar.roster[code], deadline))
     return dict(found)
-
-
-def _deadlines(calendar: Calendar, rule: ReportRule, period: date) -> list[tuple[Region, Deadline]]:
-    return [(region, calendar.deadline(region, rule, period)) for region in calendar.roster.at_level(rule.level)]
 
 
 def to_document(judgement: str, owed: list[tuple[Region, Deadline]]) -> Document:

@@ -51,7 +51,7 @@ class Planning:
         """One digest a province. The alerts are raised first, by whoever comes first: us or the settling loop."""
         period = date.fromisoformat(judgement["period"])
         verdicts = {o["region"]: o["verdicts"][-1]["verdict"] for o in await self._store.decided(judgement["period"])}
-        owing = [r.code for r in self._calendar.roster if self._calendar.owed(r, period) is not None]
+        owing = self._calendar.owing(period)
         for province, codes in judgement["missing"].items():
             missing = [await self._raised(judgement, code) for code in codes]
             for receiver in self._receivers.receivers:

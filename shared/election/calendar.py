@@ -11,8 +11,9 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
-from shared.election.config import Election, Level, ReportRule, Stage
-from shared.election.roster import Region, Roster, ancestors_and_self
+from shared.election.amendments import Versions
+from shared.election.config import Election, Level, ReportRule, Scoped, Stage
+from shared.election.roster import Region, Roster, ancestors_and_self, is_within
 
 WEEK = timedelta(days=7)
 
@@ -27,11 +28,21 @@ class Deadline:
 
 
 class Calendar:
-    """An election's calendar over its roster."""
+    """An election's calendar over its roster. `election` is the file with all its amendments: for names, labels and
+    lists. What decides about an event or a period is asked of `in_force` or `at`."""
 
     def __init__(self, election: Election, roster: Roster) -> None:
-        self.election = election
+        self._versions = Versions(election)
+        self.election = self._versions.latest
         self.roster = roster
+
+    def in_force(self, day: date) -> Election:
+        """The rules of a day."""
+        return self._versions.in_force(day)
+
+    def at(self, code: str, instant: datetime) -> Election:
+        """The rules that an event of a region is judged by that was received at an instant."""
+        return self._versions.in_force(instant.astimezone(self.zone(code)).date())
 
     def zone(self, code: str) -> ZoneInfo:
         """The zone of a region: the election file's nearest override, else the roster's, else the default."""
@@ -49,17 +60,20 @@ class Calendar:
         """The first instant of a local day, as UTC."""
         return datetime.combine(day, time(), tzinfo=self.zone(code)).astimezone(UTC)
 
-    def rule_for(self, code: str, level: Level) -> ReportRule:
-        """The rule of reports for a level; the first rule lends its weekday to levels that owe nothing."""
-        return next((r for r in self.election.reports if r.level is level), self.election.reports[0])
+    def rule_for(self, code: str, level: Level, day: date) -> ReportRule:
+        """The rule of reports for a region on a day; outside all of them the first of its level, and the first of all
+        lends its weekday to levels that owe nothing."""
+        reports = self.election.reports
+        own = [rule for rule in reports if rule.level is level and covers(rule, code)]
+        return next((rule for rule in own if rule.from_ <= day <= rule.until), (own or reports)[0])
 
     def period_of(self, code: str, level: Level, instant: datetime) -> date:
         """The period an instant belongs to: the latest period day on or before its local date."""
         local_day = instant.astimezone(self.zone(code)).date()
-        return latest_weekday(local_day, self.rule_for(code, level).weekday.number)
+        return latest_weekday(local_day, self.rule_for(code, level, local_day).weekday.number)
 
     def is_period(self, code: str, level: Level, day: date) -> bool:
-        return day.weekday() == self.rule_for(code, level).weekday.number
+        return day.weekday() == self.rule_for(code, level, day).weekday.number
 
     def is_too_early(self, code: str, level: Level, period: date, now: datetime) -> bool:
         """Whether a period lies beyond the next one: such a report is refused."""
@@ -83,9 +97,16 @@ class Calendar:
     def owed(self, region: Region, period: date) -> Deadline | None:
         """The deadline of the report that a region owes for a period; None where it owes none."""
         for rule in self.election.reports:
-            if rule.level is region.level and period in self.periods(rule):
+            if rule.level is region.level and covers(rule, region.code) and period in self.periods(rule):
                 return self.deadline(region, rule, period)
         return None
+
+    def owing(self, period: date) -> dict[str, Deadline]:
+        """All regions that owe the report of a period, with their deadlines, by code in order."""
+        rules = [rule for rule in self.election.reports if period in self.periods(rule)]
+        regions = (region for level in {rule.level for rule in rules} for region in self.roster.at_level(level))
+        deadlines = {region.code: self.owed(region, period) for region in sorted(regions, key=lambda r: r.code)}
+        return {code: deadline for code, deadline in deadlines.items() if deadline is not None}
 
     def all_periods(self) -> list[date]:
         """Every judged period of the election, in order."""
@@ -95,13 +116,19 @@ class Calendar:
         """A stage as UTC instants, [from, to): from local midnight to the midnight after its last day."""
         return self.local_midnight(code, stage.from_), self.local_midnight(code, stage.to + timedelta(days=1))
 
-    def in_quiet_period(self, code: str, instant: datetime) -> bool:
-        """Whether an instant lies in the quiet period of a region, exact to the microsecond."""
-        for stage in self.election.quiet_periods():
+    def in_quiet_period(self, code: str, instant: datetime, rules: Election | None = None) -> bool:
+        """Whether an instant lies in the quiet period of a region, exact to the microsecond. `rules` are those in
+        force then unless others are given."""
+        for stage in (rules or self.at(code, instant)).quiet_periods():
             begin, end = self.stage_bounds(code, stage)
-            if begin <= instant < end:
+            if covers(stage, code) and begin <= instant < end:
                 return True
         return False
+
+
+def covers(scoped: Scoped, code: str) -> bool:
+    """Whether a stage or a rule holds for a region."""
+    return scoped.regions is None or any(is_within(code, region) for region in scoped.regions)
 
 
 def latest_weekday(day: date, weekday: int) -> date:

@@ -14,6 +14,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, Strict, field
 
 from shared.election.durations import Duration, TimeOfDay, format_duration
 from shared.strict import Day, RegionCode, Slug
+from shared.texts import Language
 
 QUIET_PERIOD = "quiet_period"
 
@@ -69,8 +70,17 @@ class Text(Frozen):
     id: str
     en: str
 
+    def said_in(self, language: Language) -> str:
+        return self.id if language == "id" else self.en
 
-class Stage(Frozen):
+
+class Scoped(Frozen):
+    """Holds for all regions, or for those named and all below them: a re-vote (PSU) has dates of its own."""
+
+    regions: Annotated[tuple[RegionCode, ...], Field(min_length=1)] | None = None
+
+
+class Stage(Scoped):
     """A stage of the election; both dates inclusive, local to each region."""
 
     stage: Slug
@@ -84,7 +94,7 @@ class Stage(Frozen):
         return self
 
 
-class ReportRule(Frozen):
+class ReportRule(Scoped):
     """Which regions owe a report, how often, until when. `due` counts from the period day's local midnight."""
 
     level: Level
@@ -104,6 +114,16 @@ class ReportRule(Frozen):
                 f"the allowed clock skew ({format_duration(ALLOWED_CLOCK_SKEW)}) together, for example grace: 2h"
             )
         return self
+
+
+def _one_quiet_period(stages: tuple[Stage, ...]) -> tuple[Stage, ...]:
+    if QUIET_PERIOD not in [s.stage for s in stages]:
+        raise ValueError(f"holds no {QUIET_PERIOD}; add one with `from` and `to`")
+    return stages
+
+
+Stages = Annotated[tuple[Stage, ...], Field(min_length=1), AfterValidator(_one_quiet_period)]
+Reports = Annotated[tuple[ReportRule, ...], Field(min_length=1)]
 
 
 class Category(Frozen):
@@ -127,6 +147,19 @@ class Logistics(Frozen):
     items: dict[Slug, Item]
 
 
+class Amendment(Frozen):
+    """What is different from a day on, by a new decree say. What it does not name stays as it was; `stages` and
+    `reports` take the place of the earlier ones, categories are put over them. `note` names the source."""
+
+    effective: Date
+    note: Text | None = None
+    stages: Stages | None = None
+    reports: Reports | None = None
+    offline_allowance: Duration | None = None
+    clock_tolerance: Duration | None = None
+    categories: dict[Slug, Category] = {}
+
+
 class Election(Frozen):
     """A whole election file, defaults filled in. `categories` and `logistics.items` hold the standard ones and the
     file's own."""
@@ -135,21 +168,23 @@ class Election(Frozen):
     title: Text | None = None
     zone: ZoneName
     zones: dict[RegionCode, ZoneName] = {}
-    stages: Annotated[tuple[Stage, ...], Field(min_length=1)]
-    reports: Annotated[tuple[ReportRule, ...], Field(min_length=1)]
+    stages: Stages
+    reports: Reports
     obligations_from: Date
     offline_allowance: Duration = timedelta(hours=72)
     clock_tolerance: Duration = timedelta(minutes=10)
     roster: str | None = None
     categories: dict[Slug, Category]
     logistics: Logistics
+    amendments: tuple[Amendment, ...] = ()
 
-    @field_validator("stages")
+    @field_validator("amendments")
     @classmethod
-    def _one_quiet_period(cls, stages: tuple[Stage, ...]) -> tuple[Stage, ...]:
-        if QUIET_PERIOD not in [s.stage for s in stages]:
-            raise ValueError(f"holds no {QUIET_PERIOD}; add one with `from` and `to`")
-        return stages
+    def _in_order(cls, amendments: tuple[Amendment, ...]) -> tuple[Amendment, ...]:
+        days = [amendment.effective for amendment in amendments]
+        if days != sorted(set(days)):
+            raise ValueError("must be in the order of `effective`, each on a day of its own")
+        return amendments
 
     def is_violation(self, category: str) -> bool:
         """Whether the election file calls this category a violation; an unknown one is none."""

@@ -30,6 +30,7 @@ EXAMPLES: Mapping[str, str] = {
     "offline_allowance": "offline_allowance: 72h",
     "clock_tolerance": "clock_tolerance: 10m",
     "roster": "roster: ../roster/kaltim.csv",
+    "amendments": "amendments: [{effective: 2024-11-20, offline_allowance: 48h}]",
     "categories": "categories: {campaigning: {violation: true, label: {id: Kampanye, en: Campaigning}}}",
     "logistics": "logistics: {items: {ballot_boxes: {label: {id: Kotak suara, en: Ballot boxes}}}}",
 }

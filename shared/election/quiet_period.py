@@ -27,10 +27,11 @@ class QuietPeriodFlags:
 
 
 def flags(calendar: Calendar, incident: IncidentEvent) -> QuietPeriodFlags:
-    """The flags of an incident, in its region's zone."""
+    """The flags of an incident, in its region's zone, by the rules in force when it was received."""
     region = incident.subject
+    rules = calendar.at(region, incident.receivedat)
     return QuietPeriodFlags(
-        is_violation=calendar.election.is_violation(incident.data.category),
-        occurred_in_quiet_period=calendar.in_quiet_period(region, incident.data.occurred_at),
-        reported_in_quiet_period=calendar.in_quiet_period(region, incident.receivedat),
+        is_violation=rules.is_violation(incident.data.category),
+        occurred_in_quiet_period=calendar.in_quiet_period(region, incident.data.occurred_at, rules),
+        reported_in_quiet_period=calendar.in_quiet_period(region, incident.receivedat, rules),
     )

@@ -75,6 +75,9 @@ class Roster:
     def __contains__(self, code: object) -> bool:
         return code in self._by_code
 
+    def __getitem__(self, code: str) -> Region:
+        return self._by_code[code]
+
     def get(self, code: str) -> Region | None:
         return self._by_code.get(code)
 

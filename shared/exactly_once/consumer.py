@@ -64,6 +64,7 @@ class Consumer:
         self._stopped: str | None = None
         self._is_joined = False
         self._progress_at = time.monotonic()
+        self.lag: int | None = None  # records that wait in our partitions; None while nobody knows
 
     @property
     def status(self) -> str | None:
@@ -195,9 +196,10 @@ class Consumer:
         assigned = consumer.assignment() if consumer is not None else set()
         if not assigned or self._stopped:
             self._progress_at = time.monotonic()
+            self.lag = None
             return
         async with asyncio.timeout(CALL_TIMEOUT_S):
-            lag = await _lag(consumer, assigned)
+            lag = self.lag = await _lag(consumer, assigned)
         self._metrics.lag_records.set(lag)
         if lag == 0:
             self._progress_at = time.monotonic()

@@ -13,20 +13,31 @@ from shared.http.problems import Problem
 async def grant_of(request: Request, access: AccessStore, is_fresh: bool = False) -> Grant:
     """The rights of the request's key; with `is_fresh` as the database has them now, whatever was known a moment ago.
     Raises Problem 401, or 503 while an unseen key cannot be checked."""
-    key = bearer_key(request)
+    return await grant_with(bearer_key(request), access, is_fresh)
+
+
+async def grant_with(key: str | None, access: AccessStore, is_fresh: bool = False) -> Grant:
+    """As `grant_of`, of a key that came in another way than as a bearer's."""
+    if key is None:
+        raise Problem(401, "unauthorized", "unauthorized_detail")
     look_up = access.fresh_grant_of if is_fresh else access.grant_of
     try:
-        grant = await look_up(key) if key else None
+        grant = await look_up(key)
     except AccessUnknown:
-        raise Problem(503, "unavailable", "unavailable_access", retry_after_s=5) from None
+        raise Problem(503, "unavailable", "unavailable_access") from None
     if grant is None:
-        raise Problem(401, "unauthorized", "unauthorized_detail")
+        raise Problem(401, "unauthorized", "unauthorized_key")
     return grant
 
 
 async def person(request: Request, access: AccessStore, role: Role = Role.VIEWER, is_fresh: bool = False) -> Grant:
     """The grant of a person with at least `role`. Raises Problem 401, 403 or 503."""
-    grant = await grant_of(request, access, is_fresh)
+    return await person_with(bearer_key(request), access, role, is_fresh)
+
+
+async def person_with(key: str | None, access: AccessStore, role: Role = Role.VIEWER, is_fresh: bool = False) -> Grant:
+    """As `person`, of a key that came in another way than as a bearer's."""
+    grant = await grant_with(key, access, is_fresh)
     if not grant.has_role(role):
         raise Problem(403, "forbidden", "forbidden_role", role=role.value)
     return grant

@@ -36,6 +36,9 @@ MOST_WAITING = 32  # requests of one connection that came before the answer to a
 # open until all is read, so this alone ends it.
 UNREAD_S = 120.0
 
+# In a request's `state`: how an answer lets go of a client that does not read, and that an answer has no end.
+ABORT, ENDLESS = "desk.abort", "desk.endless"
+
 _PIECE = 16 * 1024  # what is fed to the parser at a time, so that a bound is noticed soon after it is passed
 _OF_UPGRADES = (b"upgrade", b"connection", b"http2-settings")
 _FRAMING = 16  # bytes of framing that one byte of a body may need: clients may send chunks of one byte
@@ -101,6 +104,7 @@ class BoundedConnection(HttpToolsProtocol):
         self._is_in_head = True
         self._framing_left = MAX_HEAD_BYTES
         super().on_message_begin()
+        self.scope["state"][ABORT] = self.transport.abort
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """Trailers are dropped (RFC 9110, 6.5.1): nobody between us and the client has looked at them as headers."""
@@ -151,6 +155,12 @@ class BoundedConnection(HttpToolsProtocol):
         if self._is_in_body and self.cycle.response_complete and not self.transport.is_closing():
             self._after_answer_left = MAX_BYTES_AFTER_ANSWER
             self._set_deadline(AFTER_ANSWER_S)
+
+    def shutdown(self) -> None:
+        """uvicorn waits for answers that are being sent; one without an end is ended."""
+        super().shutdown()
+        if self.cycle is not None and self.cycle.scope["state"].get(ENDLESS):
+            self.transport.close()
 
     def _set_deadline(self, seconds: float | None) -> None:
         if self._deadline is not None:

@@ -11,6 +11,8 @@ from typing import Literal
 import yaml
 
 Language = Literal["id", "en"]
+OTHER: Mapping[Language, Language] = {"id": "en", "en": "id"}
+LANGUAGE = "lang"  # what the query of a page's address and a button of a form call the reader's choice
 
 _LONGEST_PREFERENCES = 500  # a browser's take fifty characters
 

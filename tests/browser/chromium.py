@@ -7,8 +7,11 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
-from playwright.async_api import Browser, Error, Playwright
+import pytest
+from playwright.async_api import Browser, Error, Playwright, async_playwright
 
 VARIABLE = "DESK_TEST_CHROMIUM"
 NAMES = ("chromium", "chromium-browser", "google-chrome")
@@ -28,6 +31,20 @@ ARGUMENTS = [
 
 class NoBrowser(Exception):
     """Why there is none, and what to do."""
+
+
+@asynccontextmanager
+async def a_browser() -> AsyncIterator[Browser]:
+    """Skips the test, with the reason, where there is none."""
+    async with async_playwright() as playwright:
+        try:
+            browser = await launch(playwright)
+        except NoBrowser as reason:
+            pytest.skip(str(reason))
+        try:
+            yield browser
+        finally:
+            await browser.close()
 
 
 async def launch(playwright: Playwright) -> Browser:

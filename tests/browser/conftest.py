@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from playwright.async_api import Browser, BrowserContext, Page, async_playwright
+from playwright.async_api import Browser, BrowserContext, Page
 from pymongo import MongoClient
 
 from desk.service_processes import environment, service_child, why_not_ready
@@ -21,7 +21,7 @@ from desk.stack.ports import free_ports
 from shared import mongo
 from shared.access import store
 from shared.access.keys import Grant, Kind, new_key
-from tests.browser.chromium import NoBrowser, launch
+from tests.browser.chromium import a_browser
 from tests.browser.log_of_events import Log, open_log
 from tests.browser.small_png import small_png
 from tests.builders import a_holder_document
@@ -45,13 +45,8 @@ class Agency:
 
 @pytest.fixture(scope="session")
 async def chromium() -> AsyncIterator[Browser]:
-    async with async_playwright() as playwright:
-        try:
-            browser = await launch(playwright)
-        except NoBrowser as reason:
-            pytest.skip(str(reason))
+    async with a_browser() as browser:
         yield browser
-        await browser.close()
 
 
 @pytest.fixture(scope="session")

@@ -84,7 +84,7 @@ FILED = {"filings": 1, "first": {"id": "a"}, "latest": {"id": "a"}}
 
 def test_owed_report_without_a_verdict_is_pending(calendar: Calendar) -> None:
     """Every regency that owes the report is listed; facts alone make no verdict."""
-    owed = periods.owing(calendar, MONDAY)
+    owed = calendar.owing(MONDAY)
     rows = periods.items(calendar, owed, [], {"64.72": FILED})
     assert [row["region"] for row in rows] == sorted(r.code for r in calendar.roster.children("64"))
     assert {row["verdict"] for row in rows} == {"pending"}
@@ -96,14 +96,14 @@ def test_owed_report_without_a_verdict_is_pending(calendar: Calendar) -> None:
 
 def test_region_that_filed_without_owing_is_not_listed(calendar: Calendar) -> None:
     """A district's report is welcome and owed by nobody."""
-    rows = periods.items(calendar, periods.owing(calendar, MONDAY), [], {"64.72.01": FILED})
+    rows = periods.items(calendar, calendar.owing(MONDAY), [], {"64.72.01": FILED})
     assert len(rows) == 10
 
 
 def test_verdict_outlives_a_change_of_calendar(calendar: Calendar) -> None:
     """A region that was judged stays in the list and in the counts, whatever today's calendar says."""
     judged = {**after(MISSING), "region": "64.72.01"}
-    owed = periods.owing(calendar, MONDAY)
+    owed = calendar.owing(MONDAY)
     rows = periods.items(calendar, owed, [judged], {})
     counts = periods.verdict_counts(owed, {"64.72.01": "missing"})
     assert len(rows) == sum(counts.values()) == 11
@@ -112,7 +112,7 @@ def test_verdict_outlives_a_change_of_calendar(calendar: Calendar) -> None:
 
 def test_period_that_is_not_judged_shows_the_facts_alone(calendar: Calendar) -> None:
     """Who filed before anybody owed is shown with the verdict null, and counted nowhere."""
-    owed = periods.owing(calendar, NOT_JUDGED)
+    owed = calendar.owing(NOT_JUDGED)
     assert owed == {}
     (row,) = periods.items(calendar, owed, [], {"64.72": FILED})
     assert (row["verdict"], row["due_at"], row["facts"]) == (None, None, FILED)

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from datetime import date, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
+import yaml
 
 from services.notifier.receivers import read_receivers
 from shared.election.durations import format_duration, parse_duration, parse_time_of_day
@@ -337,3 +340,50 @@ def test_no_times_of_day(text: object) -> None:
     """Anything else is refused with an example."""
     with pytest.raises(ValueError, match=r'for example "24:00"'):
         parse_time_of_day(text)
+
+
+PAGE = (DEPLOY.parent / "docs" / "election-file.md").read_text(encoding="utf-8")
+
+
+def test_the_pages_examples_are_accepted(tmp_path: Path) -> None:
+    """Each example of docs/election-file.md, put over the smallest file, loads."""
+    examples = re.findall(r"```yaml\n(.*?)```", PAGE, re.DOTALL)
+    assert len(examples) == 3
+    for example in examples:
+        file = tmp_path / "e.yaml"
+        file.write_text(yaml.safe_dump({**yaml.safe_load(MINIMAL), **yaml.safe_load(example)}))
+        assert load_calendar(file, None, None).all_periods()
+
+
+@pytest.mark.parametrize(
+    ("changed", "key"),
+    [
+        ({"amendments": [{"effective": date(2024, 12, 1)}, {"effective": date(2024, 11, 1)}]}, "amendments"),
+        ({"amendments": [{"effective": date(2024, 12, 1)}] * 2}, "amendments"),
+        ({"amendments": [{"effective": date(2024, 12, 1), "zone": "Asia/Jakarta"}]}, "amendments.0.zone"),
+        ({"amendments": [{"offline_allowance": "48h"}]}, "amendments.0.effective"),
+        (
+            {
+                "stages": [
+                    {"stage": "quiet_period", "from": date(2024, 11, 24), "to": date(2024, 11, 26), "regions": []}
+                ]
+            },
+            "stages.0.regions",
+        ),
+        (
+            {
+                "reports": [
+                    {"level": "regency", "from": date(2024, 11, 11), "until": date(2024, 12, 16), "regions": ["99.01"]}
+                ]
+            },
+            "reports.regions.99.01",
+        ),
+    ],
+)
+def test_bad_amendments_and_regions_are_one_line(tmp_path: Path, changed: dict[str, Any], key: str) -> None:
+    """Out of order, twice on a day, of something that cannot be amended, without a day; regions of no roster."""
+    file = tmp_path / "e.yaml"
+    file.write_text(yaml.safe_dump({**yaml.safe_load(MINIMAL), **changed}))
+    with pytest.raises(BadFile) as refused:
+        load_calendar(file, None, None)
+    assert key in one_line(refused)

@@ -161,13 +161,37 @@ def test_dates_as_spreadsheets_show_them(cell: str, period: str) -> None:
 
 
 @pytest.mark.parametrize(
+    "cell",
+    [
+        "2024-11-18T20:15:00+08:00",
+        "2024-11-18 20:15+08:00",
+        "18/11/2024 20:15 +08:00",
+        "18/11/2024 20:15:00+08:00",
+        "18/11/2024 20.15 WITA",
+        "18-11-2024 19:15 wib",
+        "18/11/2024 21:15 WIT",
+        "18/11/2024 12:15Z",
+    ],
+)
+def test_times_as_spreadsheets_show_them(cell: str) -> None:
+    """With the day first, without seconds, with the name of an Indonesian zone: all of it is one instant."""
+    (body,) = bodies(f"{HEADER};submitted_at\n{ROW};{cell}\n")
+    assert isinstance(body, ReportBody)
+    assert body.submitted_at == datetime(2024, 11, 18, 12, 15, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
     ("column", "cell", "reason"),
     [
         ("period", "11/18/2024", "date_syntax"),  # an American spreadsheet's
         ("period", "18/11/24", "date_syntax"),
         ("period", "45614", "date_syntax"),  # a date as a number
         ("period", "19/11/2024", "period_weekday"),
-        ("submitted_at", "18/11/2024 20:15", "time_syntax"),
+        ("submitted_at", "18/11/2024 20:15", "timezone_aware"),  # of which zone, nobody can know
+        ("submitted_at", "18/11/2024", "time_syntax"),
+        ("submitted_at", "18/11/2024 20:75 WITA", "time_syntax"),
+        ("submitted_at", "18/11/2024 20:15 CET", "time_syntax"),
+        ("submitted_at", "45614,84", "time_syntax"),
         ("submitted_at", "2024-11-18T20:15:00", "timezone_aware"),
         ("region", "64,72", "region_syntax"),
         ("region", "64.99", "region_unknown"),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import replace
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -14,7 +13,7 @@ import orjson
 import pytest
 from ulid import ULID
 
-from services.intake.pages import refusals, signing, views
+from services.intake.pages import refusals, routes, views
 from services.intake.pages.forms import FORMS, INCIDENT, REPORT, WITHDRAWAL, is_form_id, to_json
 from services.intake.pages.local_time import with_offset
 from services.intake.pages.period_choice import offered
@@ -28,8 +27,10 @@ from shared.election.loaded import load_calendar
 from shared.election.roster import Region, Roster
 from shared.events.incident import Severity
 from shared.events.report import Condition
+from shared.http.pages import signing
 from shared.texts import catalogue
 from tests.builders import REGIONS, a_calendar, utc
+from tests.texts_of_pages import unknown_and_idle
 
 ROOT = Path(__file__).resolve().parents[2]
 NATION = load_calendar(ROOT / "deploy" / "elections" / "nasional-2024.yaml", None, None)
@@ -262,7 +263,6 @@ def test_a_correction_of_long_ago_keeps_its_day() -> None:
 
 # Keys of which only the first part stands in the code -> what may follow.
 FAMILIES: dict[str, list[str]] = {
-    "month": [str(n) for n in range(1, 13)],
     "region": [level.value for level in Level],
     "right": [kind.value for kind in Kind],
     "condition": [*Condition, *(f"{one}.hint" for one in Condition)],
@@ -273,14 +273,14 @@ FAMILIES: dict[str, list[str]] = {
     "notice": [
         f"{what}.{part}"
         for what in [
-            *signing._REFUSED,
+            *signing.REFUSED,
             *refusals._AGAIN.values(),
             *(f"conflict_{called}" for called in FORMS),
             "signed_in",
         ]
         for part in ("title", "text")
     ],
-    "error": [f"{n}.{part}" for n in (400, 403, 404, 405, 408, 413, 415, 500, 503) for part in ("title", "text")],
+    "error": [f"{n}.{part}" for n in routes.TOLD for part in ("title", "text")],
     "report": ["title", "intro"],
     "incident": ["title", "intro"],
 }
@@ -289,13 +289,8 @@ FAMILIES: dict[str, list[str]] = {
 def test_every_text_is_used_and_every_text_that_is_used_exists() -> None:
     """Those named in the templates and the code, and the families of which code names the first part; `wrong.` holds
     words for reasons of problems.yaml."""
-    pages = ROOT / "services" / "intake" / "pages"
-    sources = "\n".join(p.read_text(encoding="utf-8") for p in [*pages.rglob("*.py"), *pages.rglob("*.html")])
-    keys = set(catalogue("forms"))
-    named = {key for key in re.findall(r'"([a-z_]+(?:\.[a-z_0-9]+)*)"', sources) if key in keys}
-    called = set(re.findall(r'\b(?:t|words|self|self\.words)\("([a-z_.0-9]+)"[,)]', sources))
-    families = {f"{first}.{rest}" for first, ends in FAMILIES.items() for rest in ends}
+    keys = frozenset(catalogue("forms"))
     wrong = {key for key in keys if key.removeprefix("wrong.") in catalogue("problems")}
-    assert (called | families) - keys == set()
-    assert keys - named - families - wrong == set()
+    unknown, idle = unknown_and_idle("intake", keys, FAMILIES)
+    assert (unknown, idle - wrong) == (frozenset(), frozenset())
     assert set(views._AGAIN) == set(refusals._AGAIN.values())

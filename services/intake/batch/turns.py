@@ -10,8 +10,6 @@ from contextlib import asynccontextmanager, contextmanager
 from shared.http.problems import Problem
 from shared.metrics import Metrics
 
-_RETRY_AFTER_S = 5
-
 
 class Turns:
     """Counts in this process only, as the rate limits do. Of an agency's batches one window at a time is on its way to
@@ -30,11 +28,10 @@ class Turns:
         """A place for one more batch of an agency, until the end. Raises Problem 429, 503."""
         if self._open[agency] >= self._most_of_one:
             self._metrics.turned_away.labels("agency_batches").inc()
-            detail = "too_many_batches"
-            raise Problem(429, "too_many_requests", detail, retry_after_s=_RETRY_AFTER_S, limit=self._most_of_one)
+            raise Problem(429, "too_many_requests", "too_many_batches", limit=self._most_of_one)
         if self._open.total() >= self._most:
             self._metrics.turned_away.labels("all_batches").inc()
-            raise Problem(503, "unavailable", "unavailable_batches", retry_after_s=_RETRY_AFTER_S)
+            raise Problem(503, "unavailable", "unavailable_batches")
         self._open[agency] += 1
         self._locks.setdefault(agency, asyncio.Lock())
         try:

@@ -10,12 +10,11 @@ from dataclasses import dataclass, replace
 from services.intake.accepting import Accepted
 from services.intake.batch.lines import Format, Line
 from services.intake.batch.rehearsal import rehearsed
-from services.intake.batch.waves import ids_meant, in_waves
+from services.intake.batch.waves import in_waves
 from services.intake.checks import Receipt
 from services.intake.door import Door
 from services.intake.submissions.body import Body, WrongFields
 from shared.access.keys import Grant
-from shared.field_errors import FieldError
 from shared.http.problems import RETRY_AFTER_S, Problem, invalid
 from shared.logs import get_logger, trace_id
 from shared.texts import Language
@@ -78,7 +77,7 @@ class Doorway:
         bodies = {n: one for n, one in enumerate(read) if isinstance(one, Body)}
         ids = {n: self._id_of(window[n], body, receipt) for n, body in bodies.items()}
         places = list(bodies)
-        for wave in in_waves([{ids[n], *ids_meant(bodies[n])} for n in places]):
+        for wave in in_waves([{ids[n], *bodies[n].ids_meant()} for n in places]):
             chosen = [places[i] for i in wave]
             receipt = self._door.receipt()
             taken = await asyncio.gather(
@@ -120,10 +119,6 @@ class Doorway:
             return self.gave_up
         try:
             with self._door.counting_refusals(body.called):
-                if (
-                    getattr(body, "replaces", None) == receipt.header_id
-                ):  # an id of the line's own was looked at before
-                    raise invalid([FieldError("replaces", "replaces_itself")])
                 return await self._through.take(grant, body, receipt, is_dry_run=False)
         except Problem as problem:
             return problem

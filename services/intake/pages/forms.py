@@ -20,15 +20,17 @@ from services.intake.submissions.report import ReportBody
 from services.intake.submissions.withdrawal import WithdrawalBody
 from shared.access.keys import Kind
 from shared.election.calendar import Calendar
+from shared.texts import LANGUAGE
 
 Typed = Mapping[str, str]
 
 SECTIONS = ("logistics", "security", "voters", "neutrality")
 # What a form's buttons say: another language, the regions below the chosen one. Nothing is sent then. What it carries
 # besides its fields: the region to which the list was narrowed; a digest of what was tried and not confirmed.
-LANGUAGE, NARROW = "lang", "narrow"
+NARROW = "narrow"
 CONTROLS = (LANGUAGE, NARROW, "within", "tried")
 BELOW = "below"
+MOST_BYTES = 65_536  # of all that is typed into one
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,27 +8,31 @@ from fastapi import FastAPI
 from starlette.routing import Route
 
 from services.intake.door import Door
-from services.intake.pages import browser_errors
 from services.intake.pages.forms import FORMS
-from services.intake.pages.rendering import CSS_PATH, Renderer, no_icon
+from services.intake.pages.key import COOKIE
+from services.intake.pages.rendering import renderer_of, style
 from services.intake.pages.sending import SENT_PATH, Sending
-from services.intake.pages.signing import HOME, Signing
+from services.intake.pages.signing import Signing
+from shared.http.pages.browser_errors import ErrorPages
+from shared.http.pages.rendering import no_icon
+from shared.http.pages.signing import HOME, SIGN_IN, SIGN_OUT
 
-SIGN_IN_PATH, SIGN_OUT_PATH = "/sign-in", "/sign-out"
+# Errors that have words of their own.
+TOLD = (400, 403, 404, 405, 408, 413, 415, 500, 503)
 
 
 def add_pages(app: FastAPI, door: Door) -> None:
     """Call it after the app's error handlers are installed."""
-    renderer = Renderer(door.calendar.election)
+    renderer = renderer_of(door.calendar.election)
     signing = Signing(door, renderer)
     sending = Sending(door, renderer, signing)
     pages = [
-        *(Route(path, signing.home) for path in (HOME, SIGN_IN_PATH, SIGN_OUT_PATH)),
-        Route(SIGN_IN_PATH, signing.sign_in, methods=["POST"]),
-        Route(SIGN_OUT_PATH, signing.sign_out, methods=["POST"]),
+        *(Route(path, signing.home) for path in (HOME, SIGN_IN, SIGN_OUT)),
+        Route(SIGN_IN, signing.sign_in, methods=["POST"]),
+        Route(SIGN_OUT, signing.sign_out, methods=["POST"]),
         Route(SENT_PATH, sending.sent),
         *(Route(form.path, partial(sending.show, form)) for form in FORMS.values()),
         *(Route(form.path, partial(sending.send, form), methods=["POST"]) for form in FORMS.values()),
     ]
-    browser_errors.install(app, renderer, frozenset(page.path for page in pages))
-    app.router.routes.extend([*pages, Route(CSS_PATH, renderer.css), Route("/favicon.ico", no_icon)])
+    ErrorPages(renderer, COOKIE, TOLD).install(app, pages)
+    app.router.routes.extend([*pages, Route(style().path, style().answer), Route("/favicon.ico", no_icon)])

@@ -11,19 +11,21 @@ from ulid import ULID
 from services.intake.accepting import Accepted
 from services.intake.checks import Receipt
 from services.intake.door import Door
-from services.intake.pages.forms import CONTROLS, LANGUAGE, NARROW, Form, Typed, after_button, is_form_id, to_json
-from services.intake.pages.posted import read_form
+from services.intake.pages.forms import CONTROLS, MOST_BYTES, NARROW, Form, Typed, after_button, is_form_id, to_json
+from services.intake.pages.key import COOKIE
 from services.intake.pages.refusals import refused, retried
-from services.intake.pages.rendering import Renderer
-from services.intake.pages.signing import FORM, HOME, RETRY_AFTER_S, Signing
+from services.intake.pages.signing import FORM, Signing
 from services.intake.pages.slips import Slip, from_query, to_query
 from services.intake.pages.views import form_view
-from services.intake.pages.visitor import Visitor, keep_key, visitor_of
 from services.intake.submissions.body import WrongFields, read
 from shared.access.keys import Grant
-from shared.access.store import AccessUnknown
 from shared.events.envelope import identity_of
-from shared.http.problems import Problem, invalid
+from shared.http.pages.posted import read_form
+from shared.http.pages.rendering import Renderer
+from shared.http.pages.signing import HOME, KEY_ENDED, KEY_UNKNOWN, NotSignedIn
+from shared.http.pages.visitor import Visitor, visitor_of
+from shared.http.problems import RETRY_AFTER_S, Problem, invalid
+from shared.texts import LANGUAGE
 
 SENT_PATH = "/sent"
 
@@ -36,9 +38,14 @@ class Sending:
 
     async def show(self, form: Form, request: Request) -> Response:
         """The empty form, or what became of it if it was sent already. Its id stands in its address."""
-        visitor = visitor_of(request)
-        grant = await self._grant(visitor)
-        if visitor.key is None or grant is None or form.right not in grant.kinds:
+        visitor = visitor_of(request, COOKIE)
+        try:
+            key, grant = await self._signing.kept(visitor)
+        except NotSignedIn as nobody:
+            if nobody.why == KEY_UNKNOWN:
+                raise Problem(503, "unavailable", "unavailable_access", retry_after_s=RETRY_AFTER_S) from None
+            return RedirectResponse(HOME, 303)
+        if form.right not in grant.kinds:
             return RedirectResponse(HOME, 303)
         typed = {name: request.query_params[name] for name in form.linked if name in request.query_params}
         if not form.has_own_id and not typed.get("report"):
@@ -48,22 +55,18 @@ class Sending:
                 return RedirectResponse(f"{form.path}?{urlencode({**typed, 'id': self._new_id()})}", 303)
             slip = await self._sent_before(form, grant, typed["id"])
             if slip is not None:
-                return _to_slip(visitor, visitor.key, slip)
+                return _to_slip(visitor, key, slip)
         desk = self._signing.desk(visitor, grant)
         return self._renderer.page(request, visitor, form.called, view=form_view(desk, form, typed))
 
     async def send(self, form: Form, request: Request) -> Response:
         """Take what was typed; if it cannot be taken, show it again with what is wrong."""
-        typed = await read_form(request, (*form.fields, *CONTROLS), self._door.body_timeout_s)
-        visitor = visitor_of(request).speaking(typed.get(LANGUAGE))
+        typed = await read_form(request, (*form.fields, *CONTROLS), self._door.body_timeout_s, MOST_BYTES)
+        visitor = visitor_of(request, COOKIE).speaking(typed.get(LANGUAGE))
         try:
-            grant = await self._signing.agency(visitor.key) if visitor.key else None
-        except AccessUnknown:
-            headers = {"Retry-After": str(RETRY_AFTER_S)}
-            return self._renderer.page(request, visitor, "held", 503, headers, form=form, held=typed)
-        if visitor.key is None or grant is None:
-            own = {name: typed[name] for name in form.fields if name in typed}
-            return self._signing.sign_in_again(request, visitor, "key_ended", {FORM: form.called, **own})
+            key, grant = await self._signing.kept(visitor)
+        except NotSignedIn as nobody:
+            return self._held(request, visitor, form, typed, nobody.why or KEY_ENDED)
         if LANGUAGE in typed or NARROW in typed:
             view = form_view(self._signing.desk(visitor, grant), form, after_button(typed))
             return self._renderer.page(request, visitor, form.called, view=view)
@@ -72,11 +75,11 @@ class Sending:
             slip = await self._take(form, grant, meant)
         except Problem as problem:
             return self._shown_again(request, visitor, grant, form, meant, problem)
-        return _to_slip(visitor, visitor.key, slip)
+        return _to_slip(visitor, key, slip)
 
     async def sent(self, request: Request) -> Response:
         """What was accepted, by its sealed address: to be loaded again, kept, printed."""
-        visitor = visitor_of(request)
+        visitor = visitor_of(request, COOKIE)
         if visitor.key is None:
             return RedirectResponse(HOME, 303)
         slip = from_query(request.query_params, visitor.key)
@@ -84,10 +87,18 @@ class Sending:
             raise Problem(404, "not_found", "not_found_detail", what=SENT_PATH)
         return self._renderer.page(request, visitor, "sent", slip=slip, calendar=self._door.calendar)
 
+    def _held(self, request: Request, visitor: Visitor, form: Form, typed: Typed, why: str) -> Response:
+        """What was typed by somebody whose key is not known to be good, so that it is not lost."""
+        if why == KEY_UNKNOWN:
+            headers = {"Retry-After": str(RETRY_AFTER_S)}
+            return self._renderer.page(request, visitor, "held", 503, headers, form=form, held=typed)
+        own = {name: typed[name] for name in form.fields if name in typed}
+        return self._signing.sign_in_page(request, visitor, why, {FORM: form.called, **own})
+
     async def _take(self, form: Form, grant: Grant, typed: Typed) -> Slip:
         with self._door.counting_refusals(form.called):
+            self._door.admit(grant)
             receipt = self._door.receipt()
-            self._door.limits.admit(grant, receipt.received_at)
             try:
                 body = read(form.body, to_json(form, typed, self._door.calendar), receipt)
             except WrongFields as error:
@@ -98,9 +109,8 @@ class Sending:
     def _shown_again(
         self, request: Request, visitor: Visitor, grant: Grant, form: Form, typed: Typed, problem: Problem
     ) -> Response:
-        seconds = problem.retry_after_s or 0
-        refusal = refused(form, typed, problem.status, problem.errors, seconds, visitor.words, self._new_id())
-        desk = self._signing.desk(visitor, grant)
+        seconds, desk = problem.retry_after_s or 0, self._signing.desk(visitor, grant)
+        refusal = refused(form, typed, problem.status, problem.errors, seconds, desk.words, self._new_id())
         view = form_view(desk, form, refusal.typed, refusal.wrong, refusal.said)
         headers = {"Retry-After": str(seconds)} if seconds else None
         return self._renderer.page(request, visitor, form.called, problem.status, headers, view=view)
@@ -123,13 +133,6 @@ class Sending:
             return None
         return Slip(form.called, grant.agency, form_id, found.region, found.period, found.received_at, is_again=True)
 
-    async def _grant(self, visitor: Visitor) -> Grant | None:
-        """Raises Problem 503 while nobody can tell."""
-        try:
-            return await self._signing.agency(visitor.key) if visitor.key else None
-        except AccessUnknown:
-            raise Problem(503, "unavailable", "unavailable_access", retry_after_s=RETRY_AFTER_S) from None
-
     def _new_id(self) -> str:
         return str(ULID.from_datetime(self._door.clock.now()))
 
@@ -137,5 +140,5 @@ class Sending:
 def _to_slip(visitor: Visitor, key: str, slip: Slip) -> Response:
     """303: what the browser loads again from here on is a page, not the post."""
     response = RedirectResponse(f"{SENT_PATH}?{to_query(slip, key)}", 303)
-    keep_key(response, visitor, key)
+    COOKIE.keep(response, visitor, key)
     return response

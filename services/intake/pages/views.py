@@ -172,7 +172,7 @@ def _category_options(desk: Desk) -> tuple[Options, ...]:
     return tuple(
         Options(
             desk.words("category.violations" if is_violation else "category.others"),
-            tuple(Option(slug, desk.words.of(categories[slug].label)) for slug in found),
+            tuple(Option(slug, categories[slug].label.said_in(desk.words.language)) for slug in found),
         )
         for is_violation, found in groupby(slugs, key=lambda slug: categories[slug].violation)
     )

@@ -6,12 +6,10 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from zoneinfo import ZoneInfo
 
-from shared.election.config import Text, Weekday
+from shared import dates_in_words as dates
 from shared.election.roster import Region, Roster, display_name
 from shared.field_errors import FieldError
 from shared.texts import Language, catalogue, text
-
-OTHER: dict[Language, Language] = {"id": "en", "en": "id"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,10 +20,6 @@ class Words:
 
     def __call__(self, key: str, /, **values: object) -> str:
         return text("forms", key, self.language, **values)
-
-    def of(self, label: Text) -> str:
-        """A text of the election file."""
-        return label.id if self.language == "id" else label.en
 
     def wrong(self, error: FieldError) -> str:
         """What is wrong with a field: in words for whoever fills in a form, else as the API says it."""
@@ -42,13 +36,7 @@ class Words:
         return f"{roster.full_name(code)} · {code}"
 
     def day(self, day: date, is_short: bool = False) -> str:
-        """`Senin, 18 November 2024`; short, `Senin, 18 Nov 2024`."""
-        weekday = text("problems", list(Weekday)[day.weekday()].value, self.language)
-        month = self(f"month.{day.month}")
-        return self("day", weekday=weekday, day=day.day, month=month[:3] if is_short else month, year=day.year)
+        return dates.day_in_words(day, self.language, is_short)
 
     def moment(self, instant: datetime, zone: ZoneInfo) -> str:
-        """A time of day in a zone, with its name: `Senin, 18 November 2024, 10.00 WITA`."""
-        local = instant.astimezone(zone)
-        time = self("time", hour=f"{local.hour:02}", minute=f"{local.minute:02}")
-        return f"{self.day(local.date())}, {time} {local.tzname()}"
+        return dates.moment_in_words(instant, zone, self.language)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import uuid
 from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote, urlencode
@@ -15,10 +17,12 @@ from fastapi import FastAPI
 from services.aggregator import store
 from services.aggregator.app import Parts, build
 from services.aggregator.changes import COLLECTIONS, changes_of
+from services.aggregator.stream.hub import Hub
 from shared import mongo
 from shared.access import store as access_store
 from shared.access.keys import Grant, Role, new_key
 from shared.access.store import AccessStore
+from shared.clock import Clock, RealClock
 from shared.election.calendar import Calendar
 from shared.election.loaded import load_calendar
 from shared.events.codec import encode
@@ -114,6 +118,22 @@ class Bench:
         self.database, self.calendar, self.app, self.access = database, calendar, app, access
         self._ends: dict[str, int] = {}
         self.viewer = ""
+        self.consumer: Any = None
+
+    @property
+    def hub(self) -> Hub:
+        found: Hub = self.app.state.hub
+        return found
+
+    @asynccontextmanager
+    async def streaming(self) -> AsyncIterator[None]:
+        """The stream's loop runs, as the app's lifespan would have it."""
+        running = asyncio.create_task(self.hub.run())
+        try:
+            yield
+        finally:
+            running.cancel()
+            await asyncio.wait([running])
 
     def steps(self, changes: Any = None) -> Steps:
         return Steps(
@@ -176,8 +196,9 @@ def settings(mongo_url: str) -> Settings:
     return Settings(mongo=mongo_url, kafka="127.0.0.1:1")
 
 
-@pytest.fixture
-async def bench(settings: Settings, calendar: Calendar) -> AsyncIterator[Bench]:
+@asynccontextmanager
+async def a_bench(settings: Settings, calendar: Calendar, clock: Clock | None = None) -> AsyncIterator[Bench]:
+    """Over a database of its own, which is dropped at the end."""
     client = mongo.connect(settings.mongo)
     name = f"test_{uuid.uuid4().hex}"
     database = mongo.database(client, name)
@@ -193,12 +214,19 @@ async def bench(settings: Settings, calendar: Calendar) -> AsyncIterator[Bench]:
         collections=COLLECTIONS,
         changes=changes_of(calendar),
     )
-    app = build(Parts(settings, metrics, calendar, client, database, access, consuming))
+    app = build(Parts(settings, metrics, calendar, client, database, access, consuming, clock or RealClock()))
     made = Bench(database, calendar, app, access)
+    made.consumer = consuming.consumer
     made.viewer = await made.key(role=Role.VIEWER)
     yield made
     await client.drop_database(name)
     await mongo.close(client)
+
+
+@pytest.fixture
+async def bench(settings: Settings, calendar: Calendar) -> AsyncIterator[Bench]:
+    async with a_bench(settings, calendar) as made:
+        yield made
 
 
 @pytest.fixture(scope="session")

@@ -201,7 +201,7 @@ async def test_wrong_cells_are_named_by_their_column(desk: Intake) -> None:
 @pytest.mark.parametrize(
     ("raw", "query", "headers", "key", "status", "said"),
     [
-        (b"{}", "", {}, "nobody", 401, "Bearer"),
+        (b"{}", "", {}, "nobody", 401, "revoked"),
         (b"{}", "", {}, "person", 403, "only an agency"),
         (b"{}", "", {"content_type": "application/json"}, "all", 415, "application/x-ndjson"),
         (b"{}", "", {"content_type": "text/csv; charset=windows-1252"}, "all", 415, "UTF-8"),

@@ -222,19 +222,28 @@ def test_no_refusal_for_load_is_without_retry_after(status: int) -> None:
 
 
 async def test_whoever_needs_no_key_waits_in_a_queue_too(limited: Intake) -> None:
-    """Forty who ask for pages, with keys or without, are neither ahead of an agency nor of a probe."""
-    assert (await limited.post("/v1/reports", REPORT, key="a1")).status == 202
+    """Forty who ask for pages, with keys or without, are ahead of no agency, no clerk at the form, and no probe."""
+    for key in ("a1", "a2"):
+        assert (await limited.post("/v1/reports", {**REPORT, "id": key}, key=key)).status == 202
     done: list[str] = []
 
-    async def ask(who: str, method: str, path: str, key: str | None = None) -> None:
-        headers = {"authorization": f"Bearer {key}"} if key else {}
+    async def ask(who: str, method: str, path: str, key: str | None = None, clerk: str | None = None) -> None:
+        headers = {"authorization": f"Bearer {key}"} if key else {"cookie": f"desk-key={clerk}"} if clerk else {}
         await limited.call(method, path, (b"",), headers)
         done.append(who)
 
     strangers = [ask("stranger", "GET", path) for path in ("/nope", "/asyncapi.json", "/healthz/", "/docs") * 5]
     strangers += [ask("stranger", "POST", path, "invented") for path in ("/nope", "/v1/reports?x=1") * 10]
-    await asyncio.gather(*strangers, ask("agency", "POST", "/v1/nope", "a1"), ask("probe", "GET", "/healthz"))
-    assert max(done.index("agency"), done.index("probe")) < 10, done
+    known = [ask("agency", "POST", "/v1/nope", "a1"), ask("clerk", "GET", "/nope", clerk="a2")]
+    await asyncio.gather(*strangers, *known, ask("probe", "GET", "/healthz"))
+    assert max(done.index(who) for who in ("agency", "clerk", "probe")) < 10, done
+
+
+async def test_two_keys_in_one_request_are_none(limited: Intake) -> None:
+    """A gateway may have looked at the other one."""
+    sent = {"content-type": "application/json", "authorization": "Bearer a1"}
+    twice = await limited.call("POST", "/v1/reports", (b"{}",), {**sent, "Authorization": "Bearer invented"})
+    assert twice.status == 401
 
 
 async def test_an_address_is_said_back_shortly_and_visibly(intake: Intake) -> None:

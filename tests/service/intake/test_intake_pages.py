@@ -11,12 +11,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from services.intake.pages.forms import CONTROLS, FORMS, Form
-from services.intake.pages.visitor import KEY_KEPT_S
+from services.intake.turnstile import Turnstile
 from shared.access.keys import Grant, Kind, Role
 from shared.events.envelope import Envelope
 from shared.events.incident import IncidentEvent
 from shared.events.report import ReportEvent
 from shared.events.withdrawal import WithdrawalEvent
+from shared.http.pages.visitor import KEY_KEPT_S
 from shared.kafka.producer import PublishFailed
 from tests.service.intake.browsing import HOST, Browser, Page, query
 from tests.service.intake.conftest import Intake
@@ -115,6 +116,17 @@ async def test_a_key_that_ended_is_said_and_forgotten(intake: Intake, clerk: Bro
     assert page.status == 401
     assert "tidak berlaku lagi" in page.html
     assert browser.cookies() == {}
+
+
+async def test_a_persons_key_in_the_cookie_is_called_so(intake: Intake) -> None:
+    """On every page that asks for a key; it has not ended."""
+    intake.keys.give("person", Grant("siti", role=Role.ADMIN))
+    browser = Browser(intake.app)
+    browser.client.cookies.set("desk-key", "person", HOST)
+    page = await browser.get("/")
+    assert (page.status, "kunci perorangan" in page.html) == (403, True)
+    assert (await browser.get("/report")).path == "/"
+    assert (await browser.post("/report", REPORT)).forms["/sign-in"].fields["summary"] == REPORT["summary"]
 
 
 async def test_sign_out_forgets_the_key(clerk: Browser) -> None:
@@ -417,6 +429,22 @@ async def test_a_rate_limit_keeps_the_form(intake: Intake) -> None:
     assert (page.status, len(intake.kafka.records)) == (429, 1)
     assert f"Tunggu {page.headers['retry-after']} detik" in page.html
     assert page.forms["/report"].fields["id"] == form.forms["/report"].fields["id"]
+
+
+async def test_a_form_waits_its_turn_as_the_api_does(
+    intake: Intake, clerk: Browser, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever looks at a page or sends by the form waits in the agency's queue, as its programs do."""
+    came: list[str] = []
+
+    async def pass_through(_turnstile: Turnstile, who: str) -> None:
+        came.append(who)
+
+    monkeypatch.setattr(Turnstile, "pass_through", pass_through)
+    form = await clerk.get("/report")
+    assert (await clerk.submit(form, **REPORT)).path == "/sent"
+    assert len(came) >= 3
+    assert set(came) == {only_event(intake).agency}
 
 
 async def test_a_key_that_ends_while_somebody_writes_costs_no_text(intake: Intake, clerk: Browser) -> None:

@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from starlette.requests import Request
 
-from services.intake.raw_body import media_type, read_raw
 from shared.http.problems import Problem
+from shared.http.raw_body import media_type, read_raw
 
 JSON = {"content-type": "application/json"}
 

@@ -1,0 +1,8 @@
+"""The page for people, at `GET /`: who has reported, open violations, logistics; each region has one of its own.
+
+Complete without JavaScript; with it, a page loads itself anew when the stream tells of a change.
+
+Pure: `words`, `line` (by when logistics must be there), `overview` and `history` (what the templates show). Adapters:
+`page_store` asks the database, `key` and `rendering` say what is the page's own in `shared/http/pages`, `signing` and
+`showing` are the handlers, `routes` connects.
+"""

@@ -1,0 +1,137 @@
+"""What a page needs, out of the database: a bounded number of indexed queries for any number of regions."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+
+from services.aggregator import periods
+from services.aggregator.pages.history import Attended, Incident, Report, Stock, Teller
+from services.aggregator.pages.line import line_of
+from services.aggregator.pages.overview import Board, Supplies, board_of, row_of, supplies_of
+from services.aggregator.pages.page_store import PageStore
+from services.aggregator.pages.status import Health, Status, status_of
+from services.aggregator.pages.stocks import Stocks
+from services.aggregator.pages.words import Words
+from services.aggregator.region_views import departed
+from services.aggregator.store import Store
+from shared.clock import Clock
+from shared.election.calendar import Calendar
+from shared.election.roster import Region, is_within
+from shared.mongo import below
+
+MOST_VIOLATIONS = 50
+MOST_SHOWN = 50  # of each kind in a region's history
+
+
+@dataclass(frozen=True, slots=True)
+class Violations:
+    """The open ones: the first of them, and how many there are in all."""
+
+    shown: tuple[Incident, ...]
+    count: int
+    quiet: int
+
+
+@dataclass(frozen=True, slots=True)
+class Overview:
+    """Of a province, or of everything."""
+
+    board: Board | None
+    violations: Violations
+    supplies: Supplies
+
+
+@dataclass(frozen=True, slots=True)
+class History:
+    """Of one region; of each kind the newest ones."""
+
+    attended: tuple[Attended, ...]
+    reports: tuple[Report, ...]
+    incidents: tuple[Incident, ...]
+    stocks: tuple[Stock, ...]
+
+
+class Desk:
+    """The questions behind the pages."""
+
+    def __init__(self, calendar: Calendar, store: Store, pages: PageStore, clock: Clock, health: Health) -> None:
+        self.calendar = calendar
+        self._store, self._pages, self._clock, self._health = store, pages, clock, health
+
+    def now(self) -> datetime:
+        return self._clock.now()
+
+    async def find(self, code: str) -> Region | None:
+        """Of the roster, or one that has left it and has events."""
+        known = self.calendar.roster.get(code)
+        return known or (departed(code) if await self._store.regions([code]) else None)
+
+    async def status(self, words: Words, code: str) -> Status:
+        newest_at = await self._pages.newest_at()
+        return status_of(words, self._health, newest_at, self.now(), self.calendar.zone(code))
+
+    async def overview(self, words: Words, period: date | None, within: str | None) -> Overview:
+        """Of a region and everything below it, of everything if none is named; without a board if no period is
+        judged."""
+        rows = await self._attendance(period, within) if period else []
+        codes = [row["region"] for row in rows] or [r.code for r in self.calendar.roster if _is_below(r, within)]
+        open_counts, by_region, by_item, found = await asyncio.gather(
+            self._pages.open_by_regency(within),
+            self._pages.stocks("region", codes),
+            self._pages.stocks("item", codes),
+            self._pages.open_violations(within, MOST_VIOLATIONS),
+        )
+        shown = [
+            row_of(
+                words,
+                self.calendar,
+                row,
+                open_counts.get(row["region"], (0, 0)),
+                by_region.get(row["region"], Stocks()),
+            )
+            for row in rows
+        ]
+        teller = Teller(words, self.calendar)
+        counts = open_counts.values()
+        clock_of = codes[0] if codes else within or ""
+        return Overview(
+            board_of(words, self.calendar, period, shown, self.now()) if period else None,
+            Violations(tuple(map(teller.incident, found)), sum(n for n, _ in counts), sum(q for _, q in counts)),
+            supplies_of(
+                words, self.calendar, line_of(self.calendar, clock_of), clock_of, by_item, len(codes), self.now()
+            ),
+        )
+
+    async def history(self, words: Words, region: Region) -> History:
+        """Incidents also of the regions below, unless it is a province."""
+        teller, code = Teller(words, self.calendar), region.code
+        wanted = code if region.parent is None else below(code)
+        attended, reports, incidents, stocks = await asyncio.gather(
+            self._pages.attended(code, MOST_SHOWN),
+            self._store.reports({"region": code, "received_at": {"$type": "date"}}, None, MOST_SHOWN),
+            self._store.incidents({"region": wanted}, None, MOST_SHOWN),
+            self._store.logistics({"region": code}, None, MOST_SHOWN),
+        )
+        return History(
+            tuple(map(teller.attended, attended)),
+            teller.reports(reports),
+            tuple(map(teller.incident, incidents)),
+            teller.stocks(code, stocks),
+        )
+
+    async def _attendance(self, period: date, within: str | None) -> Sequence[periods.Document]:
+        owed = self.calendar.owing(period)
+        documents = await self._store.attendance(period)
+        if within is not None:
+            owed = {code: deadline for code, deadline in owed.items() if is_within(code, within)}
+            documents = [d for d in documents if is_within(d["region"], within)]
+        facts = await self._store.facts(period, periods.shown(owed, documents)) if owed or documents else {}
+        return periods.items(self.calendar, owed, documents, facts)
+
+
+def _is_below(region: Region, within: str | None) -> bool:
+    """The regions whose logistics count where nobody owes a report: the regencies."""
+    return region.code.count(".") == 1 and (within is None or is_within(region.code, within))

@@ -1,0 +1,180 @@
+"""What the front page and a province's page show of one period, as values for the templates. Pure.
+
+A *board* lists the regions that owe the period's report; those of several provinces are summed up by province. Who has
+reported is a fact: a report is in force. The verdict beside it is the notifier's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from itertools import groupby
+from typing import Any
+
+from services.aggregator.pages.line import Line
+from services.aggregator.pages.stocks import Stocks, total
+from services.aggregator.pages.words import Words
+from shared.election.calendar import Calendar
+from shared.election.roster import province_of
+from shared.events.verdict import Verdict
+
+Document = Mapping[str, Any]
+
+# Who has one of these owes nothing any more, whatever became of their reports.
+_SETTLED = (Verdict.ON_TIME, Verdict.LATE, Verdict.EXCUSED)
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One region. `first` is when its first report for the period was received; `open` and `quiet` count open
+    violations, those of the quiet period among them."""
+
+    code: str
+    name: str
+    verdict: str
+    reason: str | None
+    due_at: datetime | None
+    has_reported: bool
+    first: str
+    condition: str | None
+    open: int
+    quiet: int
+    stocks: Stocks
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """A province, or whatever else is summed up in one line."""
+
+    code: str
+    name: str
+    rows: tuple[Row, ...]
+
+    @property
+    def reported(self) -> int:
+        return sum(row.has_reported for row in self.rows)
+
+    @property
+    def silent(self) -> tuple[Row, ...]:
+        return tuple(row for row in self.rows if is_silent(row))
+
+    @property
+    def open(self) -> int:
+        return sum(row.open for row in self.rows)
+
+    @property
+    def quiet(self) -> int:
+        return sum(row.quiet for row in self.rows)
+
+    @property
+    def stocks(self) -> Stocks:
+        return total(row.stocks for row in self.rows)
+
+
+@dataclass(frozen=True, slots=True)
+class Board:
+    """`counts` is how often each verdict holds; `due` by when the report is due, in words."""
+
+    period: date
+    due: str
+    is_due: bool
+    all: Group
+    groups: tuple[Group, ...]
+    counts: tuple[tuple[str, int], ...]
+
+    @property
+    def is_judged(self) -> bool:
+        """Whether somebody owed a report."""
+        return bool(self.all.rows)
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One item of logistics over the board's regions; `silent` of them have said nothing of it."""
+
+    label: str
+    stocks: Stocks
+    regions: int
+
+    @property
+    def silent(self) -> int:
+        return self.regions - self.stocks.stated
+
+
+@dataclass(frozen=True, slots=True)
+class Supplies:
+    """`left` until the line, in words; None once it has passed."""
+
+    items: tuple[Item, ...]
+    line: str
+    left: str | None
+    expected: int  # how many statements there are when every region has spoken of every item
+    stated: int
+    complete: int
+
+
+def is_silent(row: Row) -> bool:
+    return not row.has_reported and row.verdict not in _SETTLED
+
+
+def row_of(words: Words, calendar: Calendar, attended: Document, open_counts: tuple[int, int], stocks: Stocks) -> Row:
+    """Out of an item of `/v1/periods/{period}`."""
+    facts = attended["facts"]
+    zone = calendar.zone(attended["region"])
+    verdict = attended["verdict"] or Verdict.PENDING.value
+    return Row(
+        code=attended["region"],
+        name=attended["name"],
+        verdict=verdict,
+        reason=attended["reason"],
+        due_at=attended["due_at"],
+        has_reported=facts is not None,
+        first=words.short_moment(facts["first"]["received_at"], zone) if facts else "",
+        condition=facts["latest"]["condition"] if facts else None,
+        open=open_counts[0],
+        quiet=open_counts[1],
+        stocks=stocks,
+    )
+
+
+def board_of(words: Words, calendar: Calendar, period: date, rows: Sequence[Row], now: datetime) -> Board:
+    """The rows in the order of their codes."""
+    by_province = groupby(rows, key=lambda row: province_of(row.code))
+    groups = tuple(Group(code, calendar.roster.name(code), tuple(found)) for code, found in by_province)
+    found = [row.verdict for row in rows]
+    due = {row.due_at: row.code for row in rows if row.due_at}
+    last = max(due, default=None)
+    return Board(
+        period=period,
+        due=words.moment(last, calendar.zone(due[last])) if last else "",
+        is_due=last is not None and now >= last,
+        all=Group("", "", tuple(rows)),
+        groups=groups if len(groups) > 1 else (),
+        counts=tuple((verdict.value, found.count(verdict.value)) for verdict in Verdict if verdict.value in found),
+    )
+
+
+def supplies_of(
+    words: Words, calendar: Calendar, line: Line, code: str, by_item: Mapping[str, Stocks], regions: int, now: datetime
+) -> Supplies:
+    """`code` is a region whose clock is shown."""
+    known = calendar.election.logistics.items
+    items = [Item(known[slug].label.said_in(words.language), by_item.get(slug, Stocks()), regions) for slug in known]
+    items += [Item(slug, stocks, regions) for slug, stocks in sorted(by_item.items()) if slug not in known]
+    return Supplies(
+        items=tuple(items),
+        line=words.moment(line.at, calendar.zone(code)),
+        left=words.span(line.left(now)) if now < line.at else None,
+        expected=regions * len(items),
+        stated=sum(item.stocks.stated for item in items),
+        complete=sum(item.stocks.complete for item in items),
+    )
+
+
+def period_shown(calendar: Calendar, now: datetime) -> date | None:
+    """The latest judged period that has begun, else the first; None if none is judged at all."""
+    judged = calendar.all_periods()
+    today = now.astimezone(calendar.zone("")).date()
+    begun = [period for period in judged if period <= today]
+    return begun[-1] if begun else next(iter(judged), None)

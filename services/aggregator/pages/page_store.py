@@ -1,0 +1,63 @@
+"""What the pages ask of the database beside the API's queries: a bounded number for any number of regions. Raises
+DatabaseError."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from pymongo import DESCENDING
+
+from services.aggregator import attendance, incidents, logistics, reports
+from services.aggregator.incidents import OPEN
+from services.aggregator.pages.stocks import Stocks
+from shared.mongo import Database, Document, aggregate, below
+
+_COMPLETE: Document = {"$sum": {"$cond": [{"$gte": ["$received", "$required"]}, 1, 0]}}
+
+
+class PageStore:
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def open_violations(self, within: str | None, most: int) -> list[Document]:
+        """Those that nobody has dismissed or resolved: of the quiet period first, then the latest received."""
+        order = [("is_quiet_period_violation", DESCENDING), ("received_at", DESCENDING), ("_id", DESCENDING)]
+        found = self._database[incidents.COLLECTION].find(_open(within)).sort(order).limit(most)
+        return [d async for d in found]
+
+    async def open_by_regency(self, within: str | None) -> dict[str, tuple[int, int]]:
+        """How many are open, and how many of these are of the quiet period."""
+        quiet = {"$sum": {"$cond": ["$is_quiet_period_violation", 1, 0]}}
+        group = {"$group": {"_id": "$regency", "count": {"$sum": 1}, "quiet": quiet}}
+        found = aggregate(self._database[incidents.COLLECTION], [{"$match": _open(within)}, group])
+        return {row["_id"]: (row["count"], row["quiet"]) async for row in found}
+
+    async def stocks(self, by: str, codes: Sequence[str]) -> dict[str, Stocks]:
+        """What these regions have stated, by `item` or by `region`."""
+        sums = {"received": {"$sum": "$received"}, "required": {"$sum": "$required"}}
+        group = {"$group": {"_id": f"${by}", "stated": {"$sum": 1}, "complete": _COMPLETE, **sums}}
+        pipeline: list[Document] = [{"$match": {"region": {"$in": list(codes)}}}, group]
+        found = aggregate(self._database[logistics.COLLECTION], pipeline)
+        return {
+            row["_id"]: Stocks(row["stated"], row["complete"], row["received"], row["required"]) async for row in found
+        }
+
+    async def newest_at(self) -> datetime | None:
+        """When the newest report or incident was received; None if none was."""
+        newest = []
+        for collection in (reports.COLLECTION, incidents.COLLECTION):
+            query = {"received_at": {"$type": "date"}}
+            found = self._database[collection].find(query, {"received_at": True})
+            newest += [d["received_at"] async for d in found.sort([("received_at", DESCENDING)]).limit(1)]
+        return max(newest, default=None)
+
+    async def attended(self, code: str, most: int) -> list[Document]:
+        """The verdicts on one region, the latest period first."""
+        found = self._database[attendance.COLLECTION].find({"region": code, "verdict": {"$type": "string"}})
+        return [d async for d in found.sort([("period", DESCENDING)]).limit(most)]
+
+
+def _open(within: str | None) -> Document:
+    query: Document = {"is_violation": True, "status": {"$in": list(OPEN)}}
+    return {**query, "region": below(within)} if within else query

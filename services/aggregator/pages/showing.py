@@ -1,0 +1,89 @@
+"""The handlers of the pages that show something: load, put into a template."""
+
+from __future__ import annotations
+
+import re
+from datetime import date
+from urllib.parse import urlencode
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from services.aggregator.pages.key import COOKIE
+from services.aggregator.pages.loading import Desk
+from services.aggregator.pages.overview import period_shown
+from services.aggregator.pages.signing import Signing
+from services.aggregator.pages.words import Words
+from shared.election.config import Level
+from shared.election.roster import ancestors_and_self
+from shared.http.pages.rendering import Renderer
+from shared.http.pages.visitor import visitor_of
+from shared.http.problems import Problem
+from shared.strict import REGION_CODE
+
+PERIOD = "period"
+_DAY = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
+
+
+class Showing:
+    def __init__(self, desk: Desk, renderer: Renderer, signing: Signing) -> None:
+        self._desk, self._renderer, self._signing = desk, renderer, signing
+
+    async def home(self, request: Request) -> Response:
+        """Everything of one period: who has reported, open violations, logistics."""
+        visitor = visitor_of(request, COOKIE)
+        refused = await self._signing.refused(request, visitor)
+        if refused is not None:
+            return refused
+        words, period = Words(visitor.language), self._period(request)
+        overview = await self._desk.overview(words, period, None)
+        return self._renderer.page(
+            request,
+            visitor,
+            "home",
+            overview=overview,
+            period=period,
+            periods=self._desk.calendar.all_periods(),
+            health=await self._desk.status(words, ""),
+            stream="/v1/stream",
+        )
+
+    async def region(self, request: Request) -> Response:
+        """One region with its history, and what lies below it; of a province the overview, too."""
+        visitor = visitor_of(request, COOKIE)
+        refused = await self._signing.refused(request, visitor)
+        if refused is not None:
+            return refused
+        code = request.path_params["code"]
+        about = await self._desk.find(code) if re.fullmatch(REGION_CODE, code) else None
+        if about is None:
+            raise Problem(404, "not_found", "not_found_detail", what=request.url.path)
+        words, period, roster = Words(visitor.language), self._period(request), self._desk.calendar.roster
+        is_province = about.level is Level.PROVINCE
+        return self._renderer.page(
+            request,
+            visitor,
+            "region",
+            about=about,
+            name=roster.name(code),
+            trail=[(above, roster.name(above)) for above in list(ancestors_and_self(code))[:0:-1]],
+            children=[(child.code, roster.name(child.code)) for child in roster.children(code)],
+            overview=await self._desk.overview(words, period, code) if is_province else None,
+            history=await self._desk.history(words, about),
+            period=period,
+            periods=self._desk.calendar.all_periods(),
+            health=await self._desk.status(words, code),
+            stream=f"/v1/stream?{urlencode({'region': code})}",
+        )
+
+    def _period(self, request: Request) -> date | None:
+        """Raises Problem 404 for what is no day."""
+        asked = request.query_params.get(PERIOD)
+        if asked is None:
+            return period_shown(self._desk.calendar, self._desk.now())
+        try:
+            if not _DAY.fullmatch(asked):
+                raise ValueError(asked)
+            return date.fromisoformat(asked)
+        except ValueError:
+            raise Problem(404, "not_found", "not_found_detail", what=PERIOD) from None

@@ -1,0 +1,131 @@
+"""What changes in a database, in order, as MongoDB's change stream tells it, on either driver.
+
+A position in the stream is a resume token, kept as its text. Texts of one replica set compare as the positions do
+(MongoDB's manual, "Resume Tokens": hex-encoded tokens can be compared and sorted). A token of one process is good in
+any other one, as long as the oplog reaches back to it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import inspect
+from collections.abc import Coroutine, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from pymongo.errors import OperationFailure
+
+from shared.mongo import Database, Document
+
+POLL_MS = 500  # the server waits this long for news; with Motor a thread waits along
+TIMEOUT_S = 15.0
+_AHEAD = 1_000
+_WRITES = ("insert", "update", "replace")
+_ENDS = ("dropDatabase", "invalidate")
+# FailedToParse, TypeMismatch, Overflow (an invented token), InvalidResumeToken, ChangeStreamFatalError,
+# ChangeStreamHistoryLost; from 40000 on MongoDB numbers places in its own source, of a malformed token here.
+_LOST = (9, 14, 15, 260, 280, 286)
+_FIRST_PLACE = 40_000
+
+
+class HistoryLost(Exception):
+    """The changes after a token cannot be told: the oplog does not reach back to it, something was deleted as a whole
+    (a read model that is built anew), or it is no token."""
+
+
+@dataclass(frozen=True, slots=True)
+class Changed:
+    """A document that was written. `token` is the position after it."""
+
+    token: str
+    collection: str
+    document_id: Any
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """Changes in order, none if nothing changed for a while; `position` is the one after all of them."""
+
+    changes: Sequence[Changed]
+    position: str
+
+
+class Changes:
+    """An open change stream over some collections of a database, for one reader, read ahead by a task of its own. It
+    begins after the token `after`, or now. Close it."""
+
+    def __init__(self, database: Database, collections: Sequence[str], after: str | None) -> None:
+        self._database, self._after = database, after
+        wanted = {"ns.coll": {"$in": list(collections)}}
+        self._pipeline: list[Document] = [
+            {"$match": {"$or": [wanted, {"operationType": {"$in": list(_ENDS)}}]}},
+            {"$project": {"operationType": True, "ns": True, "documentKey": True}},
+        ]
+        self._ahead: asyncio.Queue[_Read] = asyncio.Queue(_AHEAD)
+        self._failed: Exception | None = None
+        self._reading = asyncio.create_task(self._read())
+
+    async def next(self, most: int) -> Progress:
+        """Up to `most` changes, at the latest after `POLL_MS`. Raises HistoryLost, DatabaseError, TimeoutError."""
+        found: list[tuple[Changed | None, str]] = []
+        while self._failed is None and len(found) < most and (not found or not self._ahead.empty()):
+            async with asyncio.timeout(TIMEOUT_S):
+                read = await self._ahead.get()
+            if isinstance(read, Exception):
+                self._failed = read  # told after what was read before it
+            else:
+                found.append(read)
+        if not found:
+            assert self._failed is not None
+            raise self._failed
+        return Progress([change for change, _ in found if change is not None], found[-1][1])
+
+    async def close(self) -> None:
+        self._reading.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await self._reading
+
+    async def _read(self) -> None:
+        try:
+            stream = self._database.watch(
+                self._pipeline,
+                resume_after={"_data": self._after} if self._after else None,
+                max_await_time_ms=POLL_MS,
+            )
+            if inspect.isawaitable(stream):
+                stream = await stream
+            async with stream:
+                while True:
+                    await self._ahead.put(await _unbroken(self._read_one(stream)))
+        except OperationFailure as error:
+            await self._ahead.put(HistoryLost(str(error.code)) if self._is_lost(error) else error)
+        except Exception as error:  # noqa: BLE001 - handed over to whoever reads
+            await self._ahead.put(error)
+
+    async def _read_one(self, stream: Any) -> tuple[Changed | None, str]:
+        found = await stream.try_next()
+        token = stream.resume_token["_data"]
+        if found is None:
+            if not stream.alive:
+                raise HistoryLost("the change stream ended")
+            return None, token
+        if found["operationType"] not in _WRITES:
+            raise HistoryLost(found["operationType"])
+        return Changed(token, found["ns"]["coll"], found["documentKey"]["_id"]), token
+
+    def _is_lost(self, error: OperationFailure) -> bool:
+        return self._after is not None and (error.code in _LOST or (error.code or 0) >= _FIRST_PLACE)
+
+
+_Read = tuple[Changed | None, str] | Exception
+
+
+async def _unbroken(call: Coroutine[Any, Any, tuple[Changed | None, str]]) -> tuple[Changed | None, str]:
+    """A call that is never left alone: Motor's goes on in its thread, and a stream is no thing to close meanwhile."""
+    task = asyncio.create_task(call)
+    try:
+        return await asyncio.shield(task)
+    except asyncio.CancelledError:
+        await asyncio.wait([task], timeout=TIMEOUT_S)
+        raise

@@ -1,0 +1,266 @@
+"""The pure parts of the pages and of the stream: what is said, what is counted, what is told to whom."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from datetime import date, timedelta
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from services.aggregator.incidents import Status
+from services.aggregator.pages import routes, status
+from services.aggregator.pages.line import line_day, line_of
+from services.aggregator.pages.overview import board_of, is_silent, period_shown, row_of, supplies_of
+from services.aggregator.pages.status import status_of
+from services.aggregator.pages.stocks import Stocks, total
+from services.aggregator.pages.words import Words
+from services.aggregator.periods import items
+from services.aggregator.stream.events import Event, Kind, Wanted, beat
+from services.aggregator.stream.ring import Ring
+from services.aggregator.stream.watcher import Watcher
+from shared.election.config import Level
+from shared.events.incident import Severity
+from shared.events.report import Condition
+from shared.events.verdict import Verdict
+from shared.http.etags import etag_of, is_among
+from shared.http.pages import signing
+from shared.texts import catalogue
+from tests.builders import MONDAY, PLAIN, a_calendar, an_election, utc
+from tests.texts_of_pages import unknown_and_idle
+
+ROOT = Path(__file__).resolve().parents[2]
+ID, EN = Words("id"), Words("en")
+WITA = ZoneInfo("Asia/Makassar")
+
+
+# Words
+
+
+@pytest.mark.parametrize(
+    ("span", "said"),
+    [
+        (timedelta(days=3, hours=14, minutes=50), "3 hari 14 jam"),
+        (timedelta(hours=24), "1 hari 0 jam"),
+        (timedelta(hours=23, minutes=59, seconds=59), "23 jam 59 menit"),
+        (timedelta(minutes=1, seconds=59), "1 menit"),
+        (timedelta(seconds=-5), "0 menit"),  # clocks differ a little
+    ],
+)
+def test_a_span_is_told_as_exactly_as_it_matters(span: timedelta, said: str) -> None:
+    """Days with hours, hours with minutes."""
+    assert ID.span(span) == said
+
+
+def test_numbers_and_times_are_written_as_readers_write_them() -> None:
+    """Indonesian with dots, English with commas and colons; always with the zone."""
+    instant = utc("2024-11-18 02:05")
+    assert (ID.number(2821202), EN.number(2821202)) == ("2.821.202", "2,821,202")
+    assert ID.moment(instant, WITA) == "Senin, 18 November 2024, 10.05 WITA"
+    assert EN.moment(instant, WITA) == "Monday, 18 November 2024, 10:05 WITA"
+    assert [ID.short_moment(instant, ZoneInfo(f"Asia/{city}")) for city in ("Jakarta", "Makassar", "Jayapura")] == [
+        "18 Nov, 09.05 WIB",
+        "18 Nov, 10.05 WITA",
+        "18 Nov, 11.05 WIT",
+    ]
+    assert (ID.known("condition", "later_version"), ID.verdict("later_version")) == ("later_version", "later_version")
+
+
+# Keys of which only the first part stands in the code or a template -> what may follow.
+FAMILIES: dict[str, list[str]] = {
+    "notice": [f"{why}.{part}" for why in signing.REFUSED for part in ("title", "text")],
+    "error": [f"{told}.{part}" for told in routes.TOLD for part in ("title", "text")],
+    "status": [status.GOOD, status.BEHIND, status.STOPPED, status.UNKNOWN],
+    "incident.flag": ["occurred", "reported"],
+    "incident_status": list(Status),
+    "severity": list(Severity),
+    "condition": list(Condition),
+    "level": list(Level),
+    "topic": ["logistics", "security", "voters", "neutrality"],
+}
+
+
+def test_every_text_is_used_and_every_text_that_is_used_exists() -> None:
+    """Those named in the templates and the code, and the families of which these name the first part."""
+    assert unknown_and_idle("aggregator", frozenset(catalogue("pages")), FAMILIES) == (frozenset(), frozenset())
+
+
+# The line of logistics
+
+
+def test_logistics_must_be_there_before_voting_begins() -> None:
+    """At local midnight of the first day of voting; without that stage, of the day after the quiet period."""
+    voting = [*PLAIN["stages"], {"stage": "voting", "from": date(2024, 11, 28), "to": date(2024, 11, 28)}]
+    assert line_day(an_election()) == date(2024, 11, 27)
+    assert line_day(an_election(stages=voting)) == date(2024, 11, 28)
+    calendar = a_calendar(zones={"64.72": "Asia/Jakarta"})
+    assert line_of(calendar, "64.71").at == utc("2024-11-26 16:00")
+    assert line_of(calendar, "64.72").at == utc("2024-11-26 17:00")
+
+
+@pytest.mark.parametrize(
+    ("now", "left"),
+    [("2024-11-26 15:59:59", "0 menit"), ("2024-11-26 16:00", None), ("2024-11-23 02:00", "3 hari 14 jam")],
+)
+def test_the_countdown_ends_at_the_line(now: str, left: str | None) -> None:
+    """And counts what is complete of what is expected: every item of every region."""
+    calendar = a_calendar()
+    by_item = {"ink": Stocks(3, 2, 50, 60), "drums": Stocks(1, 1, 5, 5)}
+    found = supplies_of(ID, calendar, line_of(calendar, "64.71"), "64.71", by_item, 3, utc(now))
+    known = len(calendar.election.logistics.items)
+    assert (found.left, found.expected, found.stated, found.complete) == (left, 3 * (known + 1), 4, 3)
+    assert {item.label: item.silent for item in found.items}["Tinta"] == 0
+    assert found.items[-1].label == "drums"
+    assert found.line == "Rabu, 27 November 2024, 00.00 WITA"
+
+
+# Who has reported
+
+
+def rows(verdicts: dict[str, str], filed: tuple[str, ...]) -> list[Any]:
+    calendar = a_calendar()
+    documents: list[dict[str, Any]] = [
+        {
+            "region": code,
+            "verdict": verdict,
+            "revision": 1,
+            "reason": "x",
+            "judged_at": utc("2024-11-19"),
+            "verdicts": [],
+            "due_at": utc("2024-11-18 16:00"),
+            "report": None,
+        }
+        for code, verdict in verdicts.items()
+    ]
+    filing = {"received_at": utc("2024-11-18 01:00"), "condition": "normal"}
+    facts = {code: {"filings": 1, "first": filing, "latest": filing} for code in filed}
+    found = items(calendar, calendar.owing(MONDAY), documents, facts)
+    return [
+        row_of(ID, calendar, item, (2, 1) if item["region"] == "64.71" else (0, 0), Stocks(4, 3, 7, 9))
+        for item in found
+    ]
+
+
+@pytest.mark.parametrize(
+    ("verdicts", "filed", "silent"),
+    [
+        ({}, (), ["64.02", "64.71", "64.72"]),
+        ({}, ("64.72",), ["64.02", "64.71"]),  # a fact counts before its verdict has come
+        ({"64.72": "missing"}, ("64.72",), ["64.02", "64.71"]),  # and against one that is not corrected yet
+        ({"64.72": "on_time", "64.71": "late", "64.02": "excused"}, (), []),
+        ({"64.72": "undetermined", "64.71": "pending", "64.02": "missing"}, (), ["64.02", "64.71", "64.72"]),
+    ],
+)
+def test_who_is_named_as_silent(verdicts: dict[str, str], filed: tuple[str, ...], silent: list[str]) -> None:
+    """Whoever owes a report, has none in force, and is not excused."""
+    assert [row.code for row in rows(verdicts, filed) if is_silent(row)] == silent
+
+
+def test_a_board_counts_what_it_shows() -> None:
+    """Verdicts in their order, open violations and logistics summed, the deadline in words."""
+    found = rows({"64.72": "missing", "64.71": "on_time"}, ("64.71",))
+    board = board_of(ID, a_calendar(), MONDAY, found, utc("2024-11-18 15:59"))
+    assert (board.all.reported, len(board.all.rows), board.groups) == (1, 3, ())
+    assert board.counts == (("on_time", 1), ("missing", 1), ("pending", 1))
+    assert (board.due, board.is_due) == ("Selasa, 19 November 2024, 00.00 WITA", False)
+    assert board_of(ID, a_calendar(), MONDAY, found, utc("2024-11-18 16:00")).is_due
+    assert (board.all.open, board.all.quiet, board.all.stocks) == (2, 1, Stocks(12, 9, 21, 27))
+    assert [row.first for row in board.all.rows] == ["", "18 Nov, 09.00 WITA", ""]
+    assert total([]) == Stocks()
+    assert not board_of(ID, a_calendar(), MONDAY, [], utc("2024-11-18 16:00")).is_judged
+
+
+@pytest.mark.parametrize(
+    ("now", "shown"),
+    [
+        ("2024-11-18 15:59", date(2024, 11, 18)),
+        ("2024-11-17 15:59", date(2024, 11, 11)),
+        ("2024-11-17 16:00", date(2024, 11, 18)),  # Monday begins in WITA
+        ("2024-01-01", date(2024, 11, 11)),
+        ("2025-06-01", date(2024, 12, 16)),
+    ],
+)
+def test_the_current_period_is_shown(now: str, shown: date) -> None:
+    """The latest that has begun; before the first one that one, after the last one the last one."""
+    assert period_shown(a_calendar(), utc(now)) == shown
+
+
+# Health
+
+
+@dataclass
+class Consumer:
+    status: str | None
+    lag: int | None
+
+
+@pytest.mark.parametrize(
+    ("consumer", "level", "said"),
+    [
+        (Consumer(None, 0), "good", "Semua kiriman sudah terbaca"),
+        (Consumer(None, 1200), "behind", "1.200 kiriman belum terbaca"),
+        (Consumer(None, None), "unknown", "Belum diketahui apakah semua kiriman sudah terbaca"),
+        (Consumer("poisoned", 0), "stopped", "Pembacaan kiriman terhenti: halaman ini mungkin tertinggal"),
+    ],
+)
+def test_what_is_not_known_is_not_called_good(consumer: Consumer, level: str, said: str) -> None:
+    """One line, honest."""
+    now = utc("2024-11-18 02:00")
+    found = status_of(ID, consumer, now - timedelta(minutes=7), now, WITA)
+    assert (found.level, found.reading) == (level, said)
+    assert found.newest == "Kiriman terakhir 18 Nov, 09.53 WITA (7 menit yang lalu)"
+    assert status_of(ID, consumer, None, now, WITA).newest == "Belum ada laporan atau insiden"
+
+
+# The stream
+
+
+def told(*tokens: str, kind: Kind = Kind.REPORT, region: str | None = "64.72") -> list[Event]:
+    return [Event(token, kind, region, f"{token};".encode()) for token in tokens]
+
+
+def test_a_ring_forgets_the_oldest_and_knows_it() -> None:
+    """What it reaches back to, it holds wholly."""
+    ring = Ring("A0", most=3)
+    ring.add(told("A1", "A2"), "A3")
+    assert ([e.token for e in ring.after("A0")], ring.reaches("A0"), ring.reaches("9F")) == (["A1", "A2"], True, False)
+    ring.add(told("A4", "A5"), "A5")
+    assert (ring.begin, ring.end, ring.reaches("A0"), ring.reaches("A1")) == ("A1", "A5", False, True)
+    assert [e.token for e in ring.after("A4")] == ["A5"]
+
+
+async def test_a_watcher_is_told_what_lies_after_its_position_once() -> None:
+    """What another replica has told is skipped; signs of life carry the position along."""
+    watcher = Watcher(Wanted("64", frozenset({Kind.REPORT})), "B2")
+    watcher.welcome("B2")
+    watcher.offer([*told("B1", "B2", "B3"), *told("B4", region=None), *told("B5", kind=Kind.ALERT)], "B6")
+    assert (await watcher.take(0)).endswith(b"data: {}\n\nB3;")
+    assert await watcher.take(0) == beat("B6") == b"id: B6\n: beat\n\n"
+    watcher.offer([], "B3")  # a replica that is behind
+    assert watcher.position == "B6"
+    watcher.reset()
+    assert await watcher.take(0) == b"id:\nevent: reset\ndata: {}\n\n"
+    assert await watcher.take(0) == b": beat\n\n"
+    watcher.end()
+    assert await watcher.take(0) == b""
+
+
+@pytest.mark.parametrize(
+    ("header", "is_known"),
+    [(None, False), ("", False), ('"other"', False), ("*", True), ('"other", {}', True), ("W/{}", True), ("{}", True)],
+)
+def test_etags_are_compared_weakly(header: str | None, is_known: bool) -> None:
+    """RFC 9110, 13.1.2: `If-None-Match` takes lists, and validators that something in between has weakened."""
+    etag = etag_of(b"{}")
+    assert etag != etag_of(b"{} ")
+    assert is_among(etag, header.format(etag) if header else header) is is_known
+
+
+def test_every_verdict_has_a_look_of_its_own() -> None:
+    """In the style sheet: a class each, with a sign of its own."""
+    css = (ROOT / "services" / "aggregator" / "pages" / "desk.css").read_text(encoding="utf-8")
+    signs = [re.search(rf"\.{verdict}::before {{ content: (\S+)", css) for verdict in Verdict]
+    assert len({found[1] for found in signs if found}) == len(Verdict)
