@@ -75,7 +75,7 @@ class Settings(BaseModel):
             le=PUBLISH_DEADLINE.total_seconds(),
             description="longest wait for Kafka's confirmation of one event, s",
         ),
-    ] = 8.0
+    ] = 7.0
     body_limit_bytes: Annotated[int, Field(ge=1024, description="largest body of a single event, bytes")] = 65_536
     body_timeout_s: Annotated[
         float, Field(gt=0, le=300, description="longest time for receiving the body of a single event, s")
