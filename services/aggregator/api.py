@@ -15,6 +15,7 @@ from services.aggregator.region_views import departed, region_views
 from services.aggregator.store import Store
 from shared.access.keys import Grant, Role
 from shared.access.store import AccessStore
+from shared.clock import Clock
 from shared.election.calendar import Calendar
 from shared.election.roster import Region
 from shared.events.envelope import identity_of
@@ -35,7 +36,7 @@ def _cut(rows: Sequence[Document], page: Page, key: str) -> Document:
     return page.of([row for row in rows if begin is None or row[key] > begin], lambda row: str(row[key]))
 
 
-def routes(calendar: Calendar, store: Store, access: AccessStore) -> APIRouter:
+def routes(calendar: Calendar, store: Store, access: AccessStore, clock: Clock) -> APIRouter:
     """All of the aggregator's calls: for people's keys, and an agency's own events for its key."""
 
     async def viewer(request: Request) -> Grant:
@@ -45,7 +46,7 @@ def routes(calendar: Calendar, store: Store, access: AccessStore) -> APIRouter:
     people = APIRouter(dependencies=[Depends(viewer)], responses={304: NOT_MODIFIED})
     _add_regions(people, calendar, store)
     _add_periods(people, calendar, store)
-    add_lists(people, calendar, store)
+    add_lists(people, calendar, store, clock)
     router.include_router(people)
     _add_events(router, store, access)
     return router

@@ -84,7 +84,7 @@ def create_app(settings: Settings) -> FastAPI:
 def build(parts: Parts) -> FastAPI:
     """The app out of ready-made parts. Its lifespan consumes in the background, so health answers at once."""
     store = Store(parts.database)
-    hub = Hub(Feed(parts.database, Showing(parts.calendar, store)), parts.metrics)
+    hub = Hub(Feed(parts.database, Showing(parts.calendar, store, parts.clock)), parts.metrics)
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
@@ -117,7 +117,7 @@ def build(parts: Parts) -> FastAPI:
     )
     app.state.hub = hub
     app.add_middleware(Etags, below="/v1/")
-    app.include_router(routes(parts.calendar, store, parts.access))
+    app.include_router(routes(parts.calendar, store, parts.access, parts.clock))
     app.include_router(stream_routes(hub, parts.access))
     desk = Desk(parts.calendar, store, PageStore(parts.database), parts.clock, parts.consuming.consumer)
     add_pages(app, desk, parts.access)

@@ -8,10 +8,10 @@ from datetime import date, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from services.aggregator import incidents
+from services.aggregator import hand_overs, incidents
 from services.aggregator.pages.words import Words
 from shared.election.calendar import Calendar
-from shared.election.config import Category
+from shared.election.frozen import Text
 from shared.events.envelope import identity_of
 
 Document = Mapping[str, Any]
@@ -69,7 +69,8 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Incident:
-    """`flags` are `occurred` and `reported`, each if it was in the quiet period."""
+    """`flags` are `occurred` and `reported`, each if it was in the quiet period. `due` is by when it is to be handed
+    over, None where no time is known and where it was, or is closed."""
 
     key: str
     region: str
@@ -88,6 +89,8 @@ class Incident:
     evidence: tuple[str, ...]
     legal_basis: str | None
     hand_over: str | None
+    due: str | None
+    is_overdue: bool
     steps: tuple[Step, ...]
 
 
@@ -109,8 +112,8 @@ class Stock:
 class Teller:
     """Puts documents into words, each in its region's zone."""
 
-    def __init__(self, words: Words, calendar: Calendar) -> None:
-        self._words, self._calendar = words, calendar
+    def __init__(self, words: Words, calendar: Calendar, now: datetime) -> None:
+        self._words, self._calendar, self._now = words, calendar, now
 
     def attended(self, document: Document) -> Attended:
         zone = self._calendar.zone(document["region"])
@@ -146,8 +149,8 @@ class Teller:
     def incident(self, document: Document) -> Incident:
         """Of one of which nothing but a status has come, what it does not say is empty."""
         zone = self._calendar.zone(document["region"])
-        slug = document.get("category")
-        category = self._calendar.election.categories.get(slug) if slug else None
+        category = hand_overs.category_of(self._calendar, document)
+        due = document.get(hand_overs.DUE_AT) if document["status"] in hand_overs.WAITING else None
         occurred = document.get("occurred_at")
         flags = [name for name in ("occurred", "reported") if document.get(f"{name}_in_quiet_period")]
         places = (document.get("place"), document.get("polling_station"))
@@ -155,7 +158,7 @@ class Teller:
             key=document["_id"],
             region=document["region"],
             place=", ".join([self._calendar.roster.full_name(document["region"]), *(p for p in places if p)]),
-            category=category.label.said_in(self._words.language) if category else slug or "",
+            category=category.label.said_in(self._words.language) if category else document.get("category") or "",
             is_violation=document.get("is_violation", False),
             is_quiet=document.get("is_quiet_period_violation", False),
             flags=tuple(flags),
@@ -167,13 +170,15 @@ class Teller:
             description=document.get("description", ""),
             party=document.get("reported_party"),
             evidence=tuple(one["url"] for one in document.get("evidence") or ()),
-            **self._law(category),
+            legal_basis=self._said(category.legal_basis if category else None),
+            hand_over=self._said(category.hand_over.to if category and category.hand_over else None),
+            due=self._moment(due, zone) or None,
+            is_overdue=hand_overs.is_overdue(document, self._now),
             steps=tuple(self._step(entry, zone) for entry in incidents.history(dict(document))),
         )
 
-    def _law(self, category: Category | None) -> dict[str, str | None]:
-        texts = {name: getattr(category, name, None) for name in ("legal_basis", "hand_over")}
-        return {name: text.said_in(self._words.language) if text else None for name, text in texts.items()}
+    def _said(self, text: Text | None) -> str | None:
+        return text.said_in(self._words.language) if text else None
 
     def _step(self, entry: Document, zone: ZoneInfo) -> Step:
         at = self._words.short_moment(entry["at"], zone)

@@ -94,7 +94,7 @@ class Desk:
             )
             for row in rows
         ]
-        teller = Teller(words, self.calendar)
+        teller = Teller(words, self.calendar, self.now())
         counts = open_counts.values()
         clock_of = codes[0] if codes else within or ""
         return Overview(
@@ -107,7 +107,7 @@ class Desk:
 
     async def history(self, words: Words, region: Region) -> History:
         """Incidents also of the regions below, unless it is a province."""
-        teller, code = Teller(words, self.calendar), region.code
+        teller, code = Teller(words, self.calendar, self.now()), region.code
         wanted = code if region.parent is None else below(code)
         attended, reports, incidents, stocks = await asyncio.gather(
             self._pages.attended(code, MOST_SHOWN),
