@@ -8,14 +8,15 @@ from dataclasses import dataclass
 from datetime import date, datetime
 
 from services.aggregator import periods
+from services.aggregator.line import line_of
 from services.aggregator.pages.history import Attended, Incident, Report, Stock, Teller
-from services.aggregator.pages.line import line_of
 from services.aggregator.pages.overview import Board, Supplies, board_of, row_of, supplies_of
 from services.aggregator.pages.page_store import PageStore
 from services.aggregator.pages.status import Health, Status, status_of
-from services.aggregator.pages.stocks import Stocks
 from services.aggregator.pages.words import Words
+from services.aggregator.region_rollups import RegionRollUps
 from services.aggregator.region_views import departed
+from services.aggregator.stocks import Stocks
 from services.aggregator.store import Store
 from shared.clock import Clock
 from shared.election.calendar import Calendar
@@ -57,17 +58,26 @@ class History:
 class Desk:
     """The questions behind the pages."""
 
-    def __init__(self, calendar: Calendar, store: Store, pages: PageStore, clock: Clock, health: Health) -> None:
+    def __init__(
+        self,
+        calendar: Calendar,
+        store: Store,
+        pages: PageStore,
+        rollups: RegionRollUps,
+        clock: Clock,
+        health: Health,
+    ) -> None:
         self.calendar = calendar
-        self._store, self._pages, self._clock, self._health = store, pages, clock, health
+        self._store, self._pages, self._rollups = store, pages, rollups
+        self._clock, self._health = clock, health
 
     def now(self) -> datetime:
         return self._clock.now()
 
     async def find(self, code: str) -> Region | None:
-        """Of the roster, or one that has left it and has events."""
+        """Of the roster, or one that has left it and has events, itself or below it."""
         known = self.calendar.roster.get(code)
-        return known or (departed(code) if await self._store.regions([code]) else None)
+        return known or (departed(code) if await self._store.has_events(code) else None)
 
     async def status(self, words: Words, code: str) -> Status:
         newest_at = await self._pages.newest_at()
@@ -80,8 +90,8 @@ class Desk:
         codes = [row["region"] for row in rows] or [r.code for r in self.calendar.roster if _is_below(r, within)]
         open_counts, by_region, by_item, found = await asyncio.gather(
             self._pages.open_by_regency(within),
-            self._pages.stocks("region", codes),
-            self._pages.stocks("item", codes),
+            self._rollups.store.stocks_by_region(codes, self.calendar.election.logistics.items),
+            self._rollups.store.stocks_by_item(codes),
             self._pages.open_violations(within, MOST_VIOLATIONS),
         )
         shown = [

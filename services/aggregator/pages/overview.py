@@ -12,9 +12,9 @@ from datetime import date, datetime
 from itertools import groupby
 from typing import Any
 
-from services.aggregator.pages.line import Line
-from services.aggregator.pages.stocks import Stocks, total
+from services.aggregator.line import Line
 from services.aggregator.pages.words import Words
+from services.aggregator.stocks import Stocks, total
 from shared.election.calendar import Calendar
 from shared.election.roster import province_of
 from shared.events.verdict import Verdict
@@ -161,20 +161,13 @@ def supplies_of(
     """`code` is a region whose clock is shown."""
     known = calendar.election.logistics.items
     items = [Item(known[slug].label.said_in(words.language), by_item.get(slug, Stocks()), regions) for slug in known]
+    needed = list(items)
     items += [Item(slug, stocks, regions) for slug, stocks in sorted(by_item.items()) if slug not in known]
     return Supplies(
         items=tuple(items),
         line=words.moment(line.at, calendar.zone(code)),
         left=words.span(line.left(now)) if now < line.at else None,
-        expected=regions * len(items),
-        stated=sum(item.stocks.stated for item in items),
-        complete=sum(item.stocks.complete for item in items),
+        expected=regions * len(needed),
+        stated=sum(item.stocks.stated for item in needed),
+        complete=sum(item.stocks.complete for item in needed),
     )
-
-
-def period_shown(calendar: Calendar, now: datetime) -> date | None:
-    """The latest judged period that has begun, else the first; None if none is judged at all."""
-    judged = calendar.all_periods()
-    today = now.astimezone(calendar.zone("")).date()
-    begun = [period for period in judged if period <= today]
-    return begun[-1] if begun else next(iter(judged), None)

@@ -3,17 +3,13 @@ DatabaseError."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from datetime import datetime
 
 from pymongo import DESCENDING
 
-from services.aggregator import attendance, incidents, logistics, reports
+from services.aggregator import attendance, incidents, reports
 from services.aggregator.incidents import OPEN
-from services.aggregator.pages.stocks import Stocks
 from shared.mongo import Database, Document, aggregate, below
-
-_COMPLETE: Document = {"$sum": {"$cond": [{"$gte": ["$received", "$required"]}, 1, 0]}}
 
 
 class PageStore:
@@ -32,16 +28,6 @@ class PageStore:
         group = {"$group": {"_id": "$regency", "count": {"$sum": 1}, "quiet": quiet}}
         found = aggregate(self._database[incidents.COLLECTION], [{"$match": _open(within)}, group])
         return {row["_id"]: (row["count"], row["quiet"]) async for row in found}
-
-    async def stocks(self, by: str, codes: Sequence[str]) -> dict[str, Stocks]:
-        """What these regions have stated, by `item` or by `region`."""
-        sums = {"received": {"$sum": "$received"}, "required": {"$sum": "$required"}}
-        group = {"$group": {"_id": f"${by}", "stated": {"$sum": 1}, "complete": _COMPLETE, **sums}}
-        pipeline: list[Document] = [{"$match": {"region": {"$in": list(codes)}}}, group]
-        found = aggregate(self._database[logistics.COLLECTION], pipeline)
-        return {
-            row["_id"]: Stocks(row["stated"], row["complete"], row["received"], row["required"]) async for row in found
-        }
 
     async def newest_at(self) -> datetime | None:
         """When the newest report or incident was received; None if none was."""

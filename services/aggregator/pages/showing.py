@@ -11,9 +11,9 @@ from starlette.responses import Response
 
 from services.aggregator.pages.key import COOKIE
 from services.aggregator.pages.loading import Desk
-from services.aggregator.pages.overview import period_shown
 from services.aggregator.pages.signing import Signing
 from services.aggregator.pages.words import Words
+from services.aggregator.periods import period_shown
 from shared.election.config import Level
 from shared.election.roster import ancestors_and_self
 from shared.http.pages.rendering import Renderer
