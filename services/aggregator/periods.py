@@ -95,5 +95,11 @@ def _item(
         "judged_at": attended.get("judged_at"),
         "report": attended.get("report"),
         "facts": facts,
-        "verdicts": attended.get("verdicts", []),
+        "verdicts": [_told(one) for one in attended.get("verdicts", ())],
     }
+
+
+def _told(verdict: Document) -> Document:
+    """One revision, in words as well."""
+    texts = {f"{name}_text": in_both("verdicts", verdict[name]) for name in ("verdict", "reason")}
+    return {**verdict, **texts}

@@ -33,6 +33,8 @@ _WITHDRAWN = IndexModel(
     [("is_withdrawn", ASCENDING), ("received_at", DESCENDING), ("_id", DESCENDING)],
     partialFilterExpression={"is_withdrawn": True},
 )
+# Corrections, which are few.
+_CORRECTING = IndexModel([("replaces", ASCENDING)], partialFilterExpression={"replaces": {"$type": "string"}})
 # The front page's list, in its order, and nothing else: most violations end closed.
 _OPEN_VIOLATIONS = IndexModel(
     [("is_quiet_period_violation", DESCENDING), ("received_at", DESCENDING), ("_id", DESCENDING)],
@@ -43,7 +45,7 @@ _OPEN_VIOLATIONS = IndexModel(
 _BY_STATUS = _by("region", "status", "is_violation", "is_quiet_period_violation", hand_overs.DUE_AT)
 INDEXES: Mapping[str, list[IndexModel]] = {
     region_state.COLLECTION: [_by("level", "_id")],
-    reports.COLLECTION: [*_newest_by("received_at", "region"), _by("period", "region"), _WITHDRAWN],
+    reports.COLLECTION: [*_newest_by("received_at", "region"), _by("period", "region"), _WITHDRAWN, _CORRECTING],
     logistics.COLLECTION: [_by("region", "item"), _by("item", "region")],
     attendance.COLLECTION: [_by("period", "region"), _by("region", "period")],
     incidents.COLLECTION: [

@@ -3,28 +3,32 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 
 from services.aggregator import periods
+from services.aggregator.flags import Flag, Standing
 from services.aggregator.line import line_of
-from services.aggregator.pages.history import Attended, Incident, Report, Stock, Teller
+from services.aggregator.pages.history import Incident
 from services.aggregator.pages.overview import Board, Supplies, board_of, row_of, supplies_of
 from services.aggregator.pages.page_store import PageStore
+from services.aggregator.pages.paging import Place
+from services.aggregator.pages.past import History, Past
 from services.aggregator.pages.status import Health, Status, status_of
+from services.aggregator.pages.summary import Summary, summary_of
+from services.aggregator.pages.telling import Teller
 from services.aggregator.pages.words import Words
 from services.aggregator.region_rollups import RegionRollUps
 from services.aggregator.region_views import departed
+from services.aggregator.rollups import gaps, owing_logistics
 from services.aggregator.stocks import Stocks
 from services.aggregator.store import Store
 from shared.clock import Clock
 from shared.election.calendar import Calendar
 from shared.election.roster import Region, is_within
-from shared.mongo import below
 
 MOST_VIOLATIONS = 50
-MOST_SHOWN = 50  # of each kind in a region's history
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,16 +49,6 @@ class Overview:
     supplies: Supplies
 
 
-@dataclass(frozen=True, slots=True)
-class History:
-    """Of one region; of each kind the newest ones."""
-
-    attended: tuple[Attended, ...]
-    reports: tuple[Report, ...]
-    incidents: tuple[Incident, ...]
-    stocks: tuple[Stock, ...]
-
-
 class Desk:
     """The questions behind the pages."""
 
@@ -70,6 +64,7 @@ class Desk:
         self.calendar = calendar
         self._store, self._pages, self._rollups = store, pages, rollups
         self._clock, self._health = clock, health
+        self._past = Past(calendar, store, pages)
 
     def now(self) -> datetime:
         return self._clock.now()
@@ -94,6 +89,7 @@ class Desk:
             self._rollups.store.stocks_by_item(codes),
             self._pages.open_violations(within, MOST_VIOLATIONS),
         )
+        flagged = await self._flags(period, open_counts, by_region, [row["region"] for row in rows])
         shown = [
             row_of(
                 words,
@@ -101,6 +97,7 @@ class Desk:
                 row,
                 open_counts.get(row["region"], (0, 0)),
                 by_region.get(row["region"], Stocks()),
+                flagged.get(row["region"], ()),
             )
             for row in rows
         ]
@@ -115,22 +112,29 @@ class Desk:
             ),
         )
 
-    async def history(self, words: Words, region: Region) -> History:
-        """Incidents also of the regions below, unless it is a province."""
-        teller, code = Teller(words, self.calendar, self.now()), region.code
-        wanted = code if region.parent is None else below(code)
-        attended, reports, incidents, stocks = await asyncio.gather(
-            self._pages.attended(code, MOST_SHOWN),
-            self._store.reports({"region": code, "received_at": {"$type": "date"}}, None, MOST_SHOWN),
-            self._store.incidents({"region": wanted}, None, MOST_SHOWN),
-            self._store.logistics({"region": code}, None, MOST_SHOWN),
-        )
-        return History(
-            tuple(map(teller.attended, attended)),
-            teller.reports(reports),
-            tuple(map(teller.incident, incidents)),
-            teller.stocks(code, stocks),
-        )
+    async def history(self, words: Words, region: Region, place: Place) -> History:
+        return await self._past.of(words, region, place, self.now())
+
+    async def summary(self, words: Words, code: str) -> Summary:
+        return summary_of(words, await self._rollups.of(code, self.now()))
+
+    async def _flags(
+        self,
+        period: date | None,
+        open_counts: Mapping[str, tuple[int, int]],
+        by_region: Mapping[str, Stocks],
+        codes: Sequence[str],
+    ) -> dict[str, tuple[Flag, ...]]:
+        """They are about how things stand now: none beside another period than the current one."""
+        now, calendar, needed = self.now(), self.calendar, len(self.calendar.election.logistics.items)
+        if period is None or period != periods.period_shown(calendar, now):
+            return {}
+        standings = {}
+        for code in codes:
+            expected, complete = owing_logistics(calendar, [code]) * needed, by_region.get(code, Stocks()).complete
+            lacking = gaps(calendar, line_of(calendar, code), expected, complete, now)
+            standings[code] = Standing(*open_counts.get(code, (0, 0)), lacking)
+        return await self._rollups.flags(standings)
 
     async def _attendance(self, period: date, within: str | None) -> Sequence[periods.Document]:
         owed = self.calendar.owing(period)

@@ -6,12 +6,13 @@ reported is a fact: a report is in force. The verdict beside it is the notifier'
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from itertools import groupby
 from typing import Any
 
+from services.aggregator.flags import Flag, said
 from services.aggregator.line import Line
 from services.aggregator.pages.words import Words
 from services.aggregator.stocks import Stocks, total
@@ -41,6 +42,7 @@ class Row:
     open: int
     quiet: int
     stocks: Stocks
+    flags: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +68,10 @@ class Group:
     @property
     def quiet(self) -> int:
         return sum(row.quiet for row in self.rows)
+
+    @property
+    def flagged(self) -> int:
+        return sum(bool(row.flags) for row in self.rows)
 
     @property
     def stocks(self) -> Stocks:
@@ -118,7 +124,14 @@ def is_silent(row: Row) -> bool:
     return not row.has_reported and row.verdict not in _SETTLED
 
 
-def row_of(words: Words, calendar: Calendar, attended: Document, open_counts: tuple[int, int], stocks: Stocks) -> Row:
+def row_of(
+    words: Words,
+    calendar: Calendar,
+    attended: Document,
+    open_counts: tuple[int, int],
+    stocks: Stocks,
+    flagged: Iterable[Flag] = (),
+) -> Row:
     """Out of an item of `/v1/periods/{period}`."""
     facts = attended["facts"]
     zone = calendar.zone(attended["region"])
@@ -135,6 +148,7 @@ def row_of(words: Words, calendar: Calendar, attended: Document, open_counts: tu
         open=open_counts[0],
         quiet=open_counts[1],
         stocks=stocks,
+        flags=tuple(said(flag, words.language) for flag in flagged),
     )
 
 

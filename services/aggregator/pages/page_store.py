@@ -3,7 +3,8 @@ DatabaseError."""
 
 from __future__ import annotations
 
-from datetime import datetime
+from collections.abc import Sequence
+from datetime import date, datetime
 
 from pymongo import DESCENDING
 
@@ -38,10 +39,19 @@ class PageStore:
             newest += [d["received_at"] async for d in found.sort([("received_at", DESCENDING)]).limit(1)]
         return max(newest, default=None)
 
-    async def attended(self, code: str, most: int) -> list[Document]:
-        """The verdicts on one region, the latest period first."""
-        found = self._database[attendance.COLLECTION].find({"region": code, "verdict": {"$type": "string"}})
-        return [d async for d in found.sort([("period", DESCENDING)]).limit(most)]
+    async def attended(self, code: str, before: date | None, most: int) -> list[Document]:
+        """The verdicts on one region, the latest period first, before a period."""
+        wanted: Document = {"region": code, "verdict": {"$type": "string"}}
+        if before is not None:
+            wanted["period"] = {"$lt": before.isoformat()}
+        found = self._database[attendance.COLLECTION].find(wanted).sort([("period", DESCENDING)])
+        return [d async for d in found.limit(most)]
+
+    async def corrections(self, code: str, report_ids: Sequence[str]) -> list[Document]:
+        """The reports of a region that correct one of these: `agency`, `id` and which one (`replaces`)."""
+        wanted = {"region": code, "replaces": {"$in": list(report_ids), "$type": "string"}}
+        shown = {"agency": True, "id": True, "replaces": True}
+        return [d async for d in self._database[reports.COLLECTION].find(wanted, shown).sort("received_at")]
 
 
 def _open(within: str | None) -> Document:
