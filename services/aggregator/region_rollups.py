@@ -40,24 +40,32 @@ class RegionRollUps:
         }
 
     async def flags(self, standings: Mapping[str, Standing]) -> dict[str, tuple[Flag, ...]]:
-        """Of regions of which is known what is open; those without a flag are left out. Three queries for any number
-        of regions."""
+        """Of regions of which is known what is open; those without a flag are left out. At most six queries for any
+        number of regions; two where no text is repeated."""
         weeks = self._calendar.election.repeated_text_weeks
         in_force = await self.store.in_force(standings)
-        texts = await self._texts(in_force, weeks)
-        repeated = {
-            code: report for code, report in in_force.items() if flags.same_text(report, texts.get(code, {}), weeks)
-        }
-        texts |= await self._texts(repeated, flags.MOST_WEEKS)  # since when, then
+        texts = await self._texts_since(in_force, weeks)
         found = {
             code: flags.flags_of(report, standings[code], texts.get(code, {}), weeks)
             for code, report in in_force.items()
         }
         return {code: flagged for code, flagged in found.items() if flagged}
 
+    async def _texts_since(self, in_force: Mapping[str, Document], weeks: int) -> dict[str, dict[str, str]]:
+        """Of the last weeks; where these all say the same, of those before as well, back to where that began."""
+        texts: dict[str, dict[str, str]] = {}
+        running, span = dict(in_force), weeks
+        while running:
+            texts |= await self._texts(running, span)
+            running = {
+                code: report for code, report in running.items() if flags.same_text(report, texts.get(code, {}), span)
+            }
+            if span == flags.MOST_WEEKS:
+                break
+            span = min(4 * span, flags.MOST_WEEKS)
+        return texts
+
     async def _texts(self, in_force: Mapping[str, Document], weeks: int) -> dict[str, dict[str, str]]:
-        if not in_force:
-            return {}
         wanted = {period for report in in_force.values() for period in flags.last_periods(report, weeks)}
         return await self.store.texts(wanted, in_force)
 
