@@ -168,10 +168,15 @@ async def test_the_past_is_read_to_its_end_by_links_alone(settings: Settings, ca
     """Every report and every incident once, the newest first; each list turns its pages for itself; and back."""
     many = 2 * MOST_SHOWN + 7
     async with a_bench(settings, calendar, StandingClock()) as bench, browser(bench, bench.viewer) as page:
-        for n in range(many):
-            at = NOW - timedelta(hours=many) + n * HOUR
-            await bench.feed(a_report(at, event_id=f"r{n}", replaces=f"r{n - 1}" if n == many - MOST_SHOWN else None))
-            await bench.feed(an_incident(at, event_id=f"i{n}"))
+        at = [NOW - timedelta(hours=many) + n * HOUR for n in range(many)]
+        correcting = many - MOST_SHOWN
+        await bench.feed(
+            *(
+                a_report(at[n], event_id=f"r{n}", replaces=f"r{n - 1}" if n == correcting else None)
+                for n in range(many)
+            ),
+            *(an_incident(at[n], event_id=f"i{n}") for n in range(many)),
+        )
         address, seen, turned = "/regions/64.72?period=2024-11-18", [], 0
         while True:
             answer = await page.get(address)
@@ -179,7 +184,7 @@ async def test_the_past_is_read_to_its_end_by_links_alone(settings: Settings, ca
             seen += keys(answer, "r")
             assert keys(answer, "i")[0] == f"i{many - 1}"  # the other list stays where it is
             if turned == 1:  # the one that was corrected stands on another page than its correction
-                assert f"dikoreksi oleh r{many - MOST_SHOWN}" in part(answer, "reports")
+                assert f"dikoreksi oleh r{correcting}" in part(answer, "reports")
             *back, older = links(answer, "reports") or [""]
             if "reports=" not in older:
                 break
