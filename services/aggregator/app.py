@@ -15,6 +15,8 @@ from services.aggregator.changes import COLLECTIONS, changes_of
 from services.aggregator.pages.loading import Desk
 from services.aggregator.pages.page_store import PageStore
 from services.aggregator.pages.routes import add_pages
+from services.aggregator.region_rollups import RegionRollUps
+from services.aggregator.rollup_store import RollUpStore
 from services.aggregator.store import Store
 from services.aggregator.stream.api import stream_routes
 from services.aggregator.stream.feed import Feed
@@ -84,7 +86,8 @@ def create_app(settings: Settings) -> FastAPI:
 def build(parts: Parts) -> FastAPI:
     """The app out of ready-made parts. Its lifespan consumes in the background, so health answers at once."""
     store = Store(parts.database)
-    hub = Hub(Feed(parts.database, Showing(parts.calendar, store)), parts.metrics)
+    rollups = RegionRollUps(parts.calendar, RollUpStore(parts.database))
+    hub = Hub(Feed(parts.database, Showing(parts.calendar, store, parts.clock)), parts.metrics)
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
@@ -117,9 +120,9 @@ def build(parts: Parts) -> FastAPI:
     )
     app.state.hub = hub
     app.add_middleware(Etags, below="/v1/")
-    app.include_router(routes(parts.calendar, store, parts.access))
+    app.include_router(routes(parts.calendar, store, rollups, parts.access, parts.clock))
     app.include_router(stream_routes(hub, parts.access))
-    desk = Desk(parts.calendar, store, PageStore(parts.database), parts.clock, parts.consuming.consumer)
+    desk = Desk(parts.calendar, store, PageStore(parts.database), rollups, parts.clock, parts.consuming.consumer)
     add_pages(app, desk, parts.access)
     return app
 
