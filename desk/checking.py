@@ -10,7 +10,7 @@ from services.notifier.receivers import Receiver, Receivers
 from services.notifier.rules import RULES
 from shared.access.keys import EVERYWHERE
 from shared.election.calendar import Calendar, covers
-from shared.election.config import Amendment, Level, ReportRule, Scoped
+from shared.election.config import Amendment, Election, Level, ReportRule, Scoped
 from shared.election.durations import format_duration
 from shared.exactly_once import retention
 
@@ -38,6 +38,7 @@ def describe(calendar: Calendar, receivers: Receivers, journal_retention: timede
     yield f"Nothing before {election.obligations_from} is judged."
     violations = [name for name, category in election.categories.items() if category.violation]
     yield f"Categories: {len(election.categories)}, of which violations: {', '.join(violations)}."
+    yield _hand_overs(election)
     yield f"Logistics: {len(election.logistics.items)} items: {', '.join(election.logistics.items)}."
     for receiver in receivers.receivers:
         yield _receiver(receiver)
@@ -68,6 +69,14 @@ def _amendment(amendment: Amendment) -> str:
     source = f" ({amendment.note.en})" if amendment.note else ""
     changed = sorted(amendment.model_fields_set - {"effective", "note"})
     return f"From {amendment.effective} on other rules{source}: {', '.join(changed)}; what was before stays as it was."
+
+
+def _hand_overs(election: Election) -> str:
+    """Each category's own time, and that of all other violations."""
+    general = f"violations within {format_duration(election.violation_report_within)}"
+    own = [(name, category.hand_over) for name, category in election.categories.items()]
+    said = [f"{name} within {format_duration(to.within)}" for name, to in own if to and to.within]
+    return f"Handed over from receipt: {', '.join([*said, general])}."
 
 
 def _rule(calendar: Calendar, rule: ReportRule) -> str:

@@ -87,7 +87,7 @@ def init(
     except (InitFailed, NotAReplicaSet) as error:
         raise fail(error, 1) from None
     except (DatabaseError, TimeoutError) as error:
-        raise fail(f"MongoDB did not answer: {in_short(in_words(error))}", 1) from None
+        raise fail(f"MongoDB did not answer (DESK_MONGO names it): {in_short(in_words(error))}", 1) from None
 
 
 @main.command()

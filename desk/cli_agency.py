@@ -14,6 +14,7 @@ from shared.access.holders import Sort
 from shared.access.keys import EVERYWHERE, MOST_EVENTS_PER_MINUTE, Grant, Kind
 
 if TYPE_CHECKING:
+    from shared.election.roster import Roster
     from shared.settings import Settings
 
 agency = typer.Typer(
@@ -101,5 +102,13 @@ def _check_regions(settings: Settings, regions: list[str]) -> None:
     roster = cli_holders.calendar_of(settings).roster
     for code in regions:
         if code != EVERYWHERE and code not in roster:
-            near = ", ".join(roster.nearest(code)) or "64.72, or '*' for all"
+            near = _meant(roster, code) or ", ".join(roster.nearest(code)) or "64.72, or '*' for all"
             raise fail(f"--region: {code} is no region of the roster; for example {near}", 2)
+
+
+def _meant(roster: Roster, said: str) -> str:
+    """The codes, with their names, of whoever says `Samarinda` or `6472`; nothing if it is neither."""
+    from shared.election.roster import display_name
+
+    meant = [r for r in roster if said.casefold() in r.name.casefold() or r.code.replace(".", "") == said]
+    return ", ".join(f"{r.code} ({display_name(r)})" for r in meant[:3])

@@ -133,4 +133,4 @@ def _run(asked: Coroutine[Any, Any, T]) -> T:
     except (TopicUnread, Unsendable) as error:
         raise fail(error, 1) from None
     except (KafkaError, PublishFailed, TimeoutError, OSError) as error:
-        raise fail(f"Kafka did not answer: {in_short(error)}", 1) from None
+        raise fail(f"Kafka did not answer (DESK_KAFKA names it): {in_short(error)}", 1) from None

@@ -90,7 +90,7 @@ def with_registry(settings: Settings, sort: Sort, ask: Callable[[Registry], Awai
     except Refused as refused:
         raise fail(_in_words(refused, sort), 1) from None
     except DatabaseError as error:
-        raise fail(f"MongoDB did not answer: {in_short(in_words(error))}", 1) from None
+        raise fail(f"MongoDB did not answer (DESK_MONGO names it): {in_short(in_words(error))}", 1) from None
 
 
 def _in_words(refused: Refused, sort: Sort) -> str:

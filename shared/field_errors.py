@@ -33,13 +33,14 @@ class FieldError(Exception):
         self.field, self.reason, self.values = field, reason, values
 
     def to_json(self, lang: Language) -> dict[str, str]:
-        values = {k: _said(v, lang) for k, v in self.values.items()}
+        values = {k: said(v, lang) for k, v in self.values.items()}
         return {"field": self.field, "code": self.reason, "problem": text("problems", self.reason, lang, **values)}
 
 
-def _said(value: object, lang: Language) -> object:
+def said(value: object, lang: Language) -> object:
+    """A value as its reader shall see it: a Word in their language, a tuple as a list."""
     if isinstance(value, tuple):
-        return ", ".join(str(_said(v, lang)) for v in value)
+        return ", ".join(str(said(v, lang)) for v in value)
     return text("problems", value, lang) if isinstance(value, Word) else value
 
 

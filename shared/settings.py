@@ -6,12 +6,22 @@ The README's table is made from these fields (`desk settings`); nothing else in 
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    SecretStr,
+    ValidationError,
+    model_validator,
+)
 
 from shared.election.config import PUBLISH_DEADLINE
 from shared.election.durations import Duration, format_duration
@@ -32,6 +42,12 @@ Retention = Annotated[
 
 class BadSettings(ValueError):
     """One line: which variable, what is wrong."""
+
+
+def _web_address(url: str) -> str:
+    if not re.fullmatch(r"https?://[^\s/]+[^\s]*", url):
+        raise ValueError(f"{url} is no address; for example https://intake.example.go.id")
+    return url
 
 
 class Settings(BaseModel):
@@ -66,7 +82,7 @@ class Settings(BaseModel):
     ] = None
     agency_key: Annotated[SecretStr | None, Field(description="the agency's key that `desk submit` sends with")] = None
     intake_url: Annotated[
-        str, Field(pattern=r"^https?://[^\s/]+[^\s]*$", description="intake's address, where `desk submit` sends to")
+        str, AfterValidator(_web_address), Field(description="intake's address, where `desk submit` sends to")
     ] = "http://127.0.0.1:8080"
     access_cache_s: Annotated[
         float, Field(gt=0, le=25, description="how long a key's rights are cached, and a revoked key still works, s")
@@ -78,7 +94,7 @@ class Settings(BaseModel):
             le=PUBLISH_DEADLINE.total_seconds(),
             description="longest wait for Kafka's confirmation of one event, s",
         ),
-    ] = 8.0
+    ] = 7.0
     body_limit_bytes: Annotated[int, Field(ge=1024, description="largest body of a single event, bytes")] = 65_536
     body_timeout_s: Annotated[
         float, Field(gt=0, le=300, description="longest time for receiving the body of a single event, s")
@@ -156,7 +172,8 @@ def read_settings(environ: Mapping[str, str] | None = None) -> Settings:
             raise BadSettings(found["msg"].removeprefix("Value error, ")) from None
         name = str(found["loc"][0])
         described = Settings.model_fields[name].description
-        raise BadSettings(f"{PREFIX}{name.upper()}: {found['msg']} ({described})") from None
+        told = found["msg"].removeprefix("Value error, ")
+        raise BadSettings(f"{PREFIX}{name.upper()}: {told} ({described})") from None
 
 
 def _secret(variable: str, path: str) -> str:

@@ -17,6 +17,7 @@ _LONGEST_RESULT = 1024 * 1024
 _NDJSON = "application/x-ndjson"
 TRY_AGAIN = frozenset({408, 429, 500, 502, 503, 504})  # of a whole call
 _TOO_LARGE = 413
+_ELSEWHERE = frozenset({404, 405})  # who answers is not intake
 
 Json = dict[str, Any]
 
@@ -66,16 +67,18 @@ async def post_batch(
             url, data=body, headers=headers, params=params, timeout=_TIMES, allow_redirects=False
         ) as response:
             if response.status != 200 or response.content_type != _NDJSON:
-                raise await _failure(response)
+                raise await _failure(response, target)
             cutter = LineCutter(_LONGEST_RESULT)
             async for piece in response.content.iter_any():
                 for line in cutter.feed(piece):
                     yield orjson.loads(line.raw or b"")
     except (aiohttp.ClientError, TimeoutError, OSError, orjson.JSONDecodeError) as error:
-        raise NotNow(text("submit", "no_answer", target.language, reason=type(error).__name__)) from error
+        raise NotNow(
+            text("submit", "no_answer", target.language, reason=type(error).__name__, url=target.url)
+        ) from error
 
 
-async def _failure(response: aiohttp.ClientResponse) -> Exception:
+async def _failure(response: aiohttp.ClientResponse, target: Target) -> Exception:
     """What an answer without results means."""
     said = _said(await response.content.read(64 * 1024))
     told = f"{response.status}: {said or response.reason}"
@@ -84,6 +87,8 @@ async def _failure(response: aiohttp.ClientResponse) -> Exception:
     if response.status in TRY_AGAIN:
         after = response.headers.get("Retry-After", "")
         return NotNow(told, float(after) if after.isdecimal() else None)
+    if response.status < 400 or response.status in _ELSEWHERE:
+        return Never(text("submit", "wrong_address", target.language, problem=told, url=target.url))
     return Never(told)
 
 

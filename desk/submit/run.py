@@ -30,6 +30,7 @@ ALL_ACCEPTED, SOME_REFUSED, MISUSED, GAVE_UP = 0, 1, 2, 3
 LINES, BYTES = 500, 512 * 1024  # of one call
 
 _JSON_SUFFIXES = (".ndjson", ".jsonl", ".json")
+_WORKBOOKS = (b"PK\x03\x04", b"\xd0\xcf\x11\xe0")  # .xlsx and .ods, .xls
 
 
 class Misused(Exception):
@@ -162,14 +163,15 @@ def _batches(items: Iterable[Item]) -> Iterator[list[Item]]:
 
 
 def _form_of(file: Path, kind: str | None) -> FileFormat:
-    """By the file's name, else by its first letter. Raises OSError."""
+    """By the file's name, else by its first letter. Raises OSError, UnreadableFile."""
+    first = next(pieces_of(file), b"")
+    if first.startswith(_WORKBOOKS):  # whatever its name says
+        raise UnreadableFile("workbook")
     suffix = file.suffix.lower()
     if suffix in _JSON_SUFFIXES:
         return NdjsonFile(kind)
-    if suffix != ".csv":
-        first = next(pieces_of(file), b"").lstrip(b"\xef\xbb\xbf \r\n\t")[:1]
-        if first == b"{":
-            return NdjsonFile(kind)
+    if suffix != ".csv" and first.lstrip(b"\xef\xbb\xbf \r\n\t").startswith(b"{"):
+        return NdjsonFile(kind)
     return CsvFile(kind)
 
 

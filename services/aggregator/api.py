@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from datetime import date
 from typing import Annotated
@@ -11,11 +12,13 @@ from fastapi import APIRouter, Depends, Path, Query, Request, Response
 from services.aggregator import period_views, periods, views
 from services.aggregator.lists import Slug, add_lists
 from services.aggregator.queries import RegionsQuery
+from services.aggregator.region_rollups import RegionRollUps
 from services.aggregator.region_views import departed, region_views
 from services.aggregator.store import Store
 from services.aggregator.turnout import Turnout
 from shared.access.keys import Grant, Role
 from shared.access.store import AccessStore
+from shared.clock import Clock
 from shared.election.calendar import Calendar
 from shared.election.roster import Region
 from shared.events.envelope import identity_of
@@ -27,7 +30,7 @@ from shared.http.openapi import NEEDS_KEY, reading_errors
 from shared.http.problems import FieldError, Problem, invalid
 from shared.http.service import json_response
 from shared.mongo import Document
-from shared.strict import Day
+from shared.strict import REGION_CODE, Day
 
 
 def _cut(rows: Sequence[Document], page: Page, key: str) -> Document:
@@ -36,7 +39,9 @@ def _cut(rows: Sequence[Document], page: Page, key: str) -> Document:
     return page.of([row for row in rows if begin is None or row[key] > begin], lambda row: str(row[key]))
 
 
-def routes(calendar: Calendar, store: Store, turnout: Turnout, access: AccessStore) -> APIRouter:
+def routes(
+    calendar: Calendar, store: Store, rollups: RegionRollUps, turnout: Turnout, access: AccessStore, clock: Clock
+) -> APIRouter:
     """All of the aggregator's calls: for people's keys, and an agency's own events for its key."""
 
     async def viewer(request: Request) -> Grant:
@@ -45,8 +50,9 @@ def routes(calendar: Calendar, store: Store, turnout: Turnout, access: AccessSto
     router = APIRouter(prefix="/v1", dependencies=[NEEDS_KEY], responses=reading_errors())
     people = APIRouter(dependencies=[Depends(viewer)], responses={304: NOT_MODIFIED})
     _add_regions(people, calendar, store)
+    _add_region(people, calendar, store, rollups, clock)
     _add_periods(people, calendar, store, turnout)
-    add_lists(people, calendar, store)
+    add_lists(people, calendar, store, clock)
     router.include_router(people)
     _add_events(router, store, access)
     return router
@@ -68,21 +74,30 @@ def _add_regions(router: APIRouter, calendar: Calendar, store: Store) -> None:
         shown = await region_views(calendar, store, found[: query.limit])
         return json_response({**page, "items": shown})
 
+
+def _add_region(router: APIRouter, calendar: Calendar, store: Store, rollups: RegionRollUps, clock: Clock) -> None:
+    roster = calendar.roster
+
     @router.get("/regions/{code}", tags=["regions"])
     async def region(code: str) -> Response:
-        """One region: own state, roll-up (`total`), and in which `conditions` it and the regions below it stand, by
-        level."""
+        """One region: own state, roll-up (`total`: what arrived), and in which `conditions` it and the regions below
+        it stand, by level. Asked as it is now, of the region and everything below it: `incidents_by_status`, what is
+        `open`, `logistics` against the line (of a province its regencies', else the region's own; who must have
+        everything by then are the regencies), `attendance` of the current period, and `flags`: what about the
+        region's reports somebody should look at."""
         about = roster.get(code) or await _departed(code, store)
         if about is None:
             raise Problem(404, "not_found", "not_found_detail", what=code)
         (view,) = await region_views(calendar, store, [about])
         children = sorted(child.code for child in roster.children(code))
-        return json_response({**view, "conditions": await store.conditions(code), "children": children})
+        now_asked = await rollups.of(code, clock.now())
+        conditions = await store.conditions(code)
+        return json_response({**view, "conditions": conditions, **now_asked, "children": children})
 
 
 async def _departed(code: str, store: Store) -> Region | None:
-    """A region that has left the roster, but has events."""
-    return departed(code) if await store.regions([code]) else None
+    """A region that has left the roster, but has events, itself or below it."""
+    return departed(code) if re.fullmatch(REGION_CODE, code) and await store.has_events(code) else None
 
 
 def _add_periods(router: APIRouter, calendar: Calendar, store: Store, turnout: Turnout) -> None:

@@ -15,6 +15,8 @@ from services.aggregator.changes import COLLECTIONS, changes_of
 from services.aggregator.pages.loading import Desk
 from services.aggregator.pages.page_store import PageStore
 from services.aggregator.pages.routes import add_pages
+from services.aggregator.region_rollups import RegionRollUps
+from services.aggregator.rollup_store import RollUpStore
 from services.aggregator.store import Store
 from services.aggregator.stream.api import stream_routes
 from services.aggregator.stream.feed import Feed
@@ -87,8 +89,9 @@ def create_app(settings: Settings) -> FastAPI:
 def build(parts: Parts) -> FastAPI:
     """The app out of ready-made parts. Its lifespan consumes in the background, so health answers at once."""
     store = Store(parts.database)
+    rollups = RegionRollUps(parts.calendar, RollUpStore(parts.database))
     turnout = Turnout(parts.calendar, store)
-    hub = Hub(Feed(parts.database, Showing(parts.calendar, store)), parts.metrics)
+    hub = Hub(Feed(parts.database, Showing(parts.calendar, store, parts.clock)), parts.metrics)
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
@@ -121,10 +124,10 @@ def build(parts: Parts) -> FastAPI:
     )
     app.state.hub = hub
     app.add_middleware(Etags, below="/v1/")
-    app.include_router(routes(parts.calendar, store, turnout, parts.access))
+    app.include_router(routes(parts.calendar, store, rollups, turnout, parts.access, parts.clock))
     app.include_router(stream_routes(hub, parts.access))
     pages = PageStore(parts.database)
-    desk = Desk(parts.calendar, store, pages, turnout, parts.clock, parts.consuming.consumer)
+    desk = Desk(parts.calendar, store, pages, rollups, turnout, parts.clock, parts.consuming.consumer)
     add_pages(app, desk, parts.access)
     return app
 

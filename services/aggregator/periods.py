@@ -12,7 +12,7 @@ a period nobody owed for (before `obligations_from`, say) the facts are shown al
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
-from datetime import date
+from datetime import date, datetime
 from typing import Any
 
 from shared.election.calendar import WEEK, Calendar, latest_weekday
@@ -36,6 +36,14 @@ def neighbours(calendar: Calendar, day: date) -> tuple[date, date] | None:
     before = max(latest_weekday(day, weekday) for weekday in weekdays)
     after = min(latest_weekday(day, weekday) + WEEK for weekday in weekdays)
     return before, after
+
+
+def period_shown(calendar: Calendar, now: datetime) -> date | None:
+    """The latest judged period that has begun, else the first; None if none is judged at all."""
+    judged = calendar.all_periods()
+    today = now.astimezone(calendar.zone("")).date()
+    begun = [period for period in judged if period <= today]
+    return begun[-1] if begun else next(iter(judged), None)
 
 
 def verdict_counts(owed: Collection[str], judged: Judged) -> Counts:
@@ -76,5 +84,11 @@ def _item(
         "judged_at": attended.get("judged_at"),
         "report": attended.get("report"),
         "facts": facts,
-        "verdicts": attended.get("verdicts", []),
+        "verdicts": [_told(one) for one in attended.get("verdicts", ())],
     }
+
+
+def _told(verdict: Document) -> Document:
+    """One revision, in words as well."""
+    texts = {f"{name}_text": in_both("verdicts", verdict[name]) for name in ("verdict", "reason")}
+    return {**verdict, **texts}

@@ -9,7 +9,7 @@ from typing import Any
 
 from pymongo import ASCENDING, DESCENDING, IndexModel
 
-from services.aggregator import alerts, attendance, incidents, logistics, region_state, reports
+from services.aggregator import alerts, attendance, hand_overs, incidents, logistics, region_state, reports
 from shared.election.config import Level
 from shared.election.roster import level_of
 from shared.events.envelope import identity_of
@@ -35,20 +35,30 @@ _WITHDRAWN = IndexModel(
     [("is_withdrawn", ASCENDING), ("received_at", DESCENDING), ("_id", DESCENDING)],
     partialFilterExpression={"is_withdrawn": True},
 )
+# Corrections, which are few.
+_CORRECTING = IndexModel([("replaces", ASCENDING)], partialFilterExpression={"replaces": {"$type": "string"}})
 # The front page's list, in its order, and nothing else: most violations end closed.
 _OPEN_VIOLATIONS = IndexModel(
     [("is_quiet_period_violation", DESCENDING), ("received_at", DESCENDING), ("_id", DESCENDING)],
     name="open_violations",
     partialFilterExpression={"is_violation": True, "status": {"$in": list(incidents.OPEN)}},
 )
+# Of a region and everything below it, all that a roll-up counts (`rollup_store.by_status`): it reads this index alone.
+_BY_STATUS = _by("region", "status", "is_violation", "is_quiet_period_violation", hand_overs.DUE_AT)
 INDEXES: Mapping[str, list[IndexModel]] = {
     region_state.COLLECTION: [_by("level", "_id")],
-    reports.COLLECTION: [*_newest_by("received_at", "region", "period"), _by("period", "region"), _WITHDRAWN],
+    reports.COLLECTION: [
+        *_newest_by("received_at", "region", "period"),
+        _by("period", "region"),
+        _WITHDRAWN,
+        _CORRECTING,
+    ],
     logistics.COLLECTION: [_by("region", "item"), _by("item", "region")],
     attendance.COLLECTION: [_by("period", "region", "verdict"), _by("region", "period")],
     incidents.COLLECTION: [
         *_newest_by("received_at", "region", "category", "status", "is_in_quiet_period", "is_violation"),
         _OPEN_VIOLATIONS,
+        _BY_STATUS,
     ],
     alerts.COLLECTION: _newest_by("raised_at", "region", "rule", "state", "period"),
 }
@@ -86,6 +96,10 @@ class Store:
     async def regions(self, codes: Iterable[str]) -> dict[str, Document]:
         """The documents of regions, by code; a region that sent nothing has none."""
         return {d["_id"]: d async for d in self._regions.find({"_id": {"$in": list(codes)}})}
+
+    async def has_events(self, code: str) -> bool:
+        """Whether an event of a region or of one below it was counted."""
+        return await self._regions.find_one({"_id": below(code)}, {"_id": True}) is not None
 
     async def by_ids(self, collection: str, ids: Iterable[str]) -> list[Document]:
         """The documents of any of our collections that have these ids."""
@@ -147,12 +161,9 @@ class Store:
         return [d async for d in found]
 
     async def judged(self, period: date, within: str | None = None) -> dict[str, list[str]]:
-        """The codes of the regions, of one and everything below it or of all, by the verdict that holds. Out of an
-        index alone, and in few documents: there may be 84,000 villages."""
+        """The codes of the regions, of one and everything below it or of all, by the verdict that holds."""
         region = below(within) if within else {"$gt": ""}
-        wanted = {"period": period.isoformat(), "region": region, "verdict": {"$gt": ""}}
-        group = {"_id": "$verdict", "regions": {"$push": "$region"}}
-        found = aggregate(self._attendance, [{"$match": wanted}, {"$group": group}])
+        found = aggregate(self._attendance, attendance.judged(period, region))
         return {row["_id"]: row["regions"] async for row in found}
 
     async def verdicts_read_to(self) -> tuple[tuple[str, int, str], ...]:

@@ -11,13 +11,12 @@ from typing import Protocol
 from pydantic import BaseModel, Field
 
 from services.intake.crowding import place_in
-from services.intake.fingerprints import Fingerprint, fingerprint_of
+from services.intake.fingerprints import Fingerprint, Known, fingerprint_of
 from services.intake.places import Places
-from services.intake.store import Fingerprints
 from shared.election.roster import regency_of
 from shared.events.codec import CONTENT_TYPE, encode
 from shared.events.envelope import Envelope
-from shared.http.problems import RETRY_AFTER_S, Problem
+from shared.http.problems import Problem
 from shared.kafka.producer import PublishFailed
 from shared.logs import TRACEPARENT, traceparent
 from shared.metrics import Metrics
@@ -47,9 +46,9 @@ class Acceptor:
     """Each event that waits has one of the `places`, so that a broker that hangs cannot fill the memory, and an agency
     that floods us cannot keep the others out."""
 
-    def __init__(self, publisher: Publisher, fingerprints: Fingerprints, metrics: Metrics, places: Places) -> None:
+    def __init__(self, publisher: Publisher, known: Known, metrics: Metrics, places: Places) -> None:
         self._publisher = publisher
-        self._fingerprints = fingerprints
+        self._known = known
         self._metrics = metrics
         self._places = places
         metrics.in_flight_events.set_function(lambda: places.taken.events)
@@ -69,7 +68,7 @@ class Acceptor:
             place_in(self._places, event.agency, len(record), self._metrics),
             self._flight(fingerprint, is_dry_run) as is_first,
         ):
-            first = await self._fingerprints.find(event.identity)
+            first = await self._known.find(event.identity)
             if first is not None and first.hash != fingerprint.hash:
                 raise Problem(409, "conflict", "conflict_detail", id=event.id)
             if first is None and not is_first:
@@ -77,7 +76,7 @@ class Acceptor:
             if not is_dry_run:
                 await self._publish(event, record, topic, began_s)
                 if first is None:
-                    await self._fingerprints.remember(fingerprint)
+                    await self._known.remember(fingerprint)
         return _answer(event.id, first or fingerprint, is_duplicate=first is not None)
 
     @contextmanager
@@ -106,13 +105,7 @@ class Acceptor:
         except PublishFailed as error:
             self._metrics.turned_away.labels("not_confirmed").inc()
             # The record may be in the log all the same; the id, ours or the sender's, makes the retry safe.
-            raise Problem(
-                503,
-                "unavailable",
-                "unavailable_publish",
-                retry_after_s=RETRY_AFTER_S,
-                id=event.id,
-            ) from error
+            raise Problem(503, "unavailable", "unavailable_publish", id=event.id) from error
         self._metrics.publish_seconds.observe(time.monotonic() - now_s)
 
 

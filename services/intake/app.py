@@ -17,6 +17,7 @@ from services.intake.batch.upload import NO_OTHER_LIMITS, UploadLimits
 from services.intake.door import Door
 from services.intake.pages.routes import add_pages
 from services.intake.places import Places
+from services.intake.queues import Queues
 from services.intake.rate_limits import RateLimits
 from services.intake.rush import RushHours
 from services.intake.skew import ClockSkew
@@ -56,6 +57,7 @@ def build(
         return asyncapi.document(SERVICE, publishes=published, consumes={}, address=kafka)
 
     app = make_app("Desk Pilkada intake", lifespan, checks, door.metrics, documents)
+    app.add_middleware(Queues, access=door.access, turnstile=door.turnstile)
     app.include_router(routes(door))
     app.include_router(batch.routes(door, uploads))
     app.include_router(admin.routes(door, registry))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import AbstractContextManager
 
 from services.intake.places import Full, Places
-from shared.http.problems import RETRY_AFTER_S, Problem
+from shared.http.problems import Problem
 from shared.metrics import Metrics
 
 
@@ -18,4 +18,4 @@ def place_in(places: Places, agency: str, size: int, metrics: Metrics) -> Abstra
     metrics.turned_away.labels(full.value).inc()
     if full is Full.SHARE:
         raise Problem(429, "too_many_requests", "too_many_at_once", retry_after_s=1)
-    raise Problem(503, "unavailable", "unavailable_busy", retry_after_s=RETRY_AFTER_S)
+    raise Problem(503, "unavailable", "unavailable_busy")

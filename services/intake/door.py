@@ -15,23 +15,22 @@ from fastapi import Request
 from services.intake.accepting import Accepted, Acceptor
 from services.intake.checks import Receipt
 from services.intake.crowding import place_in
+from services.intake.fingerprints import Known
 from services.intake.places import MiB, Places
 from services.intake.rate_limits import RateLimits
-from services.intake.store import Fingerprints
 from services.intake.submissions.body import Body, WrongFields
 from services.intake.turnstile import Turnstile
-from shared.access.keys import Grant, Kind
+from shared.access.keys import Grant
 from shared.access.store import AccessStore
 from shared.clock import Clock
 from shared.election.calendar import Calendar
 from shared.events.envelope import Envelope, identity_of
+from shared.field_errors import Word
 from shared.http.auth import grant_of
 from shared.http.problems import Problem, invalid
 from shared.http.raw_body import read_raw
 from shared.metrics import Metrics
 
-RETRY_AFTER_S = 5
-STRANGERS = ""  # no agency is called so
 # Of the single bodies that are being received: slow ones take their time.
 MOST_UPLOADS, MOST_UPLOADING_BYTES = 1_000, 64 * MiB
 
@@ -44,7 +43,7 @@ class Door:
     calendar: Calendar
     clock: Clock
     acceptor: Acceptor
-    fingerprints: Fingerprints
+    fingerprints: Known
     metrics: Metrics
     limits: RateLimits
     body_limit_bytes: int
@@ -53,25 +52,20 @@ class Door:
     uploads: Places = field(default_factory=lambda: Places(MOST_UPLOADS, MOST_UPLOADING_BYTES))
 
     async def let_in(self, request: Request) -> Grant:
-        """The rights of a request's key, when it is its turn among the agencies and one more event is within the
-        agency's rate. Raises Problem 401, 429, 503; whoever has no valid key waits in one queue for all of them."""
-        try:
-            grant = await grant_of(request, self.access)
-        except Problem:
-            await self.turnstile.pass_through(STRANGERS)
-            raise
-        await self.admit(grant)
+        """The rights of a request's key, when one more event is within the agency's rate. Raises Problem 401, 429,
+        503."""
+        grant = await grant_of(request, self.access)
+        self.admit(grant)
         return grant
 
-    async def admit(self, grant: Grant) -> None:
-        """Return when it is the agency's turn and one more event is within its rate. Raises Problem 429."""
-        await self.turnstile.pass_through(grant.agency or grant.name)
+    def admit(self, grant: Grant) -> None:
+        """Count one more event within the agency's rate. Raises Problem 429."""
         self.limits.admit(grant, self.clock.now())
 
     async def body_of(self, request: Request, grant: Grant) -> bytes:
         """The raw body of a single submission. Raises Problem 408, 413, 415; 429, 503 where too many come in at once:
         what a slow sender has sent so far takes room too."""
-        with place_in(self.uploads, grant.agency or grant.name, self.body_limit_bytes, self.metrics):
+        with place_in(self.uploads, grant.holder, self.body_limit_bytes, self.metrics):
             return await read_raw(request, self.body_limit_bytes, self.body_timeout_s)
 
     def receipt(self, header_id: str | None = None) -> Receipt:
@@ -107,13 +101,16 @@ class Door:
             return body.to_event(agency, event_id, receipt, meant)
         except WrongFields as error:
             if meant_id and meant is None and self.fingerprints.is_resting:
-                raise Problem(503, "unavailable", "unavailable_database", retry_after_s=RETRY_AFTER_S) from None
+                raise Problem(503, "unavailable", "unavailable_database") from None
             raise invalid(error.errors) from None
 
 
 def _agency_that_may_send(grant: Grant, body: Body) -> str:
     """The agency behind a key that may send this. Raises Problem 403; a person's key belongs to no agency."""
-    right = body.right(grant.agency) if grant.agency is not None else Kind.REPORTS
-    if grant.agency is None or not grant.may_send(right, body.region):
-        raise Problem(403, "forbidden", "forbidden_send", name=grant.name, kind=right.value, region=body.region)
+    if grant.agency is None:
+        raise Problem(403, "forbidden", "forbidden_person", name=grant.name)
+    right = body.right(grant.agency)
+    if not grant.may_send(right, body.region):
+        kind = Word(f"right_{right}")
+        raise Problem(403, "forbidden", "forbidden_send", name=grant.name, kind=kind, region=body.region)
     return grant.agency

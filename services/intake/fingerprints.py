@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import date, datetime
+from typing import Protocol
 
 from shared.events.envelope import Envelope
 
@@ -18,6 +19,20 @@ class Fingerprint:
     region: str
     period: date | None
     received_at: datetime
+
+
+class Known(Protocol):
+    """What was accepted, as far as anybody remembers: the database's (`store.py`), or that of a batch's dry run."""
+
+    async def find(self, identity: str) -> Fingerprint | None:
+        """The fingerprint of what was accepted under an identity; None if there is none or nobody can tell."""
+
+    async def remember(self, fingerprint: Fingerprint) -> None:
+        """Keep it, unless the identity has one already: the first one stays."""
+
+    @property
+    def is_resting(self) -> bool:
+        """Whether the memory failed a moment ago, so that nothing is known of anything."""
 
 
 def fingerprint_of(event: Envelope) -> Fingerprint:

@@ -12,38 +12,22 @@ from services.intake.examples import EXAMPLES, IN_PATH, PERIOD
 from services.intake.problem_samples import samples_of
 from services.intake.submissions.body import Body
 from shared.election.config import Election
-from shared.http.openapi import ProblemDocument as ProblemDocument
-from shared.http.openapi import inlined as inlined
-from shared.http.openapi import keeping_nulls, problem_answer
+from shared.http.openapi import inlined, keeping_nulls, problem_answer
 from shared.strict import SLUG
 from shared.topics import REPORTS
 
-# Their patterns are documented, not enforced by FastAPI: the body's reader names what is wrong with them beside what
-# is wrong with the rest.
-ReportInPath = Annotated[
-    str,
-    Path(
-        description="the id of your report",
-        json_schema_extra={"pattern": SLUG},
-        examples=[IN_PATH["withdrawal"]["report"]],
-    ),
-]
+
+def _in_path(description: str, example: str) -> Any:
+    """Its pattern is documented, not enforced by FastAPI: the body's reader names what is wrong with it beside what is
+    wrong with the rest."""
+    return Path(description=description, json_schema_extra={"pattern": SLUG}, examples=[example])
+
+
+ReportInPath = Annotated[str, _in_path("the id of your report", IN_PATH["withdrawal"]["report"])]
 AgencyInPath = Annotated[
-    str,
-    Path(
-        description="the agency that reported the incident",
-        json_schema_extra={"pattern": SLUG},
-        examples=[IN_PATH["incident_status"]["incident_agency"]],
-    ),
+    str, _in_path("the agency that reported the incident", IN_PATH["incident_status"]["incident_agency"])
 ]
-IncidentInPath = Annotated[
-    str,
-    Path(
-        description="the incident's id",
-        json_schema_extra={"pattern": SLUG},
-        examples=[IN_PATH["incident_status"]["incident_id"]],
-    ),
-]
+IncidentInPath = Annotated[str, _in_path("the incident's id", IN_PATH["incident_status"]["incident_id"])]
 
 
 def documented(body_type: type[Body], election: Election) -> dict[str, Any]:
@@ -66,12 +50,10 @@ def answers(body_type: type[Body]) -> dict[int | str, dict[str, Any]]:
         for name, sent in EXAMPLES[body_type.called].items()
     }
     accepted = {"description": "stored, and counted once", "content": {"application/json": {"examples": examples}}}
-    return {202: accepted, **error_answers(body_type.called)}
-
-
-def error_answers(kind: str = "report") -> dict[int | str, dict[str, Any]]:
-    """The errors among them."""
-    return {status: problem_answer(*said) for status, said in samples_of(kind).items()}
+    errors: dict[int | str, Any] = {
+        status: problem_answer(*said) for status, said in samples_of(body_type.called).items()
+    }
+    return {202: accepted, **errors}
 
 
 def _accepted(body_type: type[Body], sent: Mapping[str, Any]) -> Mapping[str, Any]:

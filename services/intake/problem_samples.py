@@ -1,5 +1,5 @@
-"""The problems that a single call may answer, one of each sort, for the OpenAPI document. A test provokes them all and
-compares."""
+"""The problems that a call may answer, one of each sort, for the OpenAPI document. A test provokes them all and
+compares. What several sorts of calls answer alike (single ones, batches, administration) stands here once."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from shared.field_errors import FieldError, Word
-from shared.http.openapi import Sample
+from shared.http.openapi import NO_KEY_SAMPLES, Sample
 from shared.http.problems import Problem, invalid
 
 
@@ -70,36 +70,55 @@ WRONG_BODIES: Mapping[str, WrongBody] = {
 }
 
 
-def samples_of(kind: str) -> Mapping[int, tuple[str, Sequence[Sample]]]:
-    """Status -> its meaning and its samples, for the call of a kind."""
+Samples = Mapping[int, tuple[str, Sequence[Sample]]]  # status -> its meaning and its samples
+
+
+def samples_of(kind: str) -> Samples:
+    """Those of the call of a kind."""
     wrong = WRONG_BODIES[kind]
     sample = Sample("wrong_fields", invalid(wrong.errors), f"The answer to `{json.dumps(wrong.body)}`")
     return {**_OF_ALL_KINDS, 422: ("wrong fields, all of them named", [sample])}
 
 
-_OF_ALL_KINDS: Mapping[int, tuple[str, Sequence[Sample]]] = {
-    401: ("no key, or not a valid one", [Sample("no_key", Problem(401, "unauthorized", "unauthorized_detail"))]),
-    403: (
-        "the key may not send this kind for this region",
-        [
-            Sample(
-                "out_of_scope",
-                Problem(403, "forbidden", "forbidden_send", name="kpu-bontang", kind="reports", region="64.72"),
-            )
-        ],
-    ),
+NO_KEY: Samples = {
+    401: ("no key, or not a valid one", NO_KEY_SAMPLES),
+}
+KEY_UNCHECKED = Sample(
+    "key_unchecked",
+    Problem(503, "unavailable", "unavailable_access"),
+    "a key that was not seen lately, while the database is away",
+)
+# Of whatever takes a body of JSON.
+BAD_BODY: Samples = {
     408: (
         "the body came too slowly; nothing of it is kept",
         [Sample("too_slow", Problem(408, "too_slow", "too_slow_detail", limit="30"))],
-    ),
-    409: (
-        "this id was accepted with other content",
-        [Sample("conflict", Problem(409, "conflict", "conflict_detail", id="samarinda-2024-11-18"))],
     ),
     413: ("the body is too large", [Sample("too_large", Problem(413, "too_large", "too_large_detail", limit=65536))]),
     415: (
         "not `application/json` in UTF-8, or compressed",
         [Sample("media_type", Problem(415, "unsupported_media_type", "unsupported_media_type_detail"))],
+    ),
+}
+
+_OF_ALL_KINDS: Samples = {
+    **NO_KEY,
+    **BAD_BODY,
+    403: (
+        "the key may not send this kind for this region",
+        [
+            Sample(
+                "out_of_scope",
+                Problem(
+                    403, "forbidden", "forbidden_send", name="kpu-bontang", kind=Word("right_reports"), region="64.72"
+                ),
+            ),
+            Sample("a_persons_key", Problem(403, "forbidden", "forbidden_person", name="siti")),
+        ],
+    ),
+    409: (
+        "this id was accepted with other content",
+        [Sample("conflict", Problem(409, "conflict", "conflict_detail", id="samarinda-2024-11-18"))],
     ),
     429: (
         "your agency sends too much; nobody else is slowed down by it",
@@ -116,13 +135,7 @@ _OF_ALL_KINDS: Mapping[int, tuple[str, Sequence[Sample]]] = {
         [
             Sample(
                 "not_confirmed",
-                Problem(
-                    503,
-                    "unavailable",
-                    "unavailable_publish",
-                    retry_after_s=5,
-                    id="samarinda-2024-11-18",
-                ),
+                Problem(503, "unavailable", "unavailable_publish", id="samarinda-2024-11-18"),
                 "Kafka did not confirm in time",
             ),
             Sample(
@@ -130,12 +143,8 @@ _OF_ALL_KINDS: Mapping[int, tuple[str, Sequence[Sample]]] = {
                 Problem(503, "unavailable", "unavailable_same_id", retry_after_s=1, id="samarinda-2024-11-18"),
                 "another content under this id is on its way",
             ),
-            Sample("busy", Problem(503, "unavailable", "unavailable_busy", retry_after_s=5), "too much is waiting"),
-            Sample(
-                "key_unchecked",
-                Problem(503, "unavailable", "unavailable_access", retry_after_s=5),
-                "a key that was not seen lately, while the database is away",
-            ),
+            Sample("busy", Problem(503, "unavailable", "unavailable_busy"), "too much is waiting"),
+            KEY_UNCHECKED,
         ],
     ),
 }

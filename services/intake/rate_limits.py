@@ -61,7 +61,7 @@ class RateLimits:
     def admit(self, grant: Grant, now: datetime) -> None:
         """Let one event pass. Raises Problem 429."""
         item = RateLimitItemPerMinute(self.allowance(grant, now))
-        if not self._limiter.hit(item, _who(grant)):
+        if not self._limiter.hit(item, grant.holder):
             raise self._too_many(item, grant, item.amount, "rate")
 
     async def pace(self, grant: Grant, events: int, now: Callable[[], datetime]) -> None:
@@ -77,12 +77,12 @@ class RateLimits:
 
     async def _turn(self, grant: Grant, cost: int, minute: RateLimitItem, window: RateLimitItem) -> None:
         give_up_at = time.monotonic() + LONGEST_PACE_S
-        while full := [i for i in (minute, window) if not self._limiter.test(i, _who(grant), cost=cost)]:
+        while full := [i for i in (minute, window) if not self._limiter.test(i, grant.holder, cost=cost)]:
             if time.monotonic() > give_up_at:
                 raise self._too_many(full[0], grant, minute.amount, "batch_rate")
             await asyncio.sleep(max(0.05, max(self._seconds_left(item, grant) for item in full)))
         for item in (minute, window):
-            self._limiter.hit(item, _who(grant), cost=cost)
+            self._limiter.hit(item, grant.holder, cost=cost)
 
     def _too_many(self, item: RateLimitItem, grant: Grant, limit: int, reason: str) -> Problem:
         self._metrics.turned_away.labels(reason).inc()
@@ -93,8 +93,4 @@ class RateLimits:
 
     def _seconds_left(self, item: RateLimitItem, grant: Grant) -> float:
         """Until the window ends and the next one begins."""
-        return self._limiter.get_window_stats(item, _who(grant)).reset_time - time.time()
-
-
-def _who(grant: Grant) -> str:
-    return grant.agency or grant.name
+        return self._limiter.get_window_stats(item, grant.holder).reset_time - time.time()

@@ -16,7 +16,7 @@ from pymongo.errors import BulkWriteError
 from services.intake.fingerprints import Fingerprint
 from shared.coalescer import Coalescer
 from shared.logs import get_logger
-from shared.mongo import Collection, DatabaseError, Document, is_duplicates_only
+from shared.mongo import Collection, DatabaseError, Document, in_words, is_duplicates_only
 
 log = get_logger(__name__)
 
@@ -47,8 +47,8 @@ def _to_fingerprint(document: Document) -> Fingerprint:
 
 
 class Fingerprints:
-    """Raises nothing for a database that is away: each call waits at most `timeout_s`, and after a failure none is
-    made for `rest_s`, so that a dead database costs one wait in a while and not one a request."""
+    """A Known. Raises nothing for a database that is away: each call waits at most `timeout_s`, and after a failure
+    none is made for `rest_s`, so that a dead database costs one wait in a while and not one a request."""
 
     def __init__(self, collection: Collection, timeout_s: float = 1.0, rest_s: float = 5.0) -> None:
         self._collection = collection
@@ -59,11 +59,9 @@ class Fingerprints:
         self._inserts: Coalescer[Fingerprint, None] = Coalescer(self._insert)
 
     async def find(self, identity: str) -> Fingerprint | None:
-        """The fingerprint of what was accepted under an identity; None if there is none or nobody can tell."""
         return await self._lookups.ask(identity)
 
     async def remember(self, fingerprint: Fingerprint) -> None:
-        """Keep it, unless the identity has one already: the first one stays."""
         await self._inserts.ask(fingerprint)
 
     async def _find(self, identities: Sequence[str]) -> Sequence[Fingerprint | None]:
@@ -92,9 +90,8 @@ class Fingerprints:
 
     @property
     def is_resting(self) -> bool:
-        """Whether the database failed a moment ago, so that nothing is known of anything."""
         return time.monotonic() < self._resting_until
 
     def _rest(self, error: Exception) -> None:
         self._resting_until = time.monotonic() + self._rest_s
-        log.warning("fingerprints_skipped", error=f"{type(error).__name__}: {error}", for_s=self._rest_s)
+        log.warning("fingerprints_skipped", error=in_words(error), for_s=self._rest_s)

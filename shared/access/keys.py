@@ -57,6 +57,11 @@ class Grant:
     is_revoked: bool = False
     events_per_minute: int | None = None
 
+    @property
+    def holder(self) -> str:
+        """Whose use is counted together: all keys of an agency; a person may have an agency's name and is not it."""
+        return self.agency if self.agency is not None else f"person:{self.name}"
+
     def may_send(self, kind: Kind, region: str) -> bool:
         if self.agency is None or kind not in self.kinds:
             return False

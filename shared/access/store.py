@@ -56,6 +56,12 @@ class AccessStore:
             seen = await self._look_again(hashed, seen)
         return _valid(seen)
 
+    def known(self, key: str) -> Grant | None:
+        """The rights behind a key as far as this process knows, which may be long ago: to tell who asks, not what they
+        may."""
+        seen = self._seen.find(key_hash(key))
+        return _valid(seen) if seen is not None else None
+
     async def fresh_grant_of(self, key: str) -> Grant | None:
         """As `grant_of`, but as the database has it now: for whoever hands out keys, lest somebody who is revoked
         makes a new one meanwhile. Raises AccessUnknown."""

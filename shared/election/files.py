@@ -29,6 +29,8 @@ EXAMPLES: Mapping[str, str] = {
     "obligations_from": "obligations_from: 2024-11-11",
     "offline_allowance": "offline_allowance: 72h",
     "clock_tolerance": "clock_tolerance: 10m",
+    "violation_report_within": "violation_report_within: 7d",
+    "repeated_text_weeks": "repeated_text_weeks: 3",
     "roster": "roster: ../roster/kaltim.csv",
     "amendments": "amendments: [{effective: 2024-11-20, offline_allowance: 48h}]",
     "categories": "categories: {campaigning: {violation: true, label: {id: Kampanye, en: Campaigning}}}",

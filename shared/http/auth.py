@@ -18,13 +18,15 @@ async def grant_of(request: Request, access: AccessStore, is_fresh: bool = False
 
 async def grant_with(key: str | None, access: AccessStore, is_fresh: bool = False) -> Grant:
     """As `grant_of`, of a key that came in another way than as a bearer's."""
+    if key is None:
+        raise Problem(401, "unauthorized", "unauthorized_detail")
     look_up = access.fresh_grant_of if is_fresh else access.grant_of
     try:
-        grant = await look_up(key) if key else None
+        grant = await look_up(key)
     except AccessUnknown:
-        raise Problem(503, "unavailable", "unavailable_access", retry_after_s=5) from None
+        raise Problem(503, "unavailable", "unavailable_access") from None
     if grant is None:
-        raise Problem(401, "unauthorized", "unauthorized_detail")
+        raise Problem(401, "unauthorized", "unauthorized_key")
     return grant
 
 

@@ -9,8 +9,10 @@ from shared.texts import Language, language_of
 
 
 def bearer_key(request: HTTPConnection) -> str | None:
-    """The key of `Authorization: Bearer <key>` (RFC 6750); None if there is none or it is absurdly long."""
-    scheme, _, key = request.headers.get("authorization", "").partition(" ")
+    """The key of `Authorization: Bearer <key>` (RFC 6750); None if there is none or it is absurdly long. Of two
+    headers none counts: a gateway may have looked at the other."""
+    sent = request.headers.getlist("authorization")
+    scheme, _, key = (sent[0] if len(sent) == 1 else "").partition(" ")
     key = key.strip()
     return _as_written(key) if scheme.lower() == "bearer" and 0 < len(key) <= LONGEST_KEY else None
 

@@ -1,19 +1,25 @@
-"""uvicorn's HTTP connection with the bounds it lacks: on a request's head, on the time for it, and on what is still
-sent after the answer.
+"""uvicorn's HTTP connection with the bounds it lacks: on a request's head, on the time for it, on requests that are
+sent before their turn, on what is still sent after the answer, and on the time for reading an answer.
 
 Without them one client without a key fills the memory with a header that never ends (200 MB held after as many were
-sent) or the loop's time with an address that never ends (joined anew with each read), and a body that never ends is
-read for ever although its answer was given. What a body may be is the reading route's business.
+sent), with requests that wait for each other (100 connections: 2 GB, and nobody else served for 15 s) or the loop's
+time with an address that never ends (joined anew with each read), and a body that never ends is read for ever although
+its answer was given. What a body may be is the reading route's business.
+
+Two things that uvicorn takes as they come are put right here too: trailers are no headers, and a request that wishes
+for another protocol is one like any other.
 """
 
 from __future__ import annotations
 
 import asyncio
+import sys
 from typing import Any
 
+from httptools import HttpRequestParser
 from starlette.requests import Request
 from starlette.types import Receive, Scope, Send
-from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
 
 from shared.http.auth_header import language
 from shared.http.problems import Problem, render
@@ -25,11 +31,16 @@ HEAD_TIMEOUT_S = 30.0
 # would reset the connection, and many clients report that instead of the 413.
 MAX_BYTES_AFTER_ANSWER = 16 * 1024 * 1024
 AFTER_ANSWER_S = 10.0
+MOST_WAITING = 32  # requests of one connection that came before the answer to an earlier one
+# An answer that has not moved for so long (twice as long at most) is let go of. A connection that was closed stays
+# open until all is read, so this alone ends it.
+UNREAD_S = 120.0
 
 # In a request's `state`: how an answer lets go of a client that does not read, and that an answer has no end.
 ABORT, ENDLESS = "desk.abort", "desk.endless"
 
 _PIECE = 16 * 1024  # what is fed to the parser at a time, so that a bound is noticed soon after it is passed
+_OF_UPGRADES = (b"upgrade", b"connection", b"http2-settings")
 _FRAMING = 16  # bytes of framing that one byte of a body may need: clients may send chunks of one byte
 
 
@@ -48,14 +59,26 @@ class BoundedConnection(HttpToolsProtocol):
         self._is_in_body = False
         self._framing_left = MAX_HEAD_BYTES
         self._after_answer_left = MAX_BYTES_AFTER_ANSWER
+        self._piece = b""
+        self._served: RequestResponseCycle | None = None
         self._deadline: asyncio.TimerHandle | None = None
+        self._look: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
         self._set_deadline(HEAD_TIMEOUT_S)
+        self._look_for_unread(0)
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._set_deadline(None)
+        if self._look is not None:
+            self._look.cancel()
+        # uvicorn tells the latest request alone; one before it would wait for ever, or write to what is closed.
+        for cycle in (self._served, *(waiting for waiting, _ in self.pipeline)):
+            if cycle is not None and not cycle.response_complete:
+                cycle.disconnected = True
+                cycle.message_event.set()
+        self.pipeline.clear()
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
@@ -64,10 +87,11 @@ class BoundedConnection(HttpToolsProtocol):
             self._framing_left -= len(piece)
             if self._is_in_body and self.cycle.response_complete:
                 self._after_answer_left -= len(piece)
+            self._piece = piece
             super().data_received(piece)
             if self.transport.is_closing():
                 return
-            if self._after_answer_left < 0:
+            if self._after_answer_left < 0 or len(self.pipeline) > MOST_WAITING:
                 self.transport.close()
                 return
             if self._framing_left < 0:
@@ -82,21 +106,49 @@ class BoundedConnection(HttpToolsProtocol):
         super().on_message_begin()
         self.scope["state"][ABORT] = self.transport.abort
 
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """Trailers are dropped (RFC 9110, 6.5.1): nobody between us and the client has looked at them as headers."""
+        if not self._is_in_body:
+            super().on_header(name, value)
+
     def on_headers_complete(self) -> None:
+        if self.parser.should_upgrade():  # comes again, without the wish
+            return
         self._is_in_head, self._is_in_body = False, True
         self._set_deadline(None)
         self.app = _refuse_address if len(self.url) > MAX_ADDRESS_BYTES else self.config.loaded_app
         super().on_headers_complete()
+
+    def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
+        self._served = cycle
+        super()._start_asgi_task(cycle, app)
 
     def on_body(self, body: bytes) -> None:
         self._framing_left += (1 + _FRAMING) * len(body)
         super().on_body(body)
 
     def on_message_complete(self) -> None:
+        if self.parser.should_upgrade():
+            return
         self._is_in_body = False
         super().on_message_complete()
         if self.cycle.response_complete:  # uvicorn waits for a next request only where the answer came last
             self._set_deadline(self.timeout_keep_alive)
+
+    def _unsupported_upgrade_warning(self) -> None:
+        """uvicorn asks for this word where the parser gave up after the head of such a request (`Upgrade: h2c`, which
+        Java's client sends with its first one). Whoever does not know the protocol goes on with the old one (RFC 9110,
+        7.8); the parser would lose the body, or take it for the next request."""
+        stopped, method = sys.exception(), self.parser.get_method()
+        if stopped is None or method == b"CONNECT":
+            self.send_400_response("CONNECT is not supported.")
+            return
+        wishes = b",".join(value.lower() for name, value in self.headers if name == b"connection")
+        head = [b"%s %s HTTP/%s" % (method, self.url, self.parser.get_http_version().encode())]
+        head += [b"%s: %s" % header for header in self.headers if header[0] not in _OF_UPGRADES]
+        head += [b"connection: close"] if b"close" in wishes else []
+        self.parser = HttpRequestParser(self)  # the old one may have read `close`
+        super().data_received(b"\r\n".join(head) + b"\r\n\r\n" + self._piece[stopped.args[0] :])
 
     def on_response_complete(self) -> None:
         super().on_response_complete()
@@ -121,6 +173,13 @@ class BoundedConnection(HttpToolsProtocol):
             self._refuse(Problem(408, "too_slow", "too_slow_head", limit=f"{HEAD_TIMEOUT_S:g}"))
         else:
             self.transport.close()
+
+    def _look_for_unread(self, before: int) -> None:
+        unread = self.transport.get_write_buffer_size()
+        if unread and unread == before:
+            self.transport.abort()
+        else:
+            self._look = self.loop.call_later(UNREAD_S, self._look_for_unread, unread)
 
     def _refuse(self, problem: Problem) -> None:
         """Answer where nothing has been asked yet, and close."""

@@ -52,6 +52,13 @@ class Sample:
     why: str = ""
 
 
+# Whatever needs a key may be answered both.
+NO_KEY_SAMPLES = (
+    Sample("no_key", Problem(401, "unauthorized", "unauthorized_detail")),
+    Sample("wrong_key", Problem(401, "unauthorized", "unauthorized_key")),
+)
+
+
 def problem_answer(description: str, samples: Sequence[Sample]) -> dict[str, Any]:
     """The response object of one status: its headers, and each sample in both languages."""
     names = sorted({name for sample in samples for name in problem_headers(sample.problem, "id")} & set(_HEADERS))
@@ -65,9 +72,7 @@ def problem_answer(description: str, samples: Sequence[Sample]) -> dict[str, Any
 def reading_errors() -> dict[int | str, dict[str, Any]]:
     """The `responses` of routers that show things: every error that any of their calls may answer."""
     return {
-        401: problem_answer(
-            "no key, or not a valid one", [Sample("no_key", Problem(401, "unauthorized", "unauthorized_detail"))]
-        ),
+        401: problem_answer("no key, or not a valid one", NO_KEY_SAMPLES),
         403: problem_answer(
             "the key may not see this", [Sample("no_role", Problem(403, "forbidden", "forbidden_role", role="viewer"))]
         ),
@@ -80,7 +85,7 @@ def reading_errors() -> dict[int | str, dict[str, Any]]:
         ),
         503: problem_answer(
             "the database does not answer",
-            [Sample("no_database", Problem(503, "unavailable", "unavailable_database", retry_after_s=5))],
+            [Sample("no_database", Problem(503, "unavailable", "unavailable_database"))],
         ),
     }
 

@@ -12,18 +12,21 @@ from fastapi.responses import Response
 from starlette.exceptions import HTTPException
 from starlette.routing import Match
 
-from shared.field_errors import MOST_ERRORS
+from shared.field_errors import MOST_ERRORS, said
 from shared.field_errors import FieldError as FieldError
 from shared.field_errors import field_errors as field_errors
 from shared.http.auth_header import language
 from shared.logs import get_logger, trace_id
 from shared.mongo import DatabaseError, in_words
-from shared.texts import Language, catalogue, text
+from shared.strict_text import clean_for_display
+from shared.texts import Language, text
 
 log = get_logger(__name__)
 
 MEDIA_TYPE = "application/problem+json"
 _BY_STATUS = {404: "not_found", 405: "method_not_allowed", 413: "too_large", 415: "unsupported_media_type"}
+_DETAIL = {404: "not_found_address", 405: "method_not_allowed_detail"}
+_METHODS = ("DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT")
 _COME_BACK = (429, 503)  # are never answered without `Retry-After`
 RETRY_AFTER_S = 5  # unless whoever refuses knows better
 
@@ -56,10 +59,14 @@ def document(problem: Problem, lang: Language) -> dict[str, Any]:
         "status": problem.status,
     }
     if problem.detail is not None:
-        body["detail"] = text("problems", problem.detail, lang, **problem.values)
+        body["detail"] = _detail(problem.detail, problem.values, lang)
     if problem.errors:
         body["errors"] = [e.to_json(lang) for e in problem.errors]
     return body
+
+
+def _detail(key: str, values: Mapping[str, object], lang: Language) -> str:
+    return text("problems", key, lang, **{name: said(value, lang) for name, value in values.items()})
 
 
 def render(problem: Problem, lang: Language, more: Mapping[str, str] | None = None) -> Response:
@@ -97,15 +104,16 @@ def install(app: FastAPI) -> None:
     @app.exception_handler(HTTPException)
     async def _http(request: Request, error: HTTPException) -> Response:
         title = _BY_STATUS.get(error.status_code, "invalid")
-        detail = "not_found_detail" if title == "not_found" else None
-        problem = Problem(error.status_code, title, detail, what=request.url.path)
-        more = {"Allow": _methods_at(request)} if error.status_code == 405 else error.headers
+        methods = _methods_at(request) if error.status_code == 405 else ""
+        what = clean_for_display(request.url.path)
+        problem = Problem(error.status_code, title, _DETAIL.get(error.status_code), what=what, methods=methods)
+        more = {"Allow": methods} if methods else error.headers
         return render(problem, language(request), more)
 
     @app.exception_handler(DatabaseError)
     async def _database(request: Request, error: DatabaseError) -> Response:
         log.warning("database_unavailable", error=in_words(error))
-        return render(Problem(503, "unavailable", "unavailable_database", retry_after_s=5), language(request))
+        return render(Problem(503, "unavailable", "unavailable_database"), language(request))
 
     @app.exception_handler(Exception)
     async def _unexpected(request: Request, error: Exception) -> Response:
@@ -114,9 +122,10 @@ def install(app: FastAPI) -> None:
 
 
 def _methods_at(request: Request) -> str:
-    """All methods that the address takes. (The router names those of one route, and each method has a route.)"""
-    there = [route for route in request.app.routes if route.matches(request.scope)[0] is not Match.NONE]
-    return ", ".join(sorted({method for route in there for method in getattr(route, "methods", None) or ()}))
+    """All methods that the address takes. (Each is asked for: the router names those of one route, each method has a
+    route, and an included router names none.)"""
+    scopes = [{**request.scope, "method": method} for method in _METHODS]
+    return ", ".join(s["method"] for s in scopes if any(r.matches(s)[0] is Match.FULL for r in request.app.routes))
 
 
 def _parameter(error: Mapping[str, Any]) -> FieldError:
@@ -125,8 +134,3 @@ def _parameter(error: Mapping[str, Any]) -> FieldError:
     if found.reason == "extra_forbidden":
         return FieldError(found.field, "parameter_unknown")
     return FieldError(found.field, "parameter", problem=error["msg"]) if found.reason == "other" else found
-
-
-def known_reasons() -> frozenset[str]:
-    """All keys that a problem or a field error may use."""
-    return frozenset(catalogue("problems"))

@@ -11,6 +11,7 @@ from fastapi import FastAPI, Request, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from shared.http import problems
+from shared.http.documents import add_documents
 from shared.http.openapi import DocumentedApp
 from shared.logs import TRACEPARENT, trace_id, trace_id_of
 from shared.metrics import Metrics
@@ -51,7 +52,16 @@ def make_app(
 
     A check returns None when well, else what is wrong; `/readyz` answers 503 with all that is wrong.
     """
-    app = DocumentedApp(title=title, version="1", lifespan=lifespan)
+    # A redirect of `/v1/reports/` would be an answer without a word, which curl shows as nothing at all.
+    app = DocumentedApp(
+        title=title,
+        version="1",
+        lifespan=lifespan,
+        redirect_slashes=False,
+        openapi_url=None,
+        docs_url=None,
+        redoc_url=None,
+    )
     app.add_middleware(_Trace)
     problems.install(app)
 
@@ -79,4 +89,5 @@ def make_app(
         """The AsyncAPI document of this service's topics."""
         return Response(asyncapi(), media_type="application/json")
 
+    add_documents(app)
     return app

@@ -74,6 +74,7 @@ class GroupCommit:
         self._lanes: dict[tuple[str, int], _Lane] = {}
         self._partitions: dict[str, list[int]] = {}  # of this turn: metadata may change between two
         self._live: dict[_Record, None] = {}  # in order of arrival, which is about that of the deadlines
+        self._latest_deadline = 0.0  # of all that ever came: `_expiry` may be set for one that is gone
         self._expiry: asyncio.TimerHandle | None = None
 
     async def publish(
@@ -119,8 +120,8 @@ class GroupCommit:
         if lane is None:
             lane = self._lanes[topic, partition] = _Lane(topic, partition)
         lane.waiting.append(record)
-        latest = next(reversed(self._live), record)
-        if record.deadline < latest.deadline - _LATE_S:  # it has waited elsewhere: for metadata, for a database
+        self._latest_deadline = max(self._latest_deadline, record.deadline)
+        if record.deadline < self._latest_deadline - _LATE_S:  # it has waited elsewhere: for metadata, for a database
             self._loop.call_at(record.deadline, self._give_up, record)
         self._live[record] = None
         if lane.writer is None:

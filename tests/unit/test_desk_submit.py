@@ -193,6 +193,16 @@ def test_what_sort_of_file_it_is(name: str, content: bytes, expected: type, tmp_
     assert isinstance(_form_of(tmp_path / name, None), expected)
 
 
+@pytest.mark.parametrize("name", ["lap.xlsx", "lap.xls", "lap.csv", "lap.ndjson"])
+@pytest.mark.parametrize("begin", [b"PK\x03\x04", b"\xd0\xcf\x11\xe0"])
+def test_a_workbook_is_told_apart_whatever_its_name(name: str, begin: bytes, tmp_path: Path) -> None:
+    """People send what Excel saves by itself, or rename it."""
+    (tmp_path / name).write_bytes(begin + b"\0\n" * 100)
+    with pytest.raises(UnreadableFile) as refused:
+        _form_of(tmp_path / name, None)
+    assert refused.value.reason == "workbook"
+
+
 def test_batches_are_bounded_in_lines_and_bytes() -> None:
     """A slow line shall see progress, and a small limit of intake's be kept."""
     small, large = Item(1, b"", b"x"), Item(2, b"", b"x" * (BYTES // 2))

@@ -243,7 +243,7 @@ async def test_waiting_for_metadata_is_part_of_the_deadline() -> None:
         failed.append(topic)
 
     publishing = [asyncio.create_task(publish(topic)) for topic in ("late", "never")]
-    await asyncio.sleep(0.1)
+    await asyncio.sleep(0.18)  # the later deadline is later by more than one timer covers
     publishing.append(asyncio.create_task(publish(TOPIC)))
     await asyncio.gather(*publishing)
     assert set(failed[:2]) == {"late", "never"}
@@ -261,3 +261,22 @@ async def test_what_a_caller_has_waited_before_is_part_of_the_deadline() -> None
 
     await asyncio.gather(publish(b"fresh", 0.0), publish(b"late", 0.4), publish(b"too late", 0.7))
     assert failed == [b"too late", b"late", b"fresh"]
+
+
+async def test_everybody_who_has_waited_before_fails_in_time() -> None:
+    """Also one behind another who has waited as long, and one for whom the timer of somebody served before is set."""
+    made, loop = Committed(Client(), deadline_s=0.8), asyncio.get_running_loop()
+    began_s, took_s = loop.time(), dict[bytes, float]()
+
+    async def publish(value: bytes, waited_s: float) -> None:
+        with pytest.raises(PublishFailed, match="no confirmation within"):
+            await made.commit.publish(TOPIC, b"k", value, [], waited_s)
+        took_s[value] = loop.time() - began_s
+
+    made.client.gate.set()
+    await made.publish(b"served")
+    made.client.gate.clear()
+    await publish(b"alone", 0.6)
+    began_s = loop.time()
+    await asyncio.gather(publish(b"fresh", 0.0), publish(b"late", 0.6), publish(b"as late", 0.6))
+    assert max(took_s[b"alone"], took_s[b"late"], took_s[b"as late"]) < 0.5, took_s

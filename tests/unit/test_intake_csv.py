@@ -83,7 +83,7 @@ def test_what_spreadsheets_write(separator: str, end: str, bom: bytes) -> None:
 
 def test_names_of_columns_may_be_written_anyhow() -> None:
     """Case and spaces around a name are no difference; empty columns at the end are none."""
-    (body,) = bodies(" Kind ;REGION; Condition;summary;;\n Report ; 64.72 ;Normal; Aman. ;;\n")
+    (body,) = bodies(f" Kind ;REGION; Condition;summary;;{'; ' * 1_000}\n Report ; 64.72 ;Normal; Aman. ;;\n")
     assert isinstance(body, ReportBody)
     assert (body.region, body.condition, body.summary) == ("64.72", "normal", "Aman.")
 
@@ -116,6 +116,8 @@ def test_lines_are_numbered_as_an_editor_shows_them() -> None:
         ("wilayah;kondisi;ringkasan\n", {"file": "csv_no_header"}),
         ("kind;condition;summary\n", {"region": "csv_missing_column"}),
         ("kind;;region", {"file": "csv_unknown_column"}),
+        (HEADER + "".join(f";topics.s{n}" for n in range(200)), {"file": "csv_too_many_columns"}),
+        ("a," * 2_000, {"file": "csv_too_many_columns"}),
         ("kind;region;topics.", {"topics.": "csv_unknown_column"}),
         ("region;condition;summary", {"kind": "csv_no_kind"}),
         ("kind;região".encode("cp1252"), {"file": "csv_encoding"}),
@@ -159,13 +161,37 @@ def test_dates_as_spreadsheets_show_them(cell: str, period: str) -> None:
 
 
 @pytest.mark.parametrize(
+    "cell",
+    [
+        "2024-11-18T20:15:00+08:00",
+        "2024-11-18 20:15+08:00",
+        "18/11/2024 20:15 +08:00",
+        "18/11/2024 20:15:00+08:00",
+        "18/11/2024 20.15 WITA",
+        "18-11-2024 19:15 wib",
+        "18/11/2024 21:15 WIT",
+        "18/11/2024 12:15Z",
+    ],
+)
+def test_times_as_spreadsheets_show_them(cell: str) -> None:
+    """With the day first, without seconds, with the name of an Indonesian zone: all of it is one instant."""
+    (body,) = bodies(f"{HEADER};submitted_at\n{ROW};{cell}\n")
+    assert isinstance(body, ReportBody)
+    assert body.submitted_at == datetime(2024, 11, 18, 12, 15, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
     ("column", "cell", "reason"),
     [
         ("period", "11/18/2024", "date_syntax"),  # an American spreadsheet's
         ("period", "18/11/24", "date_syntax"),
         ("period", "45614", "date_syntax"),  # a date as a number
         ("period", "19/11/2024", "period_weekday"),
-        ("submitted_at", "18/11/2024 20:15", "time_syntax"),
+        ("submitted_at", "18/11/2024 20:15", "timezone_aware"),  # of which zone, nobody can know
+        ("submitted_at", "18/11/2024", "time_syntax"),
+        ("submitted_at", "18/11/2024 20:75 WITA", "time_syntax"),
+        ("submitted_at", "18/11/2024 20:15 CET", "time_syntax"),
+        ("submitted_at", "45614,84", "time_syntax"),
         ("submitted_at", "2024-11-18T20:15:00", "timezone_aware"),
         ("region", "64,72", "region_syntax"),
         ("region", "64.99", "region_unknown"),

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from services.intake.batch.lines import BOM, Line, LineCutter
 from services.intake.batch.ndjson import Ndjson
-from services.intake.batch.waves import ids_meant, in_waves
+from services.intake.batch.waves import in_waves
 from services.intake.checks import Receipt
 from services.intake.examples import EXAMPLES, IN_PATH
 from services.intake.submissions import KINDS
@@ -200,7 +200,7 @@ def test_waves_keep_the_order_of_whatever_shares_an_id(touched: list[set[str]]) 
 def test_whose_ids_a_line_means(kind: str, change: dict[str, str], meant: set[str]) -> None:
     """The report it corrects or withdraws, the incident it speaks of."""
     line = {"kind": kind, **ONE_EXAMPLE[kind], **IN_PATH.get(kind, {}), **change}
-    assert ids_meant(read_line(json.dumps(line).encode(), RECEIPT)) == meant
+    assert read_line(json.dumps(line).encode(), RECEIPT).ids_meant() == meant
 
 
 def test_every_kind_has_its_line() -> None:

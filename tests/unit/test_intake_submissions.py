@@ -20,7 +20,7 @@ from shared.election.loaded import load_calendar
 from shared.events.codec import decode, encode
 from shared.events.incident import IncidentEvent
 from shared.events.report import ReportEvent
-from shared.http.problems import known_reasons
+from shared.texts import catalogue
 from shared.topics import INCIDENTS, REPORTS
 
 KALTIM = Path(__file__).resolve().parents[2] / "deploy" / "elections" / "kaltim-2024.yaml"
@@ -178,9 +178,21 @@ def test_unknown_region_is_told_what_is_near(region: str, helps: str) -> None:
     assert helps in caught.value.errors[0].to_json("en")["problem"]
 
 
-@pytest.mark.parametrize(("category", "helps"), [("money_politic", "money_politics"), ("zzz", "campaigning")])
+@pytest.mark.parametrize(
+    ("category", "helps"),
+    [
+        ("money_politic", "money_politics"),
+        ("Money_Politics", "money_politics"),
+        ("Politik uang", "money_politics"),  # as screens say
+        ("right to vote", "voting_rights"),
+        ("zzz", "campaigning"),
+        ("apa saja / anything", "campaigning"),
+        ("", "campaigning"),
+        ("z" * 60_000, "campaigning"),
+    ],
+)
 def test_unknown_category_is_told_what_is_known(category: str, helps: str) -> None:
-    """A misspelled category is answered with its like, a wild one with all there are."""
+    """A misspelled category, or one by its label, is answered with its like; a wild one with all there are."""
     with pytest.raises(WrongFields) as caught:
         read(IncidentBody, json.dumps({**INCIDENT, "category": category}).encode(), receipt())
     assert helps in caught.value.errors[0].to_json("en")["problem"]
@@ -211,7 +223,7 @@ def test_wild_values_are_taken_or_named(
     except WrongFields as refused:
         errors = [(e.reason, e.to_json("id")["problem"], e.to_json("en")["problem"]) for e in refused.errors]
     for reason, in_indonesian, in_english in errors:
-        assert reason in known_reasons()
+        assert reason in catalogue("problems")
         assert in_indonesian
         assert in_english
 

@@ -20,6 +20,15 @@ ARCHITECTURE = ROOT / "docs" / "architecture.md"
 DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 
 
+def test_every_event_schema_is_in_the_changelog() -> None:
+    """Whoever reads our topics is told of each type."""
+    changelog = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+    modules = [path.read_text(encoding="utf-8") for path in (ROOT / "shared" / "events").glob("*.py")]
+    types = {name for module in modules for name in re.findall(r'= "(desk\.[a-z-]+\.v\d+)"', module)}
+    assert len(types) >= 7
+    assert {name for name in types if f"`{name}`" not in changelog} == set()
+
+
 def test_the_settings_table_is_the_settings() -> None:
     """The README's table is what `desk settings` prints."""
     readme = (ROOT / "README.md").read_text(encoding="utf-8")

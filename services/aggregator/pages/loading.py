@@ -3,29 +3,34 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 
 from services.aggregator import periods
-from services.aggregator.pages.history import Attended, Incident, Report, Stock, Teller
+from services.aggregator.flags import Flag, Standing
+from services.aggregator.line import line_of
+from services.aggregator.pages.history import Incident
 from services.aggregator.pages.levels import Listed
-from services.aggregator.pages.line import line_of
 from services.aggregator.pages.overview import Board, Supplies, board_of, row_of, supplies_of
 from services.aggregator.pages.page_store import PageStore
+from services.aggregator.pages.paging import Place
+from services.aggregator.pages.past import History, Past
 from services.aggregator.pages.status import Health, Status, status_of
-from services.aggregator.pages.stocks import Stocks
+from services.aggregator.pages.summary import Summary, summary_of
+from services.aggregator.pages.telling import Teller
 from services.aggregator.pages.words import Words
+from services.aggregator.region_rollups import RegionRollUps
 from services.aggregator.region_views import departed
+from services.aggregator.rollups import gaps, owing_logistics
+from services.aggregator.stocks import Stocks
 from services.aggregator.store import Store
 from services.aggregator.turnout import Turnout
 from shared.clock import Clock
 from shared.election.calendar import Calendar
 from shared.election.roster import Region, is_within
-from shared.mongo import below
 
 MOST_VIOLATIONS = 50
-MOST_SHOWN = 50  # of each kind in a region's history
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,33 +51,32 @@ class Overview:
     supplies: Supplies
 
 
-@dataclass(frozen=True, slots=True)
-class History:
-    """Of one region; of each kind the newest ones."""
-
-    attended: tuple[Attended, ...]
-    reports: tuple[Report, ...]
-    incidents: tuple[Incident, ...]
-    stocks: tuple[Stock, ...]
-
-
 class Desk:
     """The questions behind the pages."""
 
     def __init__(
-        self, calendar: Calendar, store: Store, pages: PageStore, turnout: Turnout, clock: Clock, health: Health
+        self,
+        calendar: Calendar,
+        store: Store,
+        pages: PageStore,
+        rollups: RegionRollUps,
+        turnout: Turnout,
+        clock: Clock,
+        health: Health,
     ) -> None:
         self.calendar = calendar
-        self._store, self._pages, self._clock, self._health = store, pages, clock, health
+        self._store, self._pages, self._rollups = store, pages, rollups
         self._turnout = turnout
+        self._clock, self._health = clock, health
+        self._past = Past(calendar, store, pages)
 
     def now(self) -> datetime:
         return self._clock.now()
 
     async def find(self, code: str) -> Region | None:
-        """Of the roster, or one that has left it and has events."""
+        """Of the roster, or one that has left it and has events, itself or below it."""
         known = self.calendar.roster.get(code)
-        return known or (departed(code) if await self._store.regions([code]) else None)
+        return known or (departed(code) if await self._store.has_events(code) else None)
 
     async def status(self, words: Words, code: str) -> Status:
         newest_at = await self._pages.newest_at()
@@ -86,10 +90,11 @@ class Desk:
         codes = [row["region"] for row in rows] or [r.code for r in self.calendar.roster if _is_below(r, within)]
         open_counts, by_region, by_item, found = await asyncio.gather(
             self._pages.open_by_regency(within),
-            self._pages.stocks("region", codes),
-            self._pages.stocks("item", codes),
+            self._rollups.store.stocks_by_region(codes, self.calendar.election.logistics.items),
+            self._rollups.store.stocks_by_item(codes),
             self._pages.open_violations(within, MOST_VIOLATIONS),
         )
+        flagged = await self._flags(period, open_counts, by_region, [row["region"] for row in rows])
         shown = [
             row_of(
                 words,
@@ -97,10 +102,11 @@ class Desk:
                 row,
                 open_counts.get(row["region"], (0, 0)),
                 by_region.get(row["region"], Stocks()),
+                flagged.get(row["region"], ()),
             )
             for row in rows
         ]
-        teller = Teller(words, self.calendar)
+        teller = Teller(words, self.calendar, self.now())
         counts = open_counts.values()
         clock_of = codes[0] if codes else within or ""
         return Overview(
@@ -111,22 +117,29 @@ class Desk:
             ),
         )
 
-    async def history(self, words: Words, region: Region) -> History:
-        """Incidents also of the regions below, unless it is a province."""
-        teller, code = Teller(words, self.calendar), region.code
-        wanted = code if region.parent is None else below(code)
-        attended, reports, incidents, stocks = await asyncio.gather(
-            self._pages.attended(code, MOST_SHOWN),
-            self._store.reports({"region": code, "received_at": {"$type": "date"}}, None, MOST_SHOWN),
-            self._store.incidents({"region": wanted}, None, MOST_SHOWN),
-            self._store.logistics({"region": code}, None, MOST_SHOWN),
-        )
-        return History(
-            tuple(map(teller.attended, attended)),
-            teller.reports(reports),
-            tuple(map(teller.incident, incidents)),
-            teller.stocks(code, stocks),
-        )
+    async def history(self, words: Words, region: Region, place: Place) -> History:
+        return await self._past.of(words, region, place, self.now())
+
+    async def summary(self, words: Words, code: str) -> Summary:
+        return summary_of(words, await self._rollups.of(code, self.now()))
+
+    async def _flags(
+        self,
+        period: date | None,
+        open_counts: Mapping[str, tuple[int, int]],
+        by_region: Mapping[str, Stocks],
+        codes: Sequence[str],
+    ) -> dict[str, tuple[Flag, ...]]:
+        """They are about how things stand now: none beside another period than the current one."""
+        now, calendar, needed = self.now(), self.calendar, len(self.calendar.election.logistics.items)
+        if period is None or period != periods.period_shown(calendar, now):
+            return {}
+        standings = {}
+        for code in codes:
+            expected, complete = owing_logistics(calendar, [code]) * needed, by_region.get(code, Stocks()).complete
+            lacking = gaps(calendar, line_of(calendar, code), expected, complete, now)
+            standings[code] = Standing(*open_counts.get(code, (0, 0)), lacking)
+        return await self._rollups.flags(standings)
 
     async def _attendance(self, period: date, named: Sequence[str]) -> Sequence[periods.Document]:
         """The rows of the regions that a page names."""

@@ -9,8 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Annotated, Any, TypeVar
 
-from fastapi import APIRouter, Depends, Query, Request, Response, Security
-from fastapi.security import HTTPBearer
+from fastapi import APIRouter, Depends, Query, Request, Response
 from pydantic import BaseModel
 
 from services.intake.admin import bodies, openapi
@@ -25,6 +24,7 @@ from shared.clock import real
 from shared.events.envelope import Frozen
 from shared.http.auth import person
 from shared.http.lists import Page
+from shared.http.openapi import NEEDS_KEY
 from shared.http.problems import Problem, invalid
 from shared.http.raw_body import read_raw
 from shared.logs import get_logger
@@ -47,7 +47,7 @@ def routes(door: Door, registry: Registry) -> APIRouter:
     router = APIRouter(
         prefix="/v1/admin",
         tags=["administration"],
-        dependencies=[Security(HTTPBearer(auto_error=False, description="your key")), Depends(administrator)],
+        dependencies=[NEEDS_KEY, Depends(administrator)],
     )
     for kind in HOLDER_KINDS:
         _add_reading(router, kind, registry)
@@ -88,7 +88,7 @@ def _add_keys(router: APIRouter, kind: HolderKind, door: Door, registry: Registr
         f"{kind.path}/{{name}}/revoke",
         response_model=kind.after_revocation,
         summary=f"Revoke one or all keys of the {noun}",
-        **openapi.changing(bodies.Revoke),
+        **openapi.revoking(bodies.Revoke),
     )
     async def revoke(request: Request, name: Slug) -> Response:
         """Every service knows within 30 seconds. What had ended before stays as it was: a second call is harmless."""

@@ -16,8 +16,6 @@ from shared.field_errors import FieldError, field_errors
 from shared.strict import ShortText
 from shared.strict_json import BadJson, parse_json
 
-_MOST_ERRORS = 100
-
 
 class AddAgency(Frozen):
     """A new agency and its first key."""
@@ -140,5 +138,5 @@ def read(body_type: type[B], raw: bytes, circumstances: Circumstances) -> B:
     except BadJson as error:
         raise WrongFields([FieldError("body", error.reason, **error.details)]) from None
     except ValidationError as error:
-        found = error.errors(include_url=False, include_input=False)[:_MOST_ERRORS]
+        found = error.errors(include_url=False, include_input=False)
         raise WrongFields(field_errors(found, body_type.model_fields)) from None

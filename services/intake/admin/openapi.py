@@ -2,69 +2,75 @@
 
 from __future__ import annotations
 
-import functools
 from typing import Any
 
-from services.intake.openapi import ProblemDocument, inlined
+from services.intake.problem_samples import BAD_BODY, KEY_UNCHECKED, NO_KEY, Samples
 from shared.events.envelope import Frozen
-from shared.http.problems import MEDIA_TYPE
+from shared.field_errors import FieldError
+from shared.http.openapi import Sample, inlined, problem_answer
+from shared.http.problems import Problem, invalid
 
-_ASKED = {
-    401: "no key, or not a valid one",
-    403: "not the key of a person with the role `admin`",
-    422: "wrong fields or parameters, all of them named",
-    503: "the database does not answer; try again",
+
+def _refused(status: int, reason: str, **values: Any) -> Sample:
+    return Sample(reason, Problem(status, reason, f"{reason}_detail", **values))
+
+
+_NAME, _OLDER, _NEWER = "kpu-samarinda", "desk_kpu-samarinda_AbC4", "desk_kpu-samarinda_x7Qp"
+
+_ASKED: Samples = {
+    **NO_KEY,
+    403: (
+        "not the key of a person with the role `admin`",
+        [Sample("no_role", Problem(403, "forbidden", "forbidden_role", role="admin"))],
+    ),
+    503: (
+        "the database does not answer; try again",
+        [KEY_UNCHECKED, Sample("no_database", Problem(503, "unavailable", "unavailable_database"))],
+    ),
 }
-_SENT = {
-    408: "the body came too slowly",
-    413: "the body is too large",
-    415: "not `application/json`, or compressed",
-}
-_THERE = {404: "nobody of that name, or no such key"}
-_CONFLICT = {409: "there already, or with two keys in force already"}
+_UNKNOWN_HOLDER = _refused(404, "holder_unknown", name=_NAME)
+_TWO_KEYS = _refused(409, "keys_two", name=_NAME, older=_OLDER, newer=_NEWER)
 
 
 def asking() -> dict[str, Any]:
     """What a route that lists says."""
-    return {"responses": _answers(_ASKED)}
+    wrong = Sample("wrong_parameter", invalid([FieldError("limit", "number_too_large", le=1000)]))
+    return {"responses": _answers({**_ASKED, 422: ("wrong parameters, all of them named", [wrong])})}
 
 
 def adding(body_type: type[Frozen]) -> dict[str, Any]:
     """What a route that adds a holder says."""
-    return {"status_code": 201, "responses": _answers(_ASKED | _SENT | _CONFLICT), "openapi_extra": _body(body_type)}
+    return _sending(body_type, {409: ("there already", [_refused(409, "holder_exists", name=_NAME)])}, 201)
 
 
 def rotating(body_type: type[Frozen]) -> dict[str, Any]:
     """What a route that adds a key says."""
-    answers = _answers(_ASKED | _SENT | _THERE | _CONFLICT)
-    return {"status_code": 201, "responses": answers, "openapi_extra": _body(body_type)}
+    there = {404: ("nobody of that name", [_UNKNOWN_HOLDER]), 409: ("with two keys in force already", [_TWO_KEYS])}
+    return _sending(body_type, there, 201)
+
+
+def revoking(body_type: type[Frozen]) -> dict[str, Any]:
+    """What a route that ends keys says."""
+    no_key = _refused(404, "key_unknown", name=_NAME, known=f"{_OLDER}, {_NEWER}")
+    return _sending(body_type, {404: ("nobody of that name, or no such key", [_UNKNOWN_HOLDER, no_key])})
 
 
 def changing(body_type: type[Frozen]) -> dict[str, Any]:
-    """What a route that changes or revokes says."""
-    return {"responses": _answers(_ASKED | _SENT | _THERE), "openapi_extra": _body(body_type)}
+    """What a route that changes rights says."""
+    return _sending(body_type, {404: ("nobody of that name", [_UNKNOWN_HOLDER])})
 
 
-def _body(body_type: Any) -> dict[str, Any]:
+def _sending(body_type: Any, own: Samples, status: int = 200) -> dict[str, Any]:
+    fields = ", ".join(body_type.model_fields)
+    wrong = Sample("unknown_field", invalid([FieldError("wilayah", "extra_forbidden", known=fields)]))
     schema = inlined(body_type.model_json_schema())
+    content = {"application/json": {"schema": schema, "examples": dict(body_type.examples)}}
     return {
-        "requestBody": {
-            "required": True,
-            "content": {"application/json": {"schema": schema, "examples": dict(body_type.examples)}},
-        }
+        "status_code": status,
+        "responses": _answers({**_ASKED, **BAD_BODY, 422: ("wrong fields, all of them named", [wrong]), **own}),
+        "openapi_extra": {"requestBody": {"required": True, "content": content}},
     }
 
 
-@functools.cache
-def _problem() -> Any:
-    return inlined(ProblemDocument.model_json_schema())
-
-
-def _answers(texts: dict[int, str]) -> dict[int | str, dict[str, Any]]:
-    content = {MEDIA_TYPE: {"schema": _problem()}}
-    answers: dict[int | str, dict[str, Any]] = {
-        status: {"description": text, "content": content} for status, text in sorted(texts.items())
-    }
-    seconds = {"schema": {"type": "integer"}, "description": "seconds"}
-    answers[503] = {**answers[503], "headers": {"Retry-After": seconds}}
-    return answers
+def _answers(samples: Samples) -> dict[int | str, dict[str, Any]]:
+    return {status: problem_answer(*said) for status, said in sorted(samples.items())}

@@ -8,8 +8,7 @@ import re
 from contextlib import AbstractContextManager, ExitStack
 from typing import Annotated, Literal
 
-from fastapi import APIRouter, Path, Query, Request, Response, Security
-from fastapi.security import HTTPBearer
+from fastapi import APIRouter, Path, Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.types import Receive, Scope, Send
 
@@ -38,6 +37,7 @@ from services.intake.submissions.lines import kind_named
 from shared.field_errors import FieldError
 from shared.http.auth import grant_of
 from shared.http.auth_header import language
+from shared.http.openapi import NEEDS_KEY
 from shared.http.problems import Problem, invalid
 from shared.http.raw_body import media_type
 from shared.logs import get_logger
@@ -136,14 +136,13 @@ def routes(door: Door, limits: UploadLimits) -> APIRouter:
     """The routes of batches."""
     router = APIRouter(prefix="/v1", tags=["batches"])
     turns = Turns(door.metrics)
-    key = Security(HTTPBearer(auto_error=False, description="your key"))  # for the documents only
 
     @router.post(
         "/batch",
         response_class=Response,
         responses=batch_answers(),
         openapi_extra=batch_body(),
-        dependencies=[key],
+        dependencies=[NEEDS_KEY],
     )
     async def post_batch(request: Request, options: Annotated[BatchOptions, Query()]) -> Response:
         """Send many submissions, each line as one of the bodies of the single calls with its `kind`.

@@ -73,6 +73,24 @@ def _day(cell: str) -> str:
     return f"{found[3]}-{found[2]:0>2}-{found[1]:0>2}" if found else cell
 
 
+_TIME = re.compile(
+    r"(?P<day>[0-9/.-]{8,10})[Tt ] *(?P<hour>[0-9]{1,2})[:.](?P<minute>[0-9]{2})([:.](?P<second>[0-9]{2}))?"
+    r" *(?P<zone>[Zz]|[+-][0-9]{2}:[0-9]{2}|WIB|WITA|WIT)?",
+    re.IGNORECASE,
+)
+_ZONES = {"WIB": "+07:00", "WITA": "+08:00", "WIT": "+09:00"}  # by law, without daylight saving
+
+
+def _time(cell: str) -> str:
+    """`18/11/2024 20.15 WITA`. Without a zone it stays without one: nobody can know."""
+    found = _TIME.fullmatch(cell)
+    if found is None:
+        return cell
+    zone = (found["zone"] or "").upper()
+    hour, second = f"{found['hour']:0>2}", found["second"] or "00"
+    return f"{_day(found['day'])}T{hour}:{found['minute']}:{second}{_ZONES.get(zone, zone)}"
+
+
 def _whole(cell: str) -> int:
     """`1.214` is twelve hundred in Samarinda and one and a bit in London: nobody shall guess."""
     if not re.fullmatch(r"-?[0-9]{1,15}", cell):
@@ -89,6 +107,9 @@ _CELLS: Mapping[str, Callable[[str], Any]] = {
     "status": _word,
     "item": _word,
     "period": _day,
+    "occurred_at": _time,
+    "as_of": _time,
+    "submitted_at": _time,
     "required": _whole,
     "received": _whole,
 }

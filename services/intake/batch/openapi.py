@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Mapping, Sequence
 from datetime import date
 from typing import Any
 
@@ -13,8 +12,9 @@ from pydantic import BaseModel, Field
 from services.intake.accepting import Accepted
 from services.intake.batch.columns import COLUMNS
 from services.intake.batch.templates import template
-from services.intake.batch.upload import MiB
 from services.intake.examples import EXAMPLES, IN_PATH
+from services.intake.places import MiB
+from services.intake.problem_samples import KEY_UNCHECKED, NO_KEY, Samples
 from services.intake.submissions.lines import LINES
 from shared.field_errors import FieldError
 from shared.http.openapi import ProblemDocument, Sample, inlined, problem_answer
@@ -26,8 +26,8 @@ NDJSON = (RESULTS, "application/jsonl", "application/json-lines")
 CSV = "text/csv"
 
 # What may be answered before any line is taken.
-_BEFORE: Mapping[int, tuple[str, Sequence[Sample]]] = {
-    401: ("no key, or not a valid one", [Sample("no_key", Problem(401, "unauthorized", "unauthorized_detail"))]),
+_BEFORE: Samples = {
+    **NO_KEY,
     403: (
         "only agencies send",
         [Sample("a_persons_key", Problem(403, "forbidden", "forbidden_person", name="siti"))],
@@ -51,7 +51,7 @@ _BEFORE: Mapping[int, tuple[str, Sequence[Sample]]] = {
     429: (
         "the agency has two batches under way, or has sent too much in this minute",
         [
-            Sample("two_already", Problem(429, "too_many_requests", "too_many_batches", retry_after_s=5, limit=2)),
+            Sample("two_already", Problem(429, "too_many_requests", "too_many_batches", limit=2)),
             Sample(
                 "too_many_a_minute",
                 Problem(429, "too_many_requests", "too_many_a_minute", retry_after_s=42, limit=6000, seconds=42),
@@ -61,8 +61,8 @@ _BEFORE: Mapping[int, tuple[str, Sequence[Sample]]] = {
     503: (
         "too much is under way",
         [
-            Sample("too_many_batches", Problem(503, "unavailable", "unavailable_batches", retry_after_s=5)),
-            Sample("key_unchecked", Problem(503, "unavailable", "unavailable_access", retry_after_s=5)),
+            Sample("too_many_batches", Problem(503, "unavailable", "unavailable_batches")),
+            KEY_UNCHECKED,
         ],
     ),
 }

@@ -6,16 +6,15 @@ from dataclasses import replace
 
 from services.intake.accepting import Acceptor
 from services.intake.door import Door
-from services.intake.fingerprints import Fingerprint
+from services.intake.fingerprints import Fingerprint, Known
 from services.intake.places import Places
-from services.intake.store import Fingerprints
 from shared.metrics import Metrics
 
 
-class _Rehearsed(Fingerprints):
-    """What is known, and what this batch would make known. Nothing of it is stored."""
+class _Rehearsed:
+    """A Known: what is known, and what this batch would make known. Nothing of it is stored."""
 
-    def __init__(self, known: Fingerprints) -> None:
+    def __init__(self, known: Known) -> None:
         self._known = known
         self._new: dict[str, Fingerprint] = {}
 

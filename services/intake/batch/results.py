@@ -5,8 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 
-MiB = 1024 * 1024
-
+from services.intake.places import MiB
 
 _PIECE = 64 * 1024
 

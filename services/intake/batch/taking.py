@@ -13,9 +13,10 @@ from services.intake.batch.lines import Format, Line
 from services.intake.batch.results import Results
 from services.intake.batch.turns import Turns
 from services.intake.batch.upload import ClientLeft, Halt, Upload
-from services.intake.batch.window import MOST_ERRORS, WINDOW, Doorway, Order, Outcome, how_many
+from services.intake.batch.window import MOST_ERRORS, WINDOW, Doorway, Order, Outcome, how_many, untried
 from services.intake.door import Door
 from services.intake.submissions.body import WrongFields
+from shared.access.keys import Grant
 from shared.http.problems import Problem, document, invalid
 from shared.logs import get_logger
 
@@ -104,9 +105,17 @@ class Taking:
             except Problem as problem:
                 self._doorway.gave_up = problem
             else:
-                async with self._turns.window(self._order.agency):
-                    return await self._doorway.take(window, grant)
+                async with self._turns.window(self._order.agency) as is_of_use:
+                    if is_of_use:
+                        return await self._taken_through(window, grant)
+                    self._doorway.gave_up = untried()
         return [self._doorway.gave_up] * len(window)
+
+    async def _taken_through(self, window: Sequence[Line], grant: Grant) -> Sequence[Outcome]:
+        outcomes = await self._doorway.take(window, grant)
+        if self._doorway.gave_up is not None:
+            self._turns.note_silence()
+        return outcomes
 
     def _problem(self, halt: Halt) -> Problem:
         return Problem(halt.status, halt.title, halt.detail, taken=self._taken, **halt.values)

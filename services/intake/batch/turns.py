@@ -10,8 +10,6 @@ from contextlib import asynccontextmanager, contextmanager
 from shared.http.problems import Problem
 from shared.metrics import Metrics
 
-_RETRY_AFTER_S = 5
-
 
 class Turns:
     """Counts in this process only, as the rate limits do. Of an agency's batches one window at a time is on its way to
@@ -23,17 +21,17 @@ class Turns:
         self._open: Counter[str] = Counter()
         self._locks: dict[str, asyncio.Lock] = {}
         self._windows = asyncio.Semaphore(most_windows)
+        self._silences = 0
 
     @contextmanager
     def batch(self, agency: str) -> Iterator[None]:
         """A place for one more batch of an agency, until the end. Raises Problem 429, 503."""
         if self._open[agency] >= self._most_of_one:
             self._metrics.turned_away.labels("agency_batches").inc()
-            detail = "too_many_batches"
-            raise Problem(429, "too_many_requests", detail, retry_after_s=_RETRY_AFTER_S, limit=self._most_of_one)
+            raise Problem(429, "too_many_requests", "too_many_batches", limit=self._most_of_one)
         if self._open.total() >= self._most:
             self._metrics.turned_away.labels("all_batches").inc()
-            raise Problem(503, "unavailable", "unavailable_batches", retry_after_s=_RETRY_AFTER_S)
+            raise Problem(503, "unavailable", "unavailable_batches")
         self._open[agency] += 1
         self._locks.setdefault(agency, asyncio.Lock())
         try:
@@ -44,7 +42,13 @@ class Turns:
                 del self._open[agency], self._locks[agency]
 
     @asynccontextmanager
-    async def window(self, agency: str) -> AsyncIterator[None]:
-        """The turn of a window of an open batch. First come, first served."""
+    async def window(self, agency: str) -> AsyncIterator[bool]:
+        """The turn of a window of an open batch. First come, first served. Whether there is any use in trying: not if
+        Kafka has kept silent to another window meanwhile; each that waits would wait a whole deadline more."""
+        before = self._silences
         async with self._locks[agency], self._windows:
-            yield
+            yield self._silences == before
+
+    def note_silence(self) -> None:
+        """Kafka confirmed nothing of a window."""
+        self._silences += 1

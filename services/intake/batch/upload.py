@@ -10,7 +10,8 @@ from typing import Any
 
 from starlette.types import Receive
 
-MiB = 1024 * 1024
+from services.intake.places import MiB
+
 _PIECE = 8 * 1024  # so many bytes are cut into lines before others have their turn
 
 

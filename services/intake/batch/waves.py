@@ -8,14 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 
-from services.intake.submissions.body import Body
-
-
-def ids_meant(body: Body) -> frozenset[str]:
-    """The ids of other submissions that one speaks of."""
-    named = (body.report_meant(), getattr(body, "incident_id", None))
-    return frozenset(one for one in named if one is not None)
-
 
 def in_waves(touched: Sequence[Collection[str]]) -> list[list[int]]:
     """The lines' places in waves to be taken one after the other. `touched` are the ids that a line has or means: of

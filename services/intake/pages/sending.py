@@ -97,7 +97,7 @@ class Sending:
 
     async def _take(self, form: Form, grant: Grant, typed: Typed) -> Slip:
         with self._door.counting_refusals(form.called):
-            await self._door.admit(grant)
+            self._door.admit(grant)
             receipt = self._door.receipt()
             try:
                 body = read(form.body, to_json(form, typed, self._door.calendar), receipt)

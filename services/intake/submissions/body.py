@@ -37,9 +37,8 @@ class Body(Frozen):
     called: ClassVar[str]  # `kind` of a line of a batch, a template's name, a metric's label
     event: ClassVar[type[Envelope]]
     topic: ClassVar[Topic]
-    in_path: ClassVar[
-        tuple[str, ...]
-    ] = ()  # fields that a single call has in its path, a line of a batch among others
+    # Fields that a single call has in its path, a line of a batch among the others.
+    in_path: ClassVar[tuple[str, ...]] = ()
 
     id: Annotated[Slug, AfterValidator(addressable), AfterValidator(agrees_with_header)] | None = Field(
         None, description="yours, unique within your agency; take the same one for every retry"
@@ -56,6 +55,11 @@ class Body(Frozen):
         """The id of the agency's own earlier report that this one speaks of; None if of none."""
         return None
 
+    def ids_meant(self) -> frozenset[str]:
+        """The ids of other submissions that this one speaks of, in whatever agency."""
+        meant = self.report_meant()
+        return frozenset() if meant is None else frozenset({meant})
+
     def default_id(self, agency: str, receipt: Receipt) -> str:
         """The id of one that was sent without."""
         return str(ULID.from_datetime(receipt.received_at))
@@ -68,9 +72,8 @@ class Body(Frozen):
     def said(self) -> dict[str, Any]:
         """The content as the sender said it: what decides whether two submissions under one id are the same."""
         fields = self.model_dump(exclude={"id", "kind"}, exclude_none=True)
-        said = {
-            name: value for name, value in fields.items() if value not in ({}, ())
-        }  # nothing is the same as absent
+        # Nothing is the same as absent.
+        said = {name: value for name, value in fields.items() if value not in ({}, ())}
         return {**said, "type": self.event.type_name()}
 
     def envelope(self, agency: str, event_id: str, receipt: Receipt) -> dict[str, Any]:

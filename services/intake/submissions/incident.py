@@ -6,12 +6,12 @@ from typing import Annotated
 
 from pydantic import AfterValidator, Field
 
-from services.intake.checks import Receipt, happened_already, known_category, to_utc
+from services.intake.checks import ListedName, Receipt, happened_already, known_category, to_utc
 from services.intake.fingerprints import Fingerprint
 from services.intake.submissions.body import Body
 from shared.access.keys import Kind
 from shared.events.incident import Evidence, IncidentData, IncidentEvent, Severity
-from shared.strict import Instant, LongText, ShortText, Slug
+from shared.strict import Instant, LongText, ShortText
 from shared.topics import INCIDENTS
 
 
@@ -22,7 +22,9 @@ class IncidentBody(Body):
     event = IncidentEvent
     topic = INCIDENTS
 
-    category: Annotated[Slug, AfterValidator(known_category)] = Field(description="of the election file's categories")
+    category: Annotated[ListedName, AfterValidator(known_category)] = Field(
+        description="of the election file's categories"
+    )
     occurred_at: Annotated[Instant, AfterValidator(to_utc), AfterValidator(happened_already)] = Field(
         description="when it happened, not in the future: RFC 3339 with offset; a naive time is refused"
     )

@@ -30,6 +30,9 @@ class IncidentStatusBody(Body):
     def right(self, agency: str) -> Kind:
         return Kind.INCIDENTS if agency == self.incident_agency else Kind.STATUSES
 
+    def ids_meant(self) -> frozenset[str]:
+        return frozenset({self.incident_id})
+
     def to_event(self, agency: str, event_id: str, receipt: Receipt, meant: Fingerprint | None) -> IncidentStatusEvent:
         return IncidentStatusEvent.model_construct(
             **self.envelope(agency, event_id, receipt),

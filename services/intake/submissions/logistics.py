@@ -6,12 +6,12 @@ from typing import Annotated
 
 from pydantic import AfterValidator, Field
 
-from services.intake.checks import Receipt, happened_already, known_item, to_utc
+from services.intake.checks import ListedName, Receipt, happened_already, known_item, to_utc
 from services.intake.fingerprints import Fingerprint
 from services.intake.submissions.body import Body
 from shared.access.keys import Kind
 from shared.events.logistics import LogisticsData, LogisticsEvent, Pieces
-from shared.strict import Instant, ShortText, Slug
+from shared.strict import Instant, ShortText
 from shared.topics import LOGISTICS
 
 
@@ -22,7 +22,7 @@ class LogisticsBody(Body):
     event = LogisticsEvent
     topic = LOGISTICS
 
-    item: Annotated[Slug, AfterValidator(known_item)] = Field(description="of the election file's items")
+    item: Annotated[ListedName, AfterValidator(known_item)] = Field(description="of the election file's items")
     required: Pieces = Field(description="how many pieces the region needs")
     received: Pieces = Field(description="how many of them had come by `as_of`, all deliveries together")
     as_of: Annotated[Instant, AfterValidator(to_utc), AfterValidator(happened_already)] = Field(

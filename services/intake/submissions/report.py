@@ -8,12 +8,13 @@ from pydantic import AfterValidator, Field
 
 from services.intake.checks import Receipt, another_report, possible_period, to_utc
 from services.intake.fingerprints import Fingerprint
-from services.intake.submissions.body import Body
+from services.intake.submissions.body import Body, WrongFields
 from services.intake.submissions.reports_meant import checked
 from shared.access.keys import Kind
 from shared.election.device_time import written_at
 from shared.election.roster import level_of
 from shared.events.report import Condition, ReportData, ReportEvent, Sections
+from shared.field_errors import FieldError
 from shared.strict import Day, DeviceInstant, LongText, ShortText, Slug
 from shared.topics import REPORTS
 
@@ -51,6 +52,8 @@ class ReportBody(Body):
 
     def to_event(self, agency: str, event_id: str, receipt: Receipt, meant: Fingerprint | None) -> ReportEvent:
         """Its `time` is the believed `submitted_at`, else the receipt."""
+        if self.replaces == event_id:  # an id that a batch gave to the line, after `another_report` had looked
+            raise WrongFields([FieldError("replaces", "replaces_itself")])
         calendar = receipt.calendar
         replaced = checked(meant, "replaces", self.region) if meant else None
         written = written_at(self.submitted_at, receipt.received_at, calendar.at(self.region, receipt.received_at))

@@ -11,6 +11,7 @@ import pytest
 
 from services.aggregator.pages.page_store import PageStore
 from services.aggregator.queries import IncidentsQuery, LogisticsQuery, ReportsQuery
+from services.aggregator.rollup_store import RollUpStore
 from services.aggregator.store import After, Store
 from shared.election.calendar import Calendar
 from shared.events.alert import AlertData, AlertEvent, AlertState
@@ -101,6 +102,10 @@ class Account:
         return [d async for d in self._database["system.profile"].find(wanted)]
 
 
+def rollups(store: Store) -> RollUpStore:
+    return RollUpStore(store._database)
+
+
 def in_force(code: str, report: str) -> dict[str, Any]:
     return {"_id": code, "own": {"latest_report": {"agency": "samarinda-desk", "id": report}}}
 
@@ -166,9 +171,16 @@ ASKED: list[tuple[str, int, Ask]] = [
     ("open_violations", 60, lambda _, p: p.open_violations(None, 20)),
     ("open_violations within", 60, lambda _, p: p.open_violations("64", 20)),
     ("open_by_regency", 800, lambda _, p: p.open_by_regency(None)),
-    ("stocks", 30, lambda _, p: p.stocks("region", ["64.72", "64.71", "64.01"])),
     ("newest_at", 5, lambda _, p: p.newest_at()),
-    ("attended", 10, lambda _, p: p.attended("64.72", 6)),
+    ("attended", 10, lambda _, p: p.attended("64.72", MONDAY, 6)),
+    ("has_events", 3, lambda s, _: s.has_events("64.72")),
+    ("rollups.incidents", 80, lambda s, _: rollups(s).incidents("64.72", QUIET)),
+    ("rollups.stocks_by_item", 20, lambda s, _: rollups(s).stocks_by_item(["64.72", "64.71"])),
+    ("rollups.stocks_by_region", 10, lambda s, _: rollups(s).stocks_by_region(["64.72", "64.71"], ["ink"])),
+    ("rollups.verdicts", 80, lambda s, _: rollups(s).verdicts(MONDAY, "64.72")),
+    ("rollups.in_force", 5, lambda s, _: rollups(s).in_force(["64.72", "64.71"])),
+    ("rollups.texts", 10, lambda s, _: rollups(s).texts([MONDAY.isoformat()], ["64.72", "64.71"])),
+    ("corrections", 40, lambda _, p: p.corrections("64.72", ["r1", "r2"])),
 ]
 
 
@@ -197,5 +209,6 @@ async def test_no_query_walks_through_a_collection(asked: Bench, name: str, most
 
 def test_every_query_is_among_them() -> None:
     """A query that is added to a store is added here."""
-    public = {name for kind in (Store, PageStore) for name in vars(kind) if not name.startswith("_")}
+    kinds = {Store: "", PageStore: "", RollUpStore: "rollups."}
+    public = {f"{kinds[kind]}{name}" for kind in kinds for name in vars(kind) if not name.startswith("_")}
     assert public == {name.split()[0] for name, *_ in ASKED}

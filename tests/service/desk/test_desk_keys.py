@@ -129,6 +129,16 @@ def test_people(desk: Desk, url: str) -> None:
         (("person", "change", "kpu", "--role", "admin"), 1, "`kpu` is not there; add makes it. (desk person list)"),
         (("agency", "change", "kpu"), 2, "nothing to change: give --region, --kind or --events-per-minute"),
         (("agency", "change", "kpu", "--region", "64.79"), 2, "--region: 64.79 is no region of the roster"),
+        (
+            ("agency", "change", "kpu", "--region", "samarinda"),
+            2,
+            "--region: samarinda is no region of the roster; for example 64.72 (Kota Samarinda)",
+        ),
+        (
+            ("agency", "change", "kpu", "--region", "6472"),
+            2,
+            "--region: 6472 is no region of the roster; for example 64.72 (Kota Samarinda)",
+        ),
         (("agency", "rotate", "kpu", "--overlap", "100d"), 2, "--overlap: 100d is too long; 90d at most"),
         (("agency", "rotate", "kpu", "--overlap", "week"), 2, "--overlap: 'week' is no duration; write a number"),
         (("agency", "rotate", "kpu", "--expires", "2001-01-31"), 2, "--expires: 2001-01-31 is over already"),
@@ -162,7 +172,7 @@ def test_database_that_does_not_answer(desk: Desk, monkeypatch: pytest.MonkeyPat
     done = desk("agency", "list")
     (said,) = done.stderr.splitlines()
     assert done.exit_code == 1
-    assert said.startswith("desk: MongoDB did not answer: ")
+    assert said.startswith("desk: MongoDB did not answer (DESK_MONGO names it): ")
 
 
 # the first keys

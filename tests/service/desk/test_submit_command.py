@@ -91,7 +91,7 @@ def intake_and_keys(
     broker_address: str, mongo_url: str, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[tuple[MortalIntake, dict[str, Grant]]]:
     keys = {}
-    for _ in range(20):  # one for each test
+    for _ in range(40):  # one for each test
         name = f"submit-{uuid.uuid4().hex[:8]}"
         keys[f"desk_{name}_key"] = Grant(name, name, EVERYTHING, ("64",), events_per_minute=1_000_000)
     intake = MortalIntake(broker_address, mongo_url, keys, tmp_path_factory.mktemp("intake"))
@@ -220,11 +220,19 @@ def test_nobody_answers(desk: Desk) -> None:
     ("name", "content", "options", "environ", "said"),
     [
         ("a.ndjson", "{}", [], {"DESK_AGENCY_KEY": ""}, "desk: No agency's key"),
-        ("a.ndjson", "{}", [], {"DESK_AGENCY_KEY": "desk_wrong_key"}, "Cannot be sent: 401: Send the header"),
+        ("a.ndjson", "{}", [], {"DESK_AGENCY_KEY": "desk_wrong_key"}, "Cannot be sent: 401: This key is unknown"),
         ("a.ndjson", "{}", ["--key-file", "none"], {}, "desk: --key-file: none cannot be read"),
         ("a.ndjson", "{}", ["--to", "intake.example.go.id"], {}, "desk: --to: intake.example.go.id is no address"),
         ("a.ndjson", "\n\n", [], {}, "there is nothing to send"),
         ("a.csv", "kind;region\n".encode("utf-16"), [], {}, "CSV UTF-8"),
+        ("a.xlsx", b"PK\x03\x04\n\n", [], {}, "is an Excel workbook"),
+        (
+            "a.ndjson",
+            "{}",
+            [],
+            {"DESK_INTAKE_URL": "localhost:80"},
+            "localhost:80 is no address; for example https://",
+        ),
         ("a.csv", "kind;region;wilayah\na;b;c", [], {}, "wilayah: is an unknown column"),
         ("a.csv", "region;condition;summary\n1;2;3", [], {}, "kind: this column is needed"),
         ("b.csv", None, [], {}, "b.csv cannot be read: No such file"),
@@ -241,6 +249,14 @@ def test_what_is_wrong_with_the_whole_is_status_2(
     assert said in err
     assert len(err.splitlines()) == 1
     assert desk.files() <= {name}
+
+
+def test_an_address_that_is_not_intake_s_is_told(desk: Desk) -> None:
+    """Not only that something is not there: which setting to look at."""
+    desk.write("a.ndjson", reports(1))
+    status, _, err = desk.submit("a.ndjson", "--to", f"{desk.intake.url}/nowhere", "--lang", "en")
+    assert (status, f"Check intake's address, {desk.intake.url}/nowhere" in err) == (2, True), err
+    assert desk.files() == {"a.ndjson"}
 
 
 def test_two_at_a_time(desk: Desk) -> None:

@@ -12,22 +12,33 @@ import uvicorn
 from uvicorn.server import ServerState
 
 from shared.http import connection
-from shared.http.connection import MAX_ADDRESS_BYTES, MAX_HEAD_BYTES, BoundedConnection
+from shared.http.connection import MAX_ADDRESS_BYTES, MAX_HEAD_BYTES, MOST_WAITING, BoundedConnection
 
 HEAD = b"POST / HTTP/1.1\r\nHost: a\r\n"
 MiB = 1024 * 1024
+LARGE = 32 * MiB
+left: list[bool] = []  # whoever asked for `/left` has
 ANSWERED = b"HTTP/1.1 200"
 
 
 async def app(scope: Any, receive: Any, send: Any) -> None:
-    """Reads the body and answers its length; answers `/early` before it reads anything."""
+    """Reads the body and answers its length; `/early` before it reads anything, `/large` with much, `/headers` with
+    the names of the headers that there are then, `/left` nothing before the client has left."""
+    while scope["path"] == "/left":
+        if (await receive())["type"] == "http.disconnect":
+            left.append(True)
+            return
     length = 0
-    while scope["path"] != "/early":
+    while scope["path"] not in ("/early", "/large"):
         message = await receive()
         length += len(message.get("body", b""))
         if not message.get("more_body"):
             break
     body = b"%d" % length
+    if scope["path"] == "/large":
+        body = b" " * LARGE
+    elif scope["path"] == "/headers":
+        body = b" ".join(name for name, _ in scope["headers"])
     await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"%d" % len(body))]})
     await send({"type": "http.response.body", "body": body})
 
@@ -172,3 +183,80 @@ async def test_nonsense() -> None:
     async with connected() as (reader, writer):
         writer.write(b"GET / HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n")
         assert await answer(reader) == b"0"
+
+
+async def test_requests_before_their_turn_have_a_number() -> None:
+    """A client may send some requests before it reads; one that sends thousands is left."""
+    one = HEAD.replace(b"/", b"/early", 1) + b"Content-Length: 0\r\n\r\n"
+    async with connected() as (reader, writer):
+        writer.write(one * MOST_WAITING)
+        assert [await answer(reader) for _ in range(MOST_WAITING)] == [b"0"] * MOST_WAITING
+    async with connected() as (reader, writer):
+        writer.write(one * 5_000)
+        assert (await ended(reader)).count(ANSWERED) < 2 * MOST_WAITING
+
+
+async def test_answer_that_nobody_reads_is_let_go_of(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The connection ends although there is something left to send, closed or not; one who reads slowly gets all."""
+    monkeypatch.setattr(connection, "UNREAD_S", 0.3)
+    for head in (b"GET /large HTTP/1.1\r\n", b"GET /large HTTP/1.1\r\nConnection: close\r\n"):
+        async with connected() as (reader, writer):
+            writer.write(head + b"\r\n")
+            await asyncio.sleep(1.5)
+            with pytest.raises((ConnectionResetError, asyncio.IncompleteReadError)):
+                await answer(reader)
+        async with connected() as (reader, writer):
+            writer.write(head + b"\r\n")
+            await reader.readuntil(b"\r\n\r\n")
+            for _ in range(LARGE // MiB):
+                assert len(await reader.readexactly(MiB)) == MiB
+                await asyncio.sleep(0.04)
+
+
+async def test_trailers_are_no_headers() -> None:
+    """A key or an id behind the body was seen by nobody who looked at the headers."""
+    trailers = b"Authorization: Bearer x\r\nIdempotency-Key: x\r\n"
+    async with connected() as (reader, writer):
+        writer.write(
+            b"POST /headers HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n1\r\n \r\n0\r\n" + trailers + b"\r\n"
+        )
+        assert await answer(reader) == b"transfer-encoding"
+        writer.write(b"POST /headers HTTP/1.1\r\n" + trailers + b"Content-Length: 0\r\n\r\n")
+        assert await answer(reader) == b"authorization idempotency-key content-length"
+
+
+@pytest.mark.parametrize("is_split", [False, True])
+@pytest.mark.parametrize("protocol", [b"h2c", b"websocket", b"anything"])
+async def test_wish_for_another_protocol_is_passed_over(protocol: bytes, is_split: bool) -> None:
+    """The request is one like any other, with its body; the body is not the next request."""
+    wish = b"Upgrade: %s\r\nConnection: Upgrade, HTTP2-Settings\r\nHTTP2-Settings: AAMAAABkAAQ\r\n" % protocol
+    smuggled = b"GET /early HTTP/1.1\r\n\r\n"
+    async with connected() as (reader, writer):
+        for _ in range(2):
+            writer.write(HEAD + wish + b"Content-Length: %d\r\n\r\n" % len(smuggled))
+            if is_split:
+                await asyncio.sleep(0.05)
+            writer.write(smuggled)
+            assert await answer(reader) == b"%d" % len(smuggled)
+        writer.write(HEAD + wish + b"Transfer-Encoding: chunked\r\n\r\n2\r\nab\r\n0\r\n\r\n")
+        assert await answer(reader) == b"2"
+        writer.write(HEAD + wish.replace(b"Upgrade,", b"Upgrade, close,") + b"\r\n")
+        assert (await ended(reader)).startswith(ANSWERED)
+
+
+async def test_every_request_hears_that_its_client_has_left() -> None:
+    """Also one behind which another waits."""
+    left.clear()
+    async with connected() as (_, writer):
+        writer.write(HEAD.replace(b"/", b"/left", 1) + b"Content-Length: 0\r\n\r\n" + HEAD + b"\r\n")
+        await asyncio.sleep(0.1)
+        writer.transport.abort()
+        async with asyncio.timeout(5):
+            while not left:  # noqa: ASYNC110 - the app's list is no event
+                await asyncio.sleep(0.01)
+
+
+async def test_tunnels_are_refused() -> None:
+    async with connected() as (reader, writer):
+        writer.write(b"CONNECT a:80 HTTP/1.1\r\nHost: a\r\n\r\n" + HEAD + b"\r\n")
+        assert (await ended(reader)).startswith(b"HTTP/1.1 400")

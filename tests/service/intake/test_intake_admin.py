@@ -17,6 +17,7 @@ from shared.access.keys import Grant, Kind, Role, key_hash
 from shared.access.registry import Registry
 from shared.access.store import COLLECTION
 from shared.clock import real
+from tests.service.intake.test_intake_openapi import without_values
 from tests.unit.test_logs import configured
 
 if TYPE_CHECKING:
@@ -425,6 +426,42 @@ async def test_documents_describe_every_call(desk: Desk) -> None:
         if method == "post":
             tried += await _try_examples(desk, path, operation)
     assert tried == 12
+
+
+PROVOKED: dict[str, tuple[str, str, dict[str, Any]]] = {
+    "no_key": ("/agencies", "/agencies", {"key": None, "body": AGENCY}),
+    "no_role": ("/agencies", "/agencies", {"key": "viewer's key", "body": AGENCY}),
+    "too_large": ("/agencies", "/agencies", {"body": {**AGENCY, "agency": "x" * 10_000}}),
+    "media_type": ("/agencies", "/agencies", {"body": AGENCY, "content-type": "text/csv"}),
+    "unknown_field": ("/agencies", "/agencies", {"body": {**AGENCY, "wilayah": "64"}}),
+    "holder_exists": ("/agencies", "/agencies", {"body": AGENCY}),
+    "holder_unknown": ("/agencies/{name}/rotate", "/agencies/nobody/rotate", {"body": {}}),
+    "keys_two": ("/agencies/{name}/rotate", "/agencies/kpu-samarinda/rotate", {"body": {}}),
+    "key_unknown": ("/agencies/{name}/revoke", "/agencies/kpu-samarinda/revoke", {"body": {"key": "desk_other"}}),
+}
+
+
+async def test_refusals_are_answered_as_shown(desk: Desk) -> None:
+    """Each call shows each of its errors in both languages; those that can be provoked are answered as shown, but for
+    the values in them."""
+    await Registry(desk.holders).put_if_new("viewer's key", Grant("siti", role=Role.VIEWER), "a test")
+    await desk.added()
+    await desk.post("/agencies/kpu-samarinda/rotate", {})
+    paths = (await desk.intake.call("GET", "/openapi.json")).body["paths"]
+    for path in (path for path in paths if path.startswith("/v1/admin")):
+        for operation in paths[path].values():
+            errors = {s: a for s, a in operation["responses"].items() if int(s) >= 400}
+            for status, answer in errors.items():
+                examples = answer["content"]["application/problem+json"]["examples"]
+                assert {name[-3:] for name in examples} == {"_id", "_en"}, (path, status)
+                assert {str(example["value"]["status"]) for example in examples.values()} == {status}
+    for called, (path, address, sent) in PROVOKED.items():
+        answer = await desk.post(address, **sent)
+        said = paths[f"/v1/admin{path}"]["post"]["responses"][str(answer.status)]
+        example = said["content"]["application/problem+json"]["examples"][f"{called}_id"]["value"]
+        if called == "unknown_field":
+            assert answer.body == example
+        assert without_values(answer.body) == without_values(example), called
 
 
 async def _try_examples(desk: Desk, path: str, operation: Any) -> int:

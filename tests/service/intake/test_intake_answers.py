@@ -6,12 +6,15 @@ import asyncio
 import json
 from typing import TYPE_CHECKING, Any
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from shared.access.keys import Grant, Role
 from shared.events.incident import IncidentEvent
 from shared.events.report import ReportEvent
 from shared.kafka.producer import PublishFailed
+from tests.service.intake.exchange import until
 
 if TYPE_CHECKING:
     from tests.service.intake.conftest import Intake
@@ -24,6 +27,41 @@ INCIDENT = {
     "occurred_at": "2024-11-18T08:00:00+08:00",
     "description": "Baliho.",
 }
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status", "says"),
+    [
+        ("POST", "/v1/report", 404, "/docs"),
+        ("POST", "/v1/reports/", 404, "/v1/reports/"),
+        ("GET", "/v1/reports", 405, "POST"),
+    ],
+)
+async def test_a_wrong_address_is_answered_with_what_to_do(
+    intake: Intake, method: str, path: str, status: int, says: str
+) -> None:
+    """In words, never with an empty redirect, which curl shows as nothing and a program follows as GET."""
+    answer = await intake.call(method, path)
+    assert (answer.status, says in answer.body["detail"]) == (status, True)
+    assert answer.headers.get("allow") == ("POST" if status == 405 else None)
+
+
+@pytest.mark.parametrize(
+    ("key", "status", "says"),
+    [
+        (None, 401, "Authorization"),
+        ("nobody", 401, "dicabut"),
+        ("person", 403, "milik orang"),
+        ("samarinda", 403, "mengirim insiden untuk wilayah 64.74. Periksa"),
+    ],
+)
+async def test_whoever_may_not_is_told_why_and_what_to_do(
+    intake: Intake, key: str | None, status: int, says: str
+) -> None:
+    """No key, a wrong key, a person's key and another region are four mistakes."""
+    intake.keys.give("person", Grant("siti", role=Role.OPERATOR))
+    answer = await intake.post("/v1/incidents", {**INCIDENT, "region": "64.74"}, key=key)
+    assert (answer.status, says in answer.body["detail"]) == (status, True), answer.body
 
 
 async def test_report_is_published_under_its_regency(intake: Intake) -> None:
@@ -99,7 +137,7 @@ async def test_other_content_under_an_id_that_is_under_way_waits(intake: Intake)
     a conflict; a copy of the first passes, and places come back."""
     gate = intake.kafka.gate = asyncio.Event()
     first, copy = (asyncio.create_task(intake.post("/v1/reports", REPORT)) for _ in range(2))
-    await asyncio.sleep(0.1)
+    await until(lambda: len(intake.kafka.waited_s) == 2)
     other = await asyncio.wait_for(intake.post("/v1/reports", {**REPORT, "region": "64.71"}), 5)
     gate.set()
     assert [(await first).status, (await copy).status, other.status] == [202, 202, 503]
@@ -111,9 +149,9 @@ async def test_other_content_under_an_id_that_is_under_way_waits(intake: Intake)
 async def test_a_retry_of_what_was_accepted_is_never_a_conflict(intake: Intake) -> None:
     """Not even while other content under its id is being looked at: that one is the conflict."""
     await intake.post("/v1/reports", REPORT)
-    intake.known.takes_s = 0.05
+    intake.known.takes_s, before = 0.05, intake.known.calls
     other = asyncio.create_task(intake.post("/v1/reports", {**REPORT, "summary": "Lain."}))
-    await asyncio.sleep(0.01)
+    await until(lambda: intake.known.calls > before)
     retry = await intake.post("/v1/reports", REPORT)
     assert (retry.status, retry.body["duplicate"], (await other).status) == (202, True, 409)
 
@@ -122,7 +160,7 @@ async def test_a_dry_run_is_in_nobodys_way(intake: Intake) -> None:
     """Other content that is only tried does not hold up the real one under the same id."""
     intake.known.takes_s = 0.05
     tried = asyncio.create_task(intake.post("/v1/reports?dry_run=1", {**REPORT, "summary": "Lain."}))
-    await asyncio.sleep(0.01)
+    await until(lambda: intake.known.calls > 0)
     assert ((await intake.post("/v1/reports", REPORT)).status, (await tried).status) == (202, 202)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import time
 from collections import Counter
 from dataclasses import replace
 from pathlib import Path
@@ -12,11 +13,13 @@ from typing import Any
 import pytest
 
 from services.intake.batch.columns import COLUMNS
+from services.intake.batch.ndjson import Ndjson
 from services.intake.batch.templates import template
 from services.intake.batch.upload import UploadLimits
 from services.intake.examples import EXAMPLES, IN_PATH
 from services.intake.places import Places
 from services.intake.submissions import KINDS
+from services.intake.submissions.body import Body
 from shared.access.keys import Grant, Kind, Role
 from shared.election.calendar import Calendar
 from shared.events.report import ReportEvent
@@ -198,7 +201,7 @@ async def test_wrong_cells_are_named_by_their_column(desk: Intake) -> None:
 @pytest.mark.parametrize(
     ("raw", "query", "headers", "key", "status", "said"),
     [
-        (b"{}", "", {}, "nobody", 401, "Bearer"),
+        (b"{}", "", {}, "nobody", 401, "revoked"),
         (b"{}", "", {}, "person", 403, "only an agency"),
         (b"{}", "", {"content_type": "application/json"}, "all", 415, "application/x-ndjson"),
         (b"{}", "", {"content_type": "text/csv; charset=windows-1252"}, "all", 415, "UTF-8"),
@@ -412,6 +415,46 @@ async def test_kafka_that_confirms_nothing_is_asked_once(desk: Intake) -> None:
     assert all(one["retry_after"] == 5 for one in found)
     untried = [one["line"] for one in found if "was not tried" in one["problem"]["detail"]]
     assert untried == list(range(251, 602))
+
+
+async def test_batches_do_not_find_out_one_after_the_other_that_kafka_keeps_silent(desk: Intake) -> None:
+    """What waited for its turn meanwhile is answered with the first that was tried; what comes later is tried."""
+    desk.kafka.fails_with = PublishFailed("no confirmation within 8 s")
+    desk.kafka.gate = asyncio.Event()
+    batches = [asyncio.create_task(results(desk, REPORT))]
+    await until(lambda: len(desk.kafka.waited_s) == 1)
+    batches.append(asyncio.create_task(results(desk, REPORT)))
+    for _ in range(1_000):  # until it waits, which nobody can see: nothing in its way takes time
+        await asyncio.sleep(0)
+    desk.kafka.gate.set()
+    (first,), (second,) = await asyncio.gather(*batches)
+    assert (first["status"], second["status"], second["retry_after"]) == (503, 503, 5)
+    assert ["was not tried" in one["problem"]["detail"] for one in (first, second)] == [False, True]
+    assert len(desk.kafka.waited_s) == 1
+    desk.kafka.fails_with = None
+    assert (await results(desk, REPORT))[0]["status"] == 202
+
+
+async def test_lines_that_take_long_let_others_have_their_turn(desk: Intake, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The worst line takes two hundred times as long as a usual one: turns are counted in time, not in lines."""
+    turns, seen_at, read = 0, list[int](), Ndjson.read
+
+    def slowly(*line: Any) -> Body:
+        seen_at.append(turns)
+        time.sleep(0.006)
+        return read(*line)
+
+    async def count() -> None:
+        nonlocal turns
+        while True:
+            turns += 1
+            await asyncio.sleep(0)
+
+    monkeypatch.setattr(Ndjson, "read", slowly)
+    counting = asyncio.create_task(count())
+    await results(desk, *[REPORT] * 10)
+    counting.cancel()
+    assert len(set(seen_at)) == 10, seen_at
 
 
 async def test_a_key_that_is_revoked_ends_its_batch(desk: Intake, monkeypatch: pytest.MonkeyPatch) -> None:

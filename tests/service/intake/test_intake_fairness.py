@@ -53,17 +53,23 @@ class Post:
 
 
 @pytest.mark.parametrize(
-    ("key", "statuses"),
-    [(FREE, {"202", "429"}), (LIMITED, {"202", "429"}), (UNKNOWN, {"401"})],
-    ids=["within its rate", "beyond its rate", "with a key nobody knows"],
+    ("what", "asked", "statuses"),
+    [
+        ("within its rate", request(FREE), {"202", "429"}),
+        ("beyond its rate", request(LIMITED), {"202", "429"}),
+        ("with a key nobody knows", request(UNKNOWN), {"401"}),
+        ("without a key", b"GET / HTTP/1.1\r\nHost: a\r\n\r\n", {"200"}),
+    ],
 )
-def test_a_flood_slows_nobody_else_beyond_a_bound(intake: RealIntake, key: str, statuses: set[str]) -> None:
+def test_a_flood_slows_nobody_else_beyond_a_bound(
+    intake: RealIntake, what: str, asked: bytes, statuses: set[str]
+) -> None:
     """The quiet agency's posts are all accepted, most of them past a good part of the flood, in bounded time."""
-    alone, beside, flood = asyncio.run(measured(intake.port, key))
+    alone, beside, flood = asyncio.run(measured(intake.port, asked))
     slowdown = percentile(beside, 99) / percentile(alone, 99)
     overtaken = sorted(post.overtaken for post in beside)
     SAID[
-        f"a flood over {CONNECTIONS} connections ({key.partition('-')[0]}): p50 and p99 of a quiet agency "
+        f"a flood over {CONNECTIONS} connections ({what}): p50 and p99 of a quiet agency "
         f"{percentile(alone, 50):.0f} and {percentile(alone, 99):.0f} ms alone, {percentile(beside, 50):.0f} and "
         f"{percentile(beside, 99):.0f} beside it ({slowdown:.0f} x); the median passed {CONNECTIONS} requests for "
         f"{overtaken[len(overtaken) // 2]}; the flood was answered {dict(flood)}"
@@ -96,15 +102,13 @@ async def beside_slow_senders(port: int, count: int) -> dict[str, int]:
     return statuses
 
 
-async def measured(port: int, key: str) -> tuple[list[Post], list[Post], Counter[str]]:
+async def measured(port: int, asked: bytes) -> tuple[list[Post], list[Post], Counter[str]]:
     """The quiet agency's posts alone, then beside the flood; the flood's answers by status."""
     flood: Counter[str] = Counter()
     quiet = Connections(port)
     alone = await post_for(ALONE_S, quiet, flood)
     loop = asyncio.get_running_loop()
-    made = [
-        await loop.create_connection(lambda: Connection(request(key), flood), HOST, port) for _ in range(CONNECTIONS)
-    ]
+    made = [await loop.create_connection(lambda: Connection(asked, flood), HOST, port) for _ in range(CONNECTIONS)]
     await asyncio.sleep(0.5)
     beside = await post_for(BESIDE_S, quiet, flood)
     answers = flood.copy()

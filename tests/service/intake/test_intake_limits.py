@@ -13,7 +13,7 @@ import pytest
 
 from services.intake import rate_limits
 from services.intake.places import Places
-from shared.access.keys import Grant, Kind
+from shared.access.keys import Grant, Kind, Role
 from shared.http.problems import Problem, render
 from shared.kafka.producer import PublishFailed
 from tests.service.intake.conftest import MOST_IN_FLIGHT, Answer, Intake
@@ -58,6 +58,14 @@ async def test_beyond_its_rate_an_agency_is_told_when_to_come_back(limited: Inta
     assert (await limited.post("/v1/reports", REPORT, key="a1")).status == 202
     assert turned_away(limited) == {"rate": 1}
     assert len(limited.kafka.records) == 4
+
+
+async def test_a_person_does_not_count_as_the_agency_of_that_name(limited: Intake) -> None:
+    """Whoever may only look, called as an agency is, must not use up what that agency may send."""
+    limited.keys.give("looks", Grant("three-desk", role=Role.VIEWER, events_per_minute=3))
+    for _ in range(4):
+        await limited.post("/v1/reports", REPORT, key="looks")
+    assert (await limited.post("/v1/reports", REPORT, key="three")).status == 202
 
 
 @pytest.mark.parametrize(
@@ -211,6 +219,40 @@ def test_no_refusal_for_load_is_without_retry_after(status: int) -> None:
     """Whoever raises one and forgets it."""
     answer = render(Problem(status, "unavailable", "unavailable_database"), "en")
     assert int(answer.headers["retry-after"]) >= 1
+
+
+async def test_whoever_needs_no_key_waits_in_a_queue_too(limited: Intake) -> None:
+    """Forty who ask for pages, with keys or without, are ahead of no agency, no clerk at the form, and no probe."""
+    for key in ("a1", "a2"):
+        assert (await limited.post("/v1/reports", {**REPORT, "id": key}, key=key)).status == 202
+    done: list[str] = []
+
+    async def ask(who: str, method: str, path: str, key: str | None = None, clerk: str | None = None) -> None:
+        headers = {"authorization": f"Bearer {key}"} if key else {"cookie": f"desk-key={clerk}"} if clerk else {}
+        await limited.call(method, path, (b"",), headers)
+        done.append(who)
+
+    strangers = [ask("stranger", "GET", path) for path in ("/nope", "/asyncapi.json", "/healthz/", "/docs") * 5]
+    strangers += [ask("stranger", "POST", path, "invented") for path in ("/nope", "/v1/reports?x=1") * 10]
+    known = [ask("agency", "POST", "/v1/nope", "a1"), ask("clerk", "GET", "/nope", clerk="a2")]
+    await asyncio.gather(*strangers, *known, ask("probe", "GET", "/healthz"))
+    assert max(done.index(who) for who in ("agency", "clerk", "probe")) < 10, done
+
+
+async def test_two_keys_in_one_request_are_none(limited: Intake) -> None:
+    """A gateway may have looked at the other one."""
+    sent = {"content-type": "application/json", "authorization": "Bearer a1"}
+    twice = await limited.call("POST", "/v1/reports", (b"{}",), {**sent, "Authorization": "Bearer invented"})
+    assert twice.status == 401
+
+
+async def test_an_address_is_said_back_shortly_and_visibly(intake: Intake) -> None:
+    """With nothing in it that would make a screen show something else."""
+    for path in ("/v1/\u202e\0\x1b[2J", "/v1/" + "a" * 3_000):
+        answer = await intake.post(path, {})
+        assert answer.status == 404
+        assert answer.body["detail"].isprintable()
+        assert len(answer.raw) < 400
 
 
 async def test_not_ready_says_when_to_ask_again(intake: Intake) -> None:

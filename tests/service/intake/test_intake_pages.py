@@ -434,7 +434,7 @@ async def test_a_rate_limit_keeps_the_form(intake: Intake) -> None:
 async def test_a_form_waits_its_turn_as_the_api_does(
     intake: Intake, clerk: Browser, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Whoever sends by the form passes the same turnstile, under the agency's name; looking at a page is no event."""
+    """Whoever looks at a page or sends by the form waits in the agency's queue, as its programs do."""
     came: list[str] = []
 
     async def pass_through(_turnstile: Turnstile, who: str) -> None:
@@ -442,9 +442,9 @@ async def test_a_form_waits_its_turn_as_the_api_does(
 
     monkeypatch.setattr(Turnstile, "pass_through", pass_through)
     form = await clerk.get("/report")
-    assert came == []
     assert (await clerk.submit(form, **REPORT)).path == "/sent"
-    assert came == [only_event(intake).agency]
+    assert len(came) >= 3
+    assert set(came) == {only_event(intake).agency}
 
 
 async def test_a_key_that_ends_while_somebody_writes_costs_no_text(intake: Intake, clerk: Browser) -> None:

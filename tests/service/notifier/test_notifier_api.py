@@ -177,7 +177,13 @@ async def test_filters(judged: Bench, get: Get, query: dict[str, str], expected:
         ("/v1/obligations", {"period": "1731888000"}, "period", "harus tanggal, misalnya 2024-11-18"),
         ("/v1/obligations", {}, "period", "wajib diisi"),
         ("/v1/alerts", {"period": "18-11-2024"}, "period", "harus tanggal, misalnya 2024-11-18"),
-        ("/v1/alerts", {"region": "64.*"}, "region", "harus kode wilayah, misalnya 64.72"),
+        (
+            "/v1/alerts",
+            {"region": "64.*"},
+            "region",
+            "harus kode wilayah dengan titik, "
+            "misalnya 64.72 (kota), 64.72.01 (kecamatan), atau 64.72.01.1001 (kelurahan)",
+        ),
         (
             "/v1/obligations",
             {"period": "2024-11-19"},
