@@ -28,6 +28,7 @@ from services.aggregator.store import Store
 from services.aggregator.turnout import Turnout
 from shared.clock import Clock
 from shared.election.calendar import Calendar
+from shared.election.config import Level
 from shared.election.roster import Region, is_within
 
 MOST_VIOLATIONS = 50
@@ -87,7 +88,7 @@ class Desk:
         judged."""
         named = await self._turnout.listed(period, within) if period else Listed((), ())
         rows = await self._attendance(period, named.codes) if period and named.codes else []
-        codes = [row["region"] for row in rows] or [r.code for r in self.calendar.roster if _is_below(r, within)]
+        codes = [row["region"] for row in rows] or self._regencies(within)
         open_counts, by_region, by_item, found = await asyncio.gather(
             self._pages.open_by_regency(within),
             self._rollups.store.stocks_by_region(codes, self.calendar.election.logistics.items),
@@ -116,6 +117,11 @@ class Desk:
                 words, self.calendar, line_of(self.calendar, clock_of), clock_of, by_item, len(codes), self.now()
             ),
         )
+
+    def _regencies(self, within: str | None) -> list[str]:
+        """Whose logistics count where nobody who owes a report is named."""
+        regencies = self.calendar.roster.at_level(Level.REGENCY)
+        return [r.code for r in regencies if within is None or is_within(r.code, within)]
 
     async def history(self, words: Words, region: Region, place: Place) -> History:
         return await self._past.of(words, region, place, self.now())
@@ -147,8 +153,3 @@ class Desk:
         documents = await self._store.attendance(period, named)
         facts = await self._store.facts(period, named)
         return periods.items(self.calendar, {c: owed[c] for c in named if c in owed}, documents, facts)
-
-
-def _is_below(region: Region, within: str | None) -> bool:
-    """The regions whose logistics count where nobody owes a report: the regencies."""
-    return region.code.count(".") == 1 and (within is None or is_within(region.code, within))
