@@ -1,9 +1,9 @@
-"""What is sent while replicas of the aggregator die: seeded events of every kind, repeated, in conflict, late, disordered
-and broken. Pure.
+"""What is sent while replicas of the aggregator die: seeded events of every kind, repeated, in conflict, late,
+disordered and broken. Pure.
 
-Only what must not matter is left to chance: an event that is sent again is sent with the same bytes, wherever it goes;
-other content under a known identity follows it in the same partition, since between partitions no log says which is the
-first. No document comes to its bounds (200 statuses, 50 withdrawals), beyond which order would show.
+Only what must not matter is left to chance: an event that is sent again is sent with the same bytes, wherever it
+goes; other content under a known identity follows it in the same partition, since between partitions no log says which
+is the first. No document comes to its bounds (200 statuses, 50 withdrawals), beyond which order would show.
 """
 
 from __future__ import annotations

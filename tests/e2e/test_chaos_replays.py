@@ -1,4 +1,4 @@
-"""The log read again, ten times from its beginning and into an empty database: nothing changes, nobody is told again."""
+"""The log read again, ten times and into an empty database: nothing changes, nobody is told again."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from shared.exactly_once.wiring import Consuming, build_consuming
 from shared.kafka.log_reader import LogReader
 from shared.metrics import Metrics
 from shared.topics import AGGREGATOR_GROUP, ALERTS, NOTIFIER_GROUP, Topic
-from tests.e2e.chaos_desk import TOPICS, ChaosDesk, running_servers, settings_of
+from tests.e2e.chaos_desk import TOPICS, ChaosDesk, running_servers, settings_of, until
 from tests.e2e.chaos_events import Stream
 from tests.e2e.chaos_load import loading
 from tests.e2e.chaos_reference import content, differences
@@ -98,7 +98,7 @@ async def notifying(desk: ChaosDesk, data_dir: Path) -> AsyncIterator[Consuming]
     clock = ScenarioClock(CLOCK, data_dir)
     clock.hold()
     settings = settings_of(desk, clock=CLOCK, data_dir=data_dir)
-    client = mongo.connect(desk.mongo)
+    client = mongo.connect(desk.mongo_url)
     made = Notifier(NotifierParts(settings, desk.calendar, read_receivers(None), clock, client, Metrics("replays")))
     await made.consuming.producer.start()
     loops = asyncio.create_task(made.run())
@@ -118,9 +118,11 @@ async def until_at_rest(database: Any) -> None:
         "alerts": {"$or": [{"to_notice.revision": {"$gte": 1}}, {"unpublished": {"$gte": 1}}]},
         "deliveries": {"state": "pending"},
     }
-    async with asyncio.timeout(60):
-        while [name for name, query in waiting.items() if await database[name].count_documents(query)]:
-            await asyncio.sleep(0.1)
+
+    async def is_at_rest() -> bool:
+        return not any([await database[name].count_documents(query) for name, query in waiting.items()])
+
+    await until(is_at_rest, 60)
 
 
 async def told(desk: ChaosDesk) -> dict[str, Any]:
