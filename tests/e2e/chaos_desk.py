@@ -55,6 +55,8 @@ class ChaosDesk:
     say: Say = lambda _: None
     replicas: dict[str, Child] = field(default_factory=dict)
     ports: dict[str, int] = field(default_factory=dict)
+    deaths: list[str] = field(default_factory=list)  # what was started again, in words
+    has_database: bool = True  # if not, a database that died stays away
 
     def add(self, name: str, **settings: object) -> None:
         """Start one more aggregator."""
@@ -76,8 +78,8 @@ class ChaosDesk:
         """To an aggregator, or to `mongod`; nothing happens if it is dead already and waits for its restart."""
         self._signal(self.database if name == "mongod" else self.replicas[name], number)
 
-    @contextmanager
-    def looked_after(self) -> Iterator[None]:
+    @asynccontextmanager
+    async def looked_after(self) -> AsyncIterator[None]:
         """What dies meanwhile is started again, as a supervisor does."""
         task = asyncio.create_task(self._look_after())
         try:
@@ -98,6 +100,20 @@ class ChaosDesk:
             for topic in topics:
                 ends = {p: end for p, (_, end) in (await reader.ends(topic.name)).items()}
                 await until(partial(_is_read, reader, topic.name, ends))
+        finally:
+            await reader.stop()
+
+    async def until_read_beyond(self, partitions: int) -> None:
+        """Until something is committed of each topic in a partition beyond the first so many."""
+        reader = LogReader(self.kafka, AGGREGATOR_GROUP, "chaos")
+
+        async def is_so() -> bool:
+            found = {topic.name: await reader.partitions(topic.name) for topic in TOPICS}
+            committed = [await reader.committed(name, new[partitions:]) for name, new in found.items()]
+            return all(any(offsets.values()) for offsets in committed)
+
+        try:
+            await until(is_so)
         finally:
             await reader.stop()
 
@@ -153,8 +169,9 @@ class ChaosDesk:
 
     async def _look_after(self) -> None:
         while True:
-            for child in (self.database, *self.replicas.values()):
+            for child in (*([self.database] if self.has_database else []), *self.replicas.values()):
                 if (message := child.poll()) is not None:
+                    self.deaths.append(message)
                     self.say(message)
             await asyncio.sleep(POLL_S)
 

@@ -40,9 +40,11 @@ class Outgoing:
 
 
 class Stream:
-    """An endless stream of events; the same seed and mark give the same stream. The mark begins all its ids."""
+    """An endless stream of events; the same seed and mark give the same stream. The mark begins all its ids; some
+    records `break`, unless told otherwise."""
 
-    def __init__(self, seed: int, regions: Sequence[str], mark: str) -> None:
+    def __init__(self, seed: int, regions: Sequence[str], mark: str, breaks: bool = True) -> None:
+        self._broken = BROKEN if breaks else 0.0
         self._chosen = Random(f"{seed} {mark}")
         self._regions, self._mark = regions, mark
         self._number = 0
@@ -68,7 +70,7 @@ class Stream:
             self._again.append(Outgoing(topic, sent.key, sent.value, strays=True))
         if self._again and chosen.random() < AGAIN + ELSEWHERE:
             turn.append(self._again.pop(chosen.randrange(len(self._again))))
-        if chosen.random() < BROKEN:
+        if chosen.random() < self._broken:
             turn.append(Outgoing(topic, sent.key, sent.value[:-7]))
         return turn
 

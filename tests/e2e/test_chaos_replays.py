@@ -12,20 +12,20 @@ from typing import Any
 import pytest
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
-from services.aggregator.changes import COLLECTIONS, changes_of
 from services.notifier.app import TOPICS as NOTIFIER_TOPICS
 from services.notifier.app import Notifier
 from services.notifier.app import Parts as NotifierParts
 from services.notifier.receivers import read_receivers
 from shared import mongo
 from shared.clock import ScenarioClock
-from shared.exactly_once.wiring import Consuming, build_consuming
+from shared.exactly_once.wiring import Consuming
 from shared.kafka.log_reader import LogReader
 from shared.metrics import Metrics
 from shared.topics import AGGREGATOR_GROUP, ALERTS, NOTIFIER_GROUP, Topic
 from tests.e2e.chaos_desk import TOPICS, ChaosDesk, running_servers, settings_of, until
 from tests.e2e.chaos_events import Stream
 from tests.e2e.chaos_load import loading
+from tests.e2e.chaos_members import aggregating, running
 from tests.e2e.chaos_reference import content, differences
 from tests.e2e.scenario_files import KALTIM, read_regions
 
@@ -59,37 +59,6 @@ async def forget_commits(desk: ChaosDesk, group: str, topics: Sequence[Topic]) -
     finally:
         await consumer.stop()
         await reader.stop()
-
-
-@asynccontextmanager
-async def running(consumed: Consuming) -> AsyncIterator[None]:
-    """A consumer in its group as long as the context lasts."""
-    task = asyncio.create_task(consumed.consumer.run())
-    try:
-        yield
-    finally:
-        task.cancel()
-        await asyncio.wait([task])
-
-
-@asynccontextmanager
-async def aggregating(desk: ChaosDesk, database: str) -> AsyncIterator[Consuming]:
-    """The aggregator's consumer, not running yet."""
-    async with desk.opened(database) as opened:
-        made = build_consuming(
-            settings_of(desk),
-            Metrics("replays"),
-            opened,
-            group=AGGREGATOR_GROUP,
-            topics=TOPICS,
-            collections=COLLECTIONS,
-            changes=changes_of(desk.calendar),
-        )
-        await made.producer.start()
-        try:
-            yield made
-        finally:
-            await asyncio.gather(made.producer.stop(), made.reader.stop())
 
 
 @asynccontextmanager
