@@ -3,12 +3,14 @@ disturbs makes of the same log (tests/e2e/chaos_reference.py), but for `rev` and
 
 from __future__ import annotations
 
+import asyncio
 import os
 from collections.abc import AsyncIterator, Callable, Iterator
 
 import pytest
+from typer.testing import CliRunner
 
-from shared.kafka.topic_admin import add_partitions
+from desk.cli import main
 from tests.e2e.chaos_desk import TOPICS, ChaosDesk, running_servers
 from tests.e2e.chaos_events import Stream
 from tests.e2e.chaos_faults import join_and_leave, kill_and_freeze, step_down, take_the_database_away
@@ -61,6 +63,14 @@ def per_s() -> float:
     return min(PER_S, MOST_EVENTS / lasting_s())
 
 
+async def desk_partitions(desk: ChaosDesk, count: int) -> str:
+    """What `desk partitions` says."""
+    env = {"DESK_KAFKA": desk.kafka}
+    result = await asyncio.to_thread(CliRunner().invoke, main, ["partitions", str(count)], env=env)
+    assert result.exit_code == 0, result.output
+    return result.output
+
+
 async def test_killed_and_frozen_at_random(desk: ChaosDesk, load: Load, seed: int) -> None:
     """Three replicas die by kill -9 and stand still, at moments nobody chose, while events flow."""
     async with load.flowing(per_s()):
@@ -79,9 +89,10 @@ async def test_partitions_grow_from_three_to_twelve(desk: ChaosDesk, load: Load)
     """Regencies move to other partitions in the midst of their events: producers and consumers find the new ones by
     themselves, and what is read in another order than it was sent counts the same, once."""
     async with load.flowing(per_s()):
-        assert set((await add_partitions(desk.kafka, {topic.name: 12 for topic in TOPICS})).values()) == {3}
+        assert (await desk_partitions(desk, 12)).count("3 -> 12") == len(TOPICS)
         await desk.until_read_beyond(3)
     await desk.assert_right()
+    assert (await desk_partitions(desk, 12)).count("nothing to do") == len(TOPICS)
 
 
 async def test_the_primary_steps_down_again_and_again(desk: ChaosDesk, load: Load) -> None:
