@@ -24,7 +24,8 @@ from shared.exactly_once.progress import Progress
 from shared.exactly_once.records import Position, Record, Sighting
 from shared.exactly_once.steps import Parts, Poisoned, Steps
 from shared.metrics import Metrics
-from shared.topics import DEAD_LETTERS, REPORTS
+from shared.topics import DEAD_LETTERS, INCIDENTS, REPORTS
+from tests.builders import an_incident
 
 GROUP = "desk.test"
 COLLECTIONS = ("regions", "sums")
@@ -258,6 +259,19 @@ async def test_duplicates_count_once_wherever_they_stand(bench: Bench) -> None:
     ]
     assert bench.count("desk_records_total", outcome="first") == 2
     assert bench.count("desk_records_total", outcome="duplicate") == 3
+
+
+async def test_an_id_in_two_topics_counts_once(bench: Bench) -> None:
+    """An agency's id names one event, of whatever kind: of two in two topics the first one read counts, the other is
+    shown as a conflict."""
+    incident = an_incident(AT, event_id="a").model_copy(update={"source": "/agencies/kpu"})
+    other = Record(Position(INCIDENTS.name, 0, 0), b"64.72", encode(incident))
+    bench.log.partitions[INCIDENTS.name, 0] = [other]
+    await bench.steps().process([*produce(bench, "a"), other])
+    await bench.steps().process([other])
+    assert await bench.counted() == ["a"]
+    others = (await bench.entry("a"))["others"]
+    assert [(o["topic"], o["is_conflict"]) for o in others] == [(INCIDENTS.name, True)]
 
 
 async def test_same_id_of_two_agencies_are_two_events(bench: Bench) -> None:
