@@ -1,5 +1,6 @@
 """Repeats and order, through the journal's rule: whatever stands twice in the log, wherever, and however its
-partitions are read, the documents are those of each identity's first sighting; ties are decided by what the events say."""
+partitions are read, the documents are those of each identity's first sighting; of ties what the events say decides.
+"""
 
 from __future__ import annotations
 
