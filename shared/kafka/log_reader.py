@@ -7,13 +7,14 @@ import contextlib
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka import TopicPartition
 from aiokafka.errors import KafkaError
 
 from shared.exactly_once.guard import Look
 from shared.exactly_once.records import Position, Record
 from shared.kafka.limits import CALL_TIMEOUT_S, METADATA_MAX_AGE_MS, POLL_MS
 from shared.kafka.subscription import to_record
+from shared.kafka.tolerant_consumer import TolerantConsumer
 
 
 class LogReader:
@@ -29,7 +30,7 @@ class LogReader:
             "metadata_max_age_ms": METADATA_MAX_AGE_MS,
             "request_timeout_ms": int(CALL_TIMEOUT_S * 1000),
         }
-        self._started: AIOKafkaConsumer | None = None
+        self._started: TolerantConsumer | None = None
         self._lock = asyncio.Lock()
 
     async def stop(self) -> None:
@@ -84,7 +85,7 @@ class LogReader:
         # A consumer of its own without a group: to assign and unassign partitions kills the coordination of one with a
         # group (an assertion in aiokafka 0.14), and from then on it fails at every call.
         async with asyncio.timeout(CALL_TIMEOUT_S):
-            consumer = AIOKafkaConsumer(**{**self._options, "group_id": None})
+            consumer = TolerantConsumer(**{**self._options, "group_id": None})
             try:
                 await consumer.start()
                 begins = await consumer.beginning_offsets(list(offsets))
@@ -93,10 +94,10 @@ class LogReader:
                 await _stop(consumer)
         return [Look(begins[where], found.get(where)) for where in offsets]
 
-    async def _consumer(self) -> AIOKafkaConsumer:
+    async def _consumer(self) -> TolerantConsumer:
         """Made at the first call, not before: aiokafka wants a running loop, and one that failed to start is spent."""
         if self._started is None:
-            consumer = AIOKafkaConsumer(**self._options)
+            consumer = TolerantConsumer(**self._options)
             try:
                 await consumer.start()
             except BaseException:
@@ -106,13 +107,13 @@ class LogReader:
         return self._started
 
 
-async def _stop(consumer: AIOKafkaConsumer) -> None:
+async def _stop(consumer: TolerantConsumer) -> None:
     with contextlib.suppress(TimeoutError, KafkaError):
         await asyncio.wait_for(consumer.stop(), 2.0)
 
 
 async def _firsts_from(
-    consumer: AIOKafkaConsumer, offsets: Mapping[TopicPartition, int]
+    consumer: TolerantConsumer, offsets: Mapping[TopicPartition, int]
 ) -> dict[TopicPartition, Record]:
     """The first record at or after an offset of each partition; a log that ends before it has none."""
     ends = await consumer.end_offsets(list(offsets))

@@ -61,5 +61,7 @@ def _new_topic(topic: Topic, replication: int, min_insync: int) -> NewTopic:
             "min.insync.replicas": str(min_insync),
             "unclean.leader.election.enable": "false",
             "cleanup.policy": "delete",
+            # Whoever writes, and however he compresses: what no codec of ours could unpack would stop a partition.
+            "compression.type": "uncompressed",
         },
     )

@@ -160,7 +160,8 @@ class ChaosDesk:
         await self.until_read()
         self.say(f"all is read after {time.monotonic() - began:.1f} s more")
         expected = await self.reference()
-        assert await self.complaints(expected) == []
+        wrong = await self.complaints(expected)
+        assert not wrong, "\n".join(wrong)
         assert await self.letters() == expected.bad
         self.say(f"{len(expected.identities)} events in {len(expected.documents)} documents, each once")
 

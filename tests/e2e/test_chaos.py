@@ -11,11 +11,13 @@ import pytest
 from typer.testing import CliRunner
 
 from desk.cli import main
+from shared.topics import REPORTS
 from tests.e2e.chaos_desk import TOPICS, ChaosDesk, running_servers
 from tests.e2e.chaos_events import Stream
 from tests.e2e.chaos_faults import join_and_leave, kill_and_freeze, step_down, take_the_database_away
 from tests.e2e.chaos_load import Load, loading
 from tests.e2e.scenario_files import KALTIM, read_regions
+from tests.service.kafka.odd_records import send_batch
 
 pytestmark = pytest.mark.timeout(900)
 
@@ -72,7 +74,10 @@ async def desk_partitions(desk: ChaosDesk, count: int) -> str:
 
 
 async def test_killed_and_frozen_at_random(desk: ChaosDesk, load: Load, seed: int) -> None:
-    """Three replicas die by kill -9 and stand still, at moments nobody chose, while events flow."""
+    """Three replicas die by kill -9 and stand still, at moments nobody chose, while events flow; among these are some
+    with a header that stops aiokafka's own consumer."""
+    odd = [(outgoing.value, True) for (outgoing, *_) in Stream(seed, REGIONS, "odd-").take(40)]
+    await send_batch(desk.kafka, REPORTS.name, 0, odd, None)
     async with load.flowing(per_s()):
         await kill_and_freeze(desk, seed, lasting_s())
     await desk.assert_right()
