@@ -33,7 +33,7 @@ from shared.exactly_once import journal
 from shared.exactly_once.cursors import Document, empty, fold
 from shared.exactly_once.dead_letters import DeadLetters
 from shared.exactly_once.documents import Documents
-from shared.exactly_once.guard import Guard
+from shared.exactly_once.guard import Guard, Look
 from shared.exactly_once.journal import Journal
 from shared.exactly_once.records import Position, Record, Sighting
 from shared.exactly_once.steps import Parts, Steps
@@ -60,14 +60,10 @@ class Measured:
 
 
 class _NoLog:
-    async def beginning(self, _topic: str, _partition: int) -> int:
-        return 0
+    """A log that nobody asks: the guard has nothing to verify on a fresh database."""
 
-    async def value_at(self, _position: Position) -> bytes | None:
-        return None
-
-    async def first_from(self, _position: Position) -> int | None:
-        return None
+    async def look(self, positions: Sequence[Position]) -> list[Look]:
+        return [Look(0, None) for _ in positions]
 
 
 class _NoLetters:

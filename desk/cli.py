@@ -13,6 +13,7 @@ import typer
 
 from desk.cli_agency import agency
 from desk.cli_dead_letters import dead_letters
+from desk.cli_partitions import partitions
 from desk.cli_person import person
 from desk.cli_submit import submit
 from desk.console import fail, in_short, say
@@ -29,6 +30,7 @@ main.add_typer(agency, name="agency")
 main.add_typer(person, name="person")
 main.add_typer(dead_letters, name="dead-letters")
 main.command()(submit)
+main.command()(partitions)
 
 
 @main.command()

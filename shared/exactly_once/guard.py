@@ -14,7 +14,8 @@ each partition is kept with the position, and must be in the journal until it ma
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import Protocol
 
@@ -46,19 +47,25 @@ class Gap(Exception):
         self.topic, self.partition, self.offset = topic, partition, offset
 
 
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What a partition holds: `beginning`, the first offset still kept, and the first record at or after the position
+    that was looked at; None where the log ends before it."""
+
+    beginning: int
+    record: Record | None
+
+    def value_at(self, offset: int) -> bytes | None:
+        """The bytes at the offset that was looked at; None where no record stands."""
+        found = self.record
+        return found.value if found is not None and found.position.offset == offset else None
+
+
 class LogReader(Protocol):
     """Reads single records of the log."""
 
-    async def beginning(self, topic: str, partition: int) -> int:
-        """The first offset still kept."""
-        ...
-
-    async def value_at(self, position: Position) -> bytes | None:
-        """The bytes at a position; None where the log ends before it."""
-        ...
-
-    async def first_from(self, position: Position) -> int | None:
-        """The offset of the first record at or after a position; None where the log ends before it."""
+    async def look(self, positions: Sequence[Position]) -> list[Look]:
+        """One look at each position, in order; each in a partition of its own."""
         ...
 
 
@@ -83,15 +90,14 @@ class Guard:
 
     async def check(self, records: Sequence[Record]) -> None:
         """Raises OtherLog if a partition of the batch is not the log we have read, Gap if it skips a part of it."""
-        for first in _firsts(records):
-            if self._expected.get(first.log) != first.offset:
-                await self._verify(first.topic, first.partition)
-                await self._refuse_gap(first)
+        firsts = [first for first in _firsts(records) if self._expected.get(first.log) != first.offset]
+        if firsts:
+            read = await self._verified((first.topic, first.partition) for first in firsts)
+            await self._refuse_gaps([first for first in firsts if first.offset > read[first.log]], read)
 
     async def verify_all(self, partitions: Iterable[tuple[str, int]]) -> None:
         """At start: the same check over all partitions, so that an emptied topic is found before its first record."""
-        for topic, partition in partitions:
-            await self._verify(topic, partition)
+        await self._verified(partitions)
 
     async def advance(self, records: Sequence[Record], journaled: Sequence[Sighting] = ()) -> None:
         """After the fold: remember how far each partition is read, and the last of its events that were new to the
@@ -123,31 +129,28 @@ class Guard:
         read = {logs[stored["_id"]]: int(stored["offset"]) + 1 async for stored in found}
         return {partition: read.get(partition, 0) for partition in logs.values()}
 
-    async def _refuse_gap(self, first: Position) -> None:
+    async def _verified(self, partitions: Iterable[tuple[str, int]]) -> dict[str, int]:
+        """By the log's name, the next offset to read, of partitions that are the ones we have read. One look at the
+        log for all of them: after a restart these looks are most of what a crash costs."""
+        logs = {log_name(topic, partition): (topic, partition) for topic, partition in partitions}
+        stored = {found["_id"]: found async for found in self._positions.find({"_id": {"$in": list(logs)}})}
+        for found in stored.values():
+            await self._refuse_lost_journal(found)
+        lasts = [Position(*logs[log], found["offset"]) for log, found in stored.items()]
+        for last, look in zip(lasts, await self._log.look(lasts) if lasts else (), strict=True):
+            _refuse_other(last, stored[last.log]["hash"], look)
+        return {log: int(stored[log]["offset"]) + 1 if log in stored else 0 for log in logs}
+
+    async def _refuse_gaps(self, firsts: Sequence[Position], read: Mapping[str, int]) -> None:
         """Compaction and transactions leave holes that hold no record; they are no gap."""
-        read = (await self.read_to(first.topic, [first.partition]))[first.partition]
-        begin = max(read, await self._log.beginning(first.topic, first.partition))
-        if begin < first.offset:
-            found = await self._log.first_from(Position(first.topic, first.partition, begin))
-            if found is not None and found < first.offset:
-                raise Gap(first.topic, first.partition, begin, first.offset)
+        begins = [Position(first.topic, first.partition, read[first.log]) for first in firsts]
+        for first, begin, look in zip(firsts, begins, await self._log.look(begins) if begins else (), strict=True):
+            found = look.record
+            if found is not None and found.position.offset < first.offset:
+                raise Gap(first.topic, first.partition, max(begin.offset, look.beginning), first.offset)
 
-    async def _verify(self, topic: str, partition: int) -> None:
-        stored = await self._positions.find_one({"_id": log_name(topic, partition)})
-        if stored is not None and self._journal is not None:
-            await self._verify_journal(stored, self._journal)
-        if stored is None or await self._log.beginning(topic, partition) > stored["offset"]:
-            return  # nothing read yet, or expired by retention
-        value = await self._log.value_at(Position(topic, partition, stored["offset"]))
-        if value is None or _hash(value) != stored["hash"]:
-            raise OtherLog(
-                f"{topic}/{partition}: the record at offset {stored['offset']} is "
-                f"{'gone' if value is None else 'another one'}; the topic was deleted and made anew, or this "
-                "database belongs to another broker"
-            )
-
-    async def _verify_journal(self, stored: Document, journal: Journal) -> None:
-        if "event" not in stored or await journal.holds(stored["event"]):
+    async def _refuse_lost_journal(self, stored: Document) -> None:
+        if self._journal is None or "event" not in stored or await self._journal.holds(stored["event"]):
             return
         if not may_have_expired(stored["journaled_at"], real(), self._retention):
             raise JournalLost(
@@ -155,6 +158,18 @@ class Guard:
                 f"{stored['journaled_at']:%Y-%m-%dT%H:%M:%SZ} and cannot have expired; the collection `journal` was "
                 "dropped, or only a part of the database restored"
             )
+
+
+def _refuse_other(last: Position, expected_hash: str, look: Look) -> None:
+    if look.beginning > last.offset:
+        return  # expired by retention
+    value = look.value_at(last.offset)
+    if value is None or _hash(value) != expected_hash:
+        raise OtherLog(
+            f"{last.topic}/{last.partition}: the record at offset {last.offset} is "
+            f"{'gone' if value is None else 'another one'}; the topic was deleted and made anew, or this "
+            "database belongs to another broker"
+        )
 
 
 def _firsts(records: Sequence[Record]) -> list[Position]:
