@@ -33,12 +33,13 @@ from shared.exactly_once import journal
 from shared.exactly_once.cursors import Document, empty, fold
 from shared.exactly_once.dead_letters import DeadLetters
 from shared.exactly_once.documents import Documents
-from shared.exactly_once.guard import Guard, Look
+from shared.exactly_once.guard import Guard
 from shared.exactly_once.journal import Journal
-from shared.exactly_once.records import Position, Record, Sighting
+from shared.exactly_once.sightings import Sighting
 from shared.exactly_once.steps import Parts, Steps
 from shared.http.serve import settle_garbage
 from shared.metrics import Metrics
+from shared.records import Look, Position, Record
 
 PAST = int(os.environ.get("DESK_BENCH_PAST", "20000"))
 BATCH = int(os.environ.get("DESK_BENCH_BATCH", "2000"))

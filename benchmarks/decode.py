@@ -7,7 +7,7 @@ from pydantic import TypeAdapter
 from benchmarks.events import report_records
 from benchmarks.measure import Path, compare, table
 from shared.events.report import ReportEvent
-from shared.exactly_once.records import read_records
+from shared.exactly_once.sightings import read_records
 
 EVENTS = 5_000
 

@@ -6,7 +6,7 @@ from datetime import UTC, date, datetime, timedelta
 
 from shared.events.codec import encode
 from shared.events.report import Condition, ReportData, ReportEvent
-from shared.exactly_once.records import Position, Record
+from shared.records import Position, Record
 
 _BEGIN = datetime(2024, 11, 18, 1, tzinfo=UTC)
 

@@ -16,10 +16,10 @@ from benchmarks.events import report_records
 from benchmarks.measure import Path, compare, table
 from desk.stack.brokers import choose_broker
 from desk.stack.ports import free_ports
-from shared.exactly_once.records import Record
 from shared.kafka.producer import Producer
 from shared.kafka.topic_admin import create_topics
 from shared.metrics import Metrics
+from shared.records import Record
 from shared.topics import REPORTS
 
 CALLERS = 256

@@ -32,9 +32,10 @@ from shared.events.incident import IncidentData, IncidentEvent
 from shared.events.report import Condition, ReportData, ReportEvent
 from shared.events.verdict import Verdict, VerdictData, VerdictEvent
 from shared.exactly_once.cursors import Document, empty, fold
-from shared.exactly_once.records import Position, Record, Sighting
+from shared.exactly_once.sightings import Sighting
 from shared.exactly_once.wiring import build_consuming
 from shared.metrics import Metrics
+from shared.records import Position, Record
 from shared.settings import Settings
 
 PERIODS = int(os.environ.get("DESK_BENCH_PERIODS", "2"))  # of attendance; six are judged in the election

@@ -9,11 +9,11 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from shared.exactly_once.letters import Kept, Letter, Resolution, letters_in, resolution_headers
-from shared.exactly_once.records import Position
 from shared.kafka.log_reader import LogReader
 from shared.kafka.producer import Producer
 from shared.kafka.whole_topic import read_topic
 from shared.metrics import Metrics
+from shared.records import Position
 from shared.settings import Settings
 from shared.topics import DEAD_LETTERS
 

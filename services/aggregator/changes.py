@@ -18,7 +18,7 @@ from shared.events.report import ReportEvent
 from shared.events.verdict import VerdictEvent
 from shared.events.withdrawal import WithdrawalEvent
 from shared.exactly_once.cursors import Apply, Change
-from shared.exactly_once.records import Sighting
+from shared.exactly_once.sightings import Sighting
 
 # In the order they are written. Regions come last: a region's cursor says that all of an event is there.
 COLLECTIONS = (

@@ -15,8 +15,8 @@ from shared.election.roster import level_of
 from shared.events.envelope import identity_of
 from shared.exactly_once import guard, journal
 from shared.exactly_once.cursors import is_past
-from shared.exactly_once.records import log_name
 from shared.mongo import Collection, Database, Document, aggregate, below
+from shared.records import log_name
 from shared.topics import ALERTS
 
 

@@ -16,7 +16,7 @@ from shared.events.incident_status import IncidentStatusEvent
 from shared.events.report import ReportEvent
 from shared.events.withdrawal import WithdrawalEvent
 from shared.exactly_once.cursors import Apply, Change, Document
-from shared.exactly_once.records import Sighting
+from shared.exactly_once.sightings import Sighting
 
 COLLECTIONS = (obligations.COLLECTION, alerts.COLLECTION)
 

@@ -1,6 +1,6 @@
 """Exactly once, the way with a batch (docs/decisions/0003): five steps, a module each.
 
-1. `records.py`, `dead_letters.py`: raw bytes to events, bad ones aside.
+1. `sightings.py`, `dead_letters.py`: raw bytes to events, bad ones aside.
 2. `journal.py`: the first sighting of each identity wins.
 3. `documents.py`, `cursors.py`: fold into documents by compare-and-set, cursors inside.
 4. `consumer.py`: commit exactly `last + 1`, or seek back and try again.

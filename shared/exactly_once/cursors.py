@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from shared.exactly_once.records import Position
+from shared.records import Position
 
 Document = dict[str, Any]
 Apply = Callable[[Document], Document]

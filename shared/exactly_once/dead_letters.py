@@ -5,7 +5,8 @@ from __future__ import annotations
 import hashlib
 from typing import Protocol
 
-from shared.exactly_once.records import BadRecord, Position, Record
+from shared.exactly_once.sightings import BadRecord
+from shared.records import Position, Record
 from shared.topics import DEAD_LETTERS
 
 

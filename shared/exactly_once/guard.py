@@ -15,7 +15,6 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import timedelta
 from typing import Protocol
 
@@ -24,9 +23,10 @@ from pymongo.errors import BulkWriteError
 
 from shared.clock import real
 from shared.exactly_once.journal import Journal
-from shared.exactly_once.records import Position, Record, Sighting, log_name
 from shared.exactly_once.retention import may_have_expired
+from shared.exactly_once.sightings import Sighting
 from shared.mongo import Collection, Document, is_duplicates_only
+from shared.records import Look, Position, Record, log_name
 
 COLLECTION = "positions"
 
@@ -45,20 +45,6 @@ class Gap(Exception):
     def __init__(self, topic: str, partition: int, offset: int, first: int) -> None:
         super().__init__(f"{topic}/{partition}: read up to {offset}, the batch begins at {first}")
         self.topic, self.partition, self.offset = topic, partition, offset
-
-
-@dataclass(frozen=True, slots=True)
-class Look:
-    """What a partition holds: `beginning`, the first offset still kept, and the first record at or after the position
-    that was looked at; None where the log ends before it."""
-
-    beginning: int
-    record: Record | None
-
-    def value_at(self, offset: int) -> bytes | None:
-        """The bytes at the offset that was looked at; None where no record stands."""
-        found = self.record
-        return found.value if found is not None and found.position.offset == offset else None
 
 
 class LogReader(Protocol):

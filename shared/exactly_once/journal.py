@@ -18,9 +18,10 @@ from pymongo.errors import BulkWriteError
 from shared.clock import real
 from shared.election.config import Election
 from shared.exactly_once import retention as retention_rules
-from shared.exactly_once.records import Position, Sighting, Standing, standing_of
+from shared.exactly_once.sightings import Sighting, Standing, standing_of
 from shared.logs import get_logger
 from shared.mongo import Collection, Document, is_duplicates_only
+from shared.records import Position
 
 log = get_logger(__name__)
 

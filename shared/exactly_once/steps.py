@@ -11,9 +11,10 @@ from shared.exactly_once.dead_letters import DeadLetters
 from shared.exactly_once.documents import Documents
 from shared.exactly_once.guard import Guard
 from shared.exactly_once.journal import Journal
-from shared.exactly_once.records import BadRecord, Record, Sighting, Standing, read_records
+from shared.exactly_once.sightings import BadRecord, Sighting, Standing, read_records
 from shared.logs import get_logger
 from shared.metrics import Metrics
+from shared.records import Record
 
 log = get_logger(__name__)
 

@@ -20,9 +20,9 @@ from aiokafka.errors import (
     RecordListTooLargeError,
 )
 
-from shared.exactly_once.records import Position
 from shared.kafka.limits import MAX_BATCH_BYTES
 from shared.kafka.partitioning import choose_partition
+from shared.records import Position
 
 Headers = list[tuple[str, bytes]]
 

@@ -10,11 +10,10 @@ from typing import Any
 from aiokafka import TopicPartition
 from aiokafka.errors import KafkaError
 
-from shared.exactly_once.guard import Look
-from shared.exactly_once.records import Position, Record
 from shared.kafka.limits import CALL_TIMEOUT_S, METADATA_MAX_AGE_MS, POLL_MS
 from shared.kafka.subscription import to_record
 from shared.kafka.tolerant_consumer import TolerantConsumer
+from shared.records import Look, Position, Record
 
 
 class LogReader:

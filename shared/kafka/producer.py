@@ -10,7 +10,6 @@ from typing import Any
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
 
-from shared.exactly_once.records import Position
 from shared.kafka.closing import close_producer
 from shared.kafka.group_commit import GroupCommit, Headers
 from shared.kafka.group_commit import PublishFailed as PublishFailed
@@ -18,6 +17,7 @@ from shared.kafka.limits import CALL_TIMEOUT_S, MAX_BATCH_BYTES, METADATA_MAX_AG
 from shared.logs import get_logger
 from shared.loops import back_off_s
 from shared.metrics import Metrics
+from shared.records import Position
 
 log = get_logger(__name__)
 

@@ -11,9 +11,9 @@ from faststream import AckPolicy
 from faststream.kafka import KafkaBroker
 from faststream.kafka.message import FAKE_CONSUMER, KafkaMessage
 
-from shared.exactly_once.records import Position, Record
 from shared.kafka.limits import METADATA_MAX_AGE_MS, POLL_MS, REQUEST_TIMEOUT_MS, SESSION_TIMEOUT_MS
 from shared.kafka.tolerant_consumer import TolerantConsumer
+from shared.records import Position, Record
 from shared.topics import Topic
 
 RawBatch = tuple[ConsumerRecord, ...]

@@ -26,10 +26,10 @@ from shared import mongo
 from shared.election.calendar import Calendar
 from shared.election.loaded import load_calendar
 from shared.exactly_once import journal
-from shared.exactly_once.records import Position, Record
 from shared.kafka.log_reader import LogReader
 from shared.kafka.topic_admin import create_topics
 from shared.kafka.whole_topic import read_topic
+from shared.records import Position, Record
 from shared.settings import Settings
 from shared.topics import AGGREGATOR_GROUP, ALERTS, DEAD_LETTERS, INCIDENTS, LOGISTICS, REPORTS, Topic
 from tests.e2e.chaos_reference import Reference, content, differences, reference_of

@@ -11,7 +11,8 @@ import bson
 from bson.codec_options import CodecOptions
 
 from shared.exactly_once.cursors import Change, Document, empty, fold
-from shared.exactly_once.records import Record, Sighting, read_records
+from shared.exactly_once.sightings import Sighting, read_records
+from shared.records import Record
 
 Contents = dict[tuple[str, str], Document]  # by collection and id
 MOST_SHOWN = 12

@@ -26,7 +26,8 @@ from shared.events.report import Condition, ReportData, ReportEvent
 from shared.events.verdict import Verdict, VerdictData, VerdictEvent
 from shared.events.withdrawal import WithdrawalData, WithdrawalEvent
 from shared.exactly_once.cursors import Document, empty, fold, is_past
-from shared.exactly_once.records import Position, Record, Sighting
+from shared.exactly_once.sightings import Sighting
+from shared.records import Position, Record
 from shared.settings import Settings
 
 # A province, two regencies, a district and a village of one of them.

@@ -15,7 +15,8 @@ from shared.election.categories import Category
 from shared.events.envelope import Envelope
 from shared.events.incident_status import IncidentStatus
 from shared.exactly_once.cursors import Document, empty
-from shared.exactly_once.records import Position, Record, Sighting
+from shared.exactly_once.sightings import Sighting
+from shared.records import Position, Record
 from tests.builders import a_calendar, a_status, an_incident, utc
 
 AT = utc("2024-11-20 03:00")

@@ -18,7 +18,8 @@ from shared.election.loaded import load_calendar
 from shared.events.envelope import Envelope
 from shared.events.incident_status import IncidentStatus
 from shared.events.report import Condition
-from shared.exactly_once.records import Position, Sighting, standing_of
+from shared.exactly_once.sightings import Sighting, standing_of
+from shared.records import Position
 from shared.settings import Settings
 from tests.builders import a_report, a_status, a_stock, a_withdrawal, an_incident, utc
 from tests.unit.test_aggregator_folding import World, content, event_lists, folded, one_by_one, sightings_of

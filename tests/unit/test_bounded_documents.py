@@ -18,7 +18,8 @@ from shared.events.envelope import Envelope
 from shared.events.incident_status import IncidentStatus
 from shared.events.verdict import Verdict
 from shared.exactly_once.cursors import Document, empty, fold
-from shared.exactly_once.records import Position, Record, Sighting
+from shared.exactly_once.sightings import Sighting
+from shared.records import Position, Record
 from tests.builders import MONDAY, a_calendar, a_report, a_status, a_stock, a_withdrawal, an_incident, utc
 from tests.service.aggregator.november import a_verdict
 

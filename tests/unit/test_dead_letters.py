@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 
 from shared.exactly_once.dead_letters import shortened
-from shared.exactly_once.records import Position, Record
+from shared.records import Position, Record
 
 
 def test_a_record_too_long_for_a_letter_is_shortened_and_described() -> None:

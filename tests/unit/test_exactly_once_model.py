@@ -16,7 +16,8 @@ from typing import Any
 import pytest
 
 from shared.exactly_once.cursors import Change, Document, empty, fold
-from shared.exactly_once.records import Position, Record, Sighting, standing_of
+from shared.exactly_once.sightings import Sighting, standing_of
+from shared.records import Position, Record
 from tests.builders import a_report, utc
 
 TOPIC = "desk.reports"

@@ -13,9 +13,9 @@ from aiokafka.record.default_records import DefaultRecordBatch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.exactly_once.records import Position
 from shared.kafka.group_commit import GroupCommit, PublishFailed
 from shared.kafka.partitioning import choose_partition
+from shared.records import Position
 
 TOPIC = "desk.reports"
 BATCH_BYTES = 4_096

@@ -12,11 +12,11 @@ from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaConnectionError, KafkaError, TopicAuthorizationFailedError
 from aiokafka.producer.message_accumulator import BatchBuilder
 
-from shared.exactly_once.records import Position
 from shared.kafka import producer as producer_module
 from shared.kafka.limits import MAX_BATCH_BYTES, METADATA_MAX_AGE_MS
 from shared.kafka.producer import Producer, PublishFailed
 from shared.metrics import Metrics
+from shared.records import Position
 from shared.topics import REPORTS
 
 ALL_IN_SYNC = -1  # acks=all, as it goes over the wire

@@ -6,7 +6,7 @@ from datetime import timedelta
 
 from shared.exactly_once.dead_letters import letter_headers, shortened
 from shared.exactly_once.letters import Headers, Kept, Resolution, letters_in, resolution_headers
-from shared.exactly_once.records import Position, Record
+from shared.records import Position, Record
 from tests.builders import utc
 
 NOON = utc("2024-11-18 04:00")

@@ -9,7 +9,7 @@ import pytest
 from prometheus_client.metrics import MetricWrapperBase
 
 from shared import topics
-from shared.exactly_once.records import Standing
+from shared.exactly_once.sightings import Standing
 from shared.metrics import Metrics
 
 # No label whose values grow with what is sent: no region, no id, no path.

@@ -14,7 +14,8 @@ from shared.events.alert import AlertEvent, AlertState, alert_json
 from shared.events.codec import decode, encode
 from shared.events.envelope import NOTIFIER, Envelope
 from shared.exactly_once.cursors import empty
-from shared.exactly_once.records import Position, Record, Sighting
+from shared.exactly_once.sightings import Sighting
+from shared.records import Position, Record
 from shared.topics import ALERTS
 from tests.builders import MONDAY, a_calendar, a_report, an_incident, utc
 

@@ -17,7 +17,8 @@ from shared.events.codec import decode, encode
 from shared.events.envelope import Envelope
 from shared.events.incident_status import IncidentStatus, IncidentStatusEvent
 from shared.exactly_once.cursors import empty
-from shared.exactly_once.records import Position, Record, Sighting
+from shared.exactly_once.sightings import Sighting
+from shared.records import Position, Record
 from shared.topics import ALERTS
 from tests.builders import a_calendar, a_status, an_incident, utc
 

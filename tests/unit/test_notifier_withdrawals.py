@@ -18,7 +18,8 @@ from shared.events.codec import decode, encode
 from shared.events.envelope import Envelope
 from shared.events.verdict import Verdict, VerdictEvent
 from shared.exactly_once.cursors import empty
-from shared.exactly_once.records import Position, Record, Sighting
+from shared.exactly_once.sightings import Sighting
+from shared.records import Position, Record
 from shared.topics import ALERTS
 from tests.builders import MONDAY, a_calendar, a_deadline, a_report, a_withdrawal, an_election
 

@@ -31,12 +31,12 @@ from shared.exactly_once import journal
 from shared.exactly_once import steps as steps_module
 from shared.exactly_once.dead_letters import DeadLetters
 from shared.exactly_once.documents import Documents
-from shared.exactly_once.guard import Guard, Look
+from shared.exactly_once.guard import Guard
 from shared.exactly_once.journal import Journal
-from shared.exactly_once.records import Position, Record
 from shared.exactly_once.steps import Steps
 from shared.exactly_once.wiring import build_consuming
 from shared.metrics import Metrics
+from shared.records import Look, Position, Record
 from shared.settings import Settings
 from shared.topics import AGGREGATOR_GROUP, ALERTS, INCIDENTS, LOGISTICS, REPORTS
 from tests.builders import a_holder_document

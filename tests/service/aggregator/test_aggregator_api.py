@@ -15,7 +15,7 @@ from shared.events.incident import IncidentData, IncidentEvent, Severity
 from shared.events.report import Condition, ReportData, ReportEvent
 from shared.events.verdict import Verdict, VerdictData, VerdictEvent
 from shared.exactly_once.journal import Journal
-from shared.exactly_once.records import read_records
+from shared.exactly_once.sightings import read_records
 
 MONDAY = date(2024, 11, 18)
 AT = datetime(2024, 11, 18, 1, tzinfo=UTC)

@@ -11,11 +11,12 @@ from typer.testing import CliRunner, Result
 
 from desk.cli import main
 from shared.exactly_once.dead_letters import DeadLetters
-from shared.exactly_once.records import BadRecord, Position, Record
+from shared.exactly_once.sightings import BadRecord
 from shared.kafka.producer import Producer
 from shared.kafka.topic_admin import create_topics
 from shared.kafka.whole_topic import read_topic
 from shared.metrics import Metrics
+from shared.records import Position, Record
 from shared.topics import DEAD_LETTERS, Topic
 
 BAD = b'{"is": "no event", "umlaut": "\xff"}'

@@ -14,12 +14,12 @@ from aiokafka.errors import CommitFailedError, IllegalStateError, KafkaConnectio
 
 from shared.exactly_once.consumer import Consumer
 from shared.exactly_once.guard import Gap, Guard, OtherLog
-from shared.exactly_once.records import Record
 from shared.exactly_once.steps import Poisoned, Steps
 from shared.kafka.log_reader import LogReader
 from shared.kafka.subscription import BatchHandler
 from shared.logs import trace_id
 from shared.metrics import Metrics
+from shared.records import Record
 from shared.topics import REPORTS
 
 ZERO, ONE = TopicPartition(REPORTS.name, 0), TopicPartition(REPORTS.name, 1)

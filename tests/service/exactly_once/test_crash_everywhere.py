@@ -18,9 +18,10 @@ from shared.exactly_once.dead_letters import DeadLetters
 from shared.exactly_once.documents import Documents
 from shared.exactly_once.guard import Guard
 from shared.exactly_once.journal import Journal
-from shared.exactly_once.records import Position, Record, Sighting
+from shared.exactly_once.sightings import Sighting
 from shared.exactly_once.steps import Parts, Steps
 from shared.metrics import Metrics
+from shared.records import Position, Record
 from tests.service.exactly_once.test_steps import COLLECTIONS, GROUP, FakeLog, FakePublisher, counting, report
 
 pytestmark = [

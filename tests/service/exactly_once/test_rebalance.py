@@ -15,7 +15,7 @@ import pytest
 from shared.events import codec
 from shared.exactly_once.cursors import Change, Document
 from shared.exactly_once.documents import Documents
-from shared.exactly_once.records import Sighting
+from shared.exactly_once.sightings import Sighting
 from shared.exactly_once.wiring import build_consuming
 from shared.kafka.log_reader import LogReader
 from shared.kafka.producer import Producer

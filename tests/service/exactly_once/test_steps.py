@@ -18,12 +18,13 @@ from shared.exactly_once import journal
 from shared.exactly_once.cursors import Change, Document
 from shared.exactly_once.dead_letters import DeadLetters
 from shared.exactly_once.documents import Documents, TooManyMismatches
-from shared.exactly_once.guard import Gap, Guard, Look, OtherLog
+from shared.exactly_once.guard import Gap, Guard, OtherLog
 from shared.exactly_once.journal import Journal
 from shared.exactly_once.progress import Progress
-from shared.exactly_once.records import Position, Record, Sighting
+from shared.exactly_once.sightings import Sighting
 from shared.exactly_once.steps import Parts, Poisoned, Steps
 from shared.metrics import Metrics
+from shared.records import Look, Position, Record
 from shared.topics import DEAD_LETTERS, INCIDENTS, REPORTS
 from tests.builders import an_incident
 

@@ -30,13 +30,13 @@ from shared.access.keys import Grant, Kind
 from shared.election.loaded import load_calendar
 from shared.exactly_once.dead_letters import DeadLetters
 from shared.exactly_once.documents import Documents
-from shared.exactly_once.guard import Guard, Look
+from shared.exactly_once.guard import Guard
 from shared.exactly_once.journal import Journal
-from shared.exactly_once.records import Position
 from shared.exactly_once.steps import Parts, Steps
 from shared.kafka.subscription import to_record
 from shared.kafka.whole_topic import read_topic
 from shared.metrics import Metrics
+from shared.records import Look, Position
 from shared.settings import Settings
 from shared.topics import REPORTS
 from tests.backends import SAID

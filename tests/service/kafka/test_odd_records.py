@@ -9,11 +9,11 @@ import uuid
 import pytest
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 
-from shared.exactly_once.records import Position
 from shared.kafka.log_reader import LogReader
 from shared.kafka.tolerant_consumer import TolerantConsumer
 from shared.kafka.topic_admin import create_topics
 from shared.kafka.whole_topic import read_topic
+from shared.records import Position
 from shared.topics import Topic
 from tests.service.kafka.odd_records import GZIP, NONE, send_batch
 

@@ -11,11 +11,11 @@ import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewPartitions, NewTopic
 
-from shared.exactly_once.records import Position
 from shared.kafka.group_commit import GroupCommit
 from shared.kafka.limits import MAX_BATCH_BYTES
 from shared.kafka.producer import Producer, PublishFailed
 from shared.metrics import Metrics
+from shared.records import Position
 
 PARTITIONS = 12
 

@@ -21,7 +21,8 @@ from shared import mongo
 from shared.election.calendar import Calendar
 from shared.events.envelope import Envelope
 from shared.exactly_once.guard import OtherLog
-from shared.exactly_once.records import Position, Record, Sighting
+from shared.exactly_once.sightings import Sighting
+from shared.records import Position, Record
 from tests.builders import MONDAY, a_calendar, utc
 
 Document = dict[str, Any]

@@ -5,39 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
-from functools import cache
 
 from shared.events.codec import BadEvent, decode
 from shared.events.envelope import Envelope
-
-
-@dataclass(frozen=True, slots=True)
-class Position:
-    """Where a record stands in the log."""
-
-    topic: str
-    partition: int
-    offset: int
-
-    @property
-    def log(self) -> str:
-        """The partition's name as a MongoDB key: `reports:3` for partition 3 of `desk.reports`."""
-        return log_name(self.topic, self.partition)
-
-
-@cache  # a handful of names, asked for several times an event
-def log_name(topic: str, partition: int) -> str:
-    return f"{topic.removeprefix('desk.')}:{partition}"
-
-
-@dataclass(frozen=True, slots=True)
-class Record:
-    """A record as it came from the broker; `headers` are raw, since anyone may have written them."""
-
-    position: Position
-    key: bytes | None
-    value: bytes
-    headers: tuple[tuple[str, bytes], ...] = ()
+from shared.records import Position, Record
 
 
 @dataclass(frozen=True, slots=True)
