@@ -21,7 +21,7 @@ from typing import Any
 from benchmarks import nation
 from desk.stack import mongod
 from desk.stack.ports import free_ports
-from services.aggregator import changes, store
+from services.aggregator import changes, indexes
 from shared import mongo
 from shared.election.calendar import Calendar
 from shared.election.config import Level
@@ -158,7 +158,7 @@ async def measured(calendar: Calendar, past: int) -> Measured:
         try:
             ours, raw = Recorded(mongo.database(client, "ours")), mongo.database(client, "raw")
             for database in (ours._database, raw):
-                await store.ensure_indexes(database)
+                await indexes.ensure_indexes(database)
                 await journal.keep_for(database[journal.COLLECTION], timedelta(days=400))
                 await _fill(database, calendar, past)
             return await _compared(calendar, past, ours, raw)

@@ -22,7 +22,7 @@ from benchmarks import nation
 from desk.stack import mongod
 from desk.stack.ports import free_ports
 from services.aggregator import app as aggregator
-from services.aggregator import changes, store
+from services.aggregator import changes, indexes
 from shared import mongo
 from shared.access.keys import Grant, Role
 from shared.election.calendar import Calendar
@@ -148,7 +148,7 @@ async def _measured(client: Any, url: str) -> str:
     owed = len(calendar.owing(MONDAY))
     ready_s = time.perf_counter() - began
     database = mongo.database(client, "reading")
-    await store.ensure_indexes(database)
+    await indexes.ensure_indexes(database)
     for name, found in documents(calendar).items():
         if found:
             await database[name].insert_many(list(found.values()), ordered=False)

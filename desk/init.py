@@ -15,7 +15,7 @@ from desk.console import in_short
 from desk.data_dir import AGENCY, OPERATOR, Kept
 from desk.keys import everything_grant, open_keys, person_grant
 from desk.replica_set import NotYetPrimary, found_replica_set
-from services.aggregator.store import ensure_indexes
+from services.aggregator.indexes import ensure_indexes
 from services.notifier.store import Store
 from shared import mongo, topics
 from shared.access import store as access_store

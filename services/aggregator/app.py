@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 from fastapi import FastAPI
 
-from services.aggregator import store as stores
+from services.aggregator import indexes
 from services.aggregator.api import routes
 from services.aggregator.changes import COLLECTIONS, changes_of
 from services.aggregator.pages.loading import Desk
@@ -141,7 +141,7 @@ async def _make_indexes(database: Database, settings: Settings) -> None:
     """Once the database answers; until then the queries are slow, not wrong."""
     while True:
         try:
-            await stores.ensure_indexes(database)
+            await indexes.ensure_indexes(database)
             await journal.keep_for(database[journal.COLLECTION], settings.journal_retention)
         except DatabaseError as error:
             log.warning("indexes_not_made", error=f"{type(error).__name__}: {error}")

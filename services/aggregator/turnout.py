@@ -8,7 +8,7 @@ from datetime import date
 from typing import Any, TypeVar
 
 from services.aggregator import periods
-from services.aggregator.pages.levels import Listed, listed
+from services.aggregator.levels import Listed, listed
 from services.aggregator.periods import Counts
 from services.aggregator.store import Store
 from shared.election.calendar import Calendar

@@ -11,9 +11,10 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from services.aggregator import levels
 from services.aggregator.incidents import Status
 from services.aggregator.line import line_day, line_of
-from services.aggregator.pages import levels, routes, status
+from services.aggregator.pages import routes, status
 from services.aggregator.pages.overview import board_of, is_silent, row_of, supplies_of
 from services.aggregator.pages.status import status_of
 from services.aggregator.pages.words import Words

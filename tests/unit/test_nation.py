@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from benchmarks import nation
-from services.aggregator.pages.levels import MOST_NAMED, listed
+from services.aggregator.levels import MOST_NAMED, listed
 from services.aggregator.periods import verdict_counts
 from services.intake.rush import RushHours
 from services.notifier import judgements

@@ -9,9 +9,9 @@ from datetime import date, datetime
 
 from services.aggregator import periods
 from services.aggregator.flags import Flag, Standing
+from services.aggregator.levels import Listed
 from services.aggregator.line import line_of
 from services.aggregator.pages.history import Incident
-from services.aggregator.pages.levels import Listed
 from services.aggregator.pages.overview import Board, Supplies, board_of, row_of, supplies_of
 from services.aggregator.pages.page_store import PageStore
 from services.aggregator.pages.paging import Place

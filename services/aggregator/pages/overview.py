@@ -13,8 +13,8 @@ from itertools import groupby
 from typing import Any
 
 from services.aggregator.flags import Flag, said
+from services.aggregator.levels import LevelSum
 from services.aggregator.line import Line
-from services.aggregator.pages.levels import LevelSum
 from services.aggregator.pages.words import Words
 from services.aggregator.stocks import Stocks, total
 from shared.election.calendar import Calendar

@@ -14,7 +14,7 @@ from urllib.parse import quote, urlencode
 import pytest
 from fastapi import FastAPI
 
-from services.aggregator import store
+from services.aggregator import indexes
 from services.aggregator.app import Parts, build
 from services.aggregator.changes import COLLECTIONS, changes_of
 from services.aggregator.stream.hub import Hub
@@ -196,7 +196,7 @@ async def a_bench(settings: Settings, calendar: Calendar, clock: Clock | None = 
     client = mongo.connect(settings.mongo)
     name = f"test_{uuid.uuid4().hex}"
     database = mongo.database(client, name)
-    await store.ensure_indexes(database)
+    await indexes.ensure_indexes(database)
     access = AccessStore(database[access_store.COLLECTION], 30)
     metrics = Metrics("test")
     consuming = build_consuming(

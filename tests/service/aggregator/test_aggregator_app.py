@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from services.aggregator import store
+from services.aggregator import indexes
 from services.aggregator.app import create_app
 from services.aggregator.queries import IncidentsQuery, LogisticsQuery, ReportsQuery
 from shared.http.lists import AlertsQuery
@@ -61,7 +61,7 @@ async def test_indexes_are_made_once_and_used(
     bench: Any, collection: str, order: dict[str, int], query: type[Any], filters: dict[str, Any]
 ) -> None:
     """Making them again changes nothing, and no filter of a list walks through its whole collection."""
-    await store.ensure_indexes(bench.database)
+    await indexes.ensure_indexes(bench.database)
     for name, value in filters.items():
         wanted = query(**{name: value}).to_mongo()
         find = {"find": collection, "filter": wanted, "sort": order, "limit": 200}

@@ -1,4 +1,4 @@
-"""Which regions a page names one by one, and sums of the levels that are too many for that. Pure.
+"""Which regions are named one by one, and sums of the levels that are too many for that. Pure.
 
 Where villages owe reports, too, a page of all of them would hold 84,000 rows: nobody reads it, and nobody's browser
 shows it. Whole levels are named from the top as long as they fit; of the others the verdicts are counted.
