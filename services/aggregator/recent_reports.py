@@ -2,7 +2,8 @@
 
 Kept in the region's own state (`region_state.py`), small, since the document is written with every event:
 - `recent_reports`: the newest `MOST` by (period, received_at, agency, id), each with whether it was withdrawn;
-- `withdrawn_ahead`: withdrawals that were read before their report, `MOST_AHEAD` at most, those of the latest periods;
+- `withdrawn`: which reports were withdrawn, read or not, as far as they can still be among the newest;
+  `MOST_WITHDRAWN` at most, those of the latest periods;
 - `latest_report`: the one in force, or None. What it said stands in the collection `reports`.
 
 If the newest `MOST` reports are all withdrawn, none is in force, though there may be older ones.
@@ -19,7 +20,7 @@ from shared.events.withdrawal import WithdrawalEvent
 from shared.instants import kept
 
 MOST = 10
-MOST_AHEAD = 20
+MOST_WITHDRAWN = 20
 
 State = dict[str, Any]
 Report = dict[str, Any]
@@ -29,7 +30,7 @@ _POINTER = ("period", "received_at", "agency", "id", "condition")
 
 
 def no_reports() -> State:
-    return {"recent_reports": [], "withdrawn_ahead": [], "latest_report": None}
+    return {"recent_reports": [], "withdrawn": [], "latest_report": None}
 
 
 def after_report(own: State, report: ReportEvent) -> State:
@@ -39,12 +40,11 @@ def after_report(own: State, report: ReportEvent) -> State:
         **mark,
         "received_at": kept(report.receivedat),
         "condition": report.data.condition.value,
-        "is_withdrawn": mark in own["withdrawn_ahead"],
+        "is_withdrawn": mark in own["withdrawn"],
     }
     recent = list(own["recent_reports"])
     insort(recent, entry, key=_rank)
-    ahead = [other for other in own["withdrawn_ahead"] if other != mark]
-    return _settled(own, recent[-MOST:], ahead)
+    return _settled(own, recent[-MOST:], own["withdrawn"])
 
 
 def after_withdrawal(own: State, withdrawal: WithdrawalEvent) -> State:
@@ -52,16 +52,17 @@ def after_withdrawal(own: State, withdrawal: WithdrawalEvent) -> State:
     report did meets no report."""
     mark = _mark(withdrawal.data.period, withdrawal.agency, withdrawal.data.report)
     recent = [{**entry, "is_withdrawn": True} if _is_of(entry, mark) else entry for entry in own["recent_reports"]]
-    ahead = own["withdrawn_ahead"]
-    if mark not in ahead and not any(_is_of(entry, mark) for entry in recent):
-        ahead = sorted([*ahead, mark], key=lambda m: (m["period"], m["agency"], m["id"]))[-MOST_AHEAD:]
-    return _settled(own, recent, ahead)
+    withdrawn = [*(other for other in own["withdrawn"] if other != mark), mark]
+    return _settled(own, recent, withdrawn)
 
 
-def _settled(own: State, recent: list[Report], ahead: list[Mark]) -> State:
+def _settled(own: State, recent: list[Report], withdrawn: list[Mark]) -> State:
+    """What follows from both. A mark stays when its report has come: what is kept must not tell which came first."""
+    oldest = recent[0]["period"] if len(recent) == MOST else ""
+    ranked = sorted((m for m in withdrawn if m["period"] >= oldest), key=lambda m: (m["period"], m["agency"], m["id"]))
     in_force = next((entry for entry in reversed(recent) if not entry["is_withdrawn"]), None)
     pointer = {field: in_force[field] for field in _POINTER} if in_force else None
-    return {**own, "recent_reports": recent, "withdrawn_ahead": ahead, "latest_report": pointer}
+    return {**own, "recent_reports": recent, "withdrawn": ranked[-MOST_WITHDRAWN:], "latest_report": pointer}
 
 
 def _mark(period: date, agency: str, report_id: str) -> Mark:

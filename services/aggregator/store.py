@@ -59,7 +59,7 @@ class Store:
         """Each region's tally with everything below it."""
         if not codes:
             return {}
-        wanted = {"own.recent_reports": False, "own.withdrawn_ahead": False, "cursors": False}
+        wanted = {"own.recent_reports": False, "own.withdrawn": False, "cursors": False}
         found = self._regions.find({"$or": [_sums_into(code) for code in codes]}, wanted)
         return region_state.roll_ups(codes, [d async for d in found])
 

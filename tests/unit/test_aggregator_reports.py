@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from datetime import timedelta
 from functools import reduce
 from itertools import permutations
+from random import Random
 from typing import Any
 
 import pytest
@@ -175,12 +176,27 @@ def test_a_region_remembers_its_newest_reports_only() -> None:
     assert in_force([*sent, *withdrawn]) is None
 
 
+@pytest.mark.parametrize("weeks", [1, 4, 13])
+def test_any_order_of_more_reports_than_are_kept(weeks: int) -> None:
+    """Whether a withdrawn report was read while it was one of the newest, or later, or after its withdrawal: the
+    region's document is the same, of reports for the same week or for many."""
+    sent = [a_report(AT + n * HOUR, event_id=f"r{n}", period=MONDAY + (n % weeks) * WEEK) for n in range(13)]
+    withdrawn = [
+        a_withdrawal(AT + (20 + n) * HOUR, f"r{n}", event_id=f"w{n}", period=MONDAY + (n % weeks) * WEEK)
+        for n in (0, 1, 2, 12)
+    ]
+    events: list[Event] = [*sent, *withdrawn]
+    expected = region(events)
+    for seed in range(200):
+        assert region(Random(seed).sample(events, len(events))) == expected
+
+
 def test_withdrawals_of_reports_that_never_came_are_bounded() -> None:
     """They push no report out of a region's state, and of one report's the one that is meant for it stays."""
     strays = [a_withdrawal(AT + n * HOUR, f"x{n}", event_id=f"w{n}", period=MONDAY + WEEK) for n in range(50)]
     own = region([FIRST, *strays])["own"]
     assert own["latest_report"]["id"] == "r1"
-    assert len(own["withdrawn_ahead"]) == recent_reports.MOST_AHEAD
+    assert len(own["withdrawn"]) == recent_reports.MOST_WITHDRAWN
     wrong = [a_withdrawal(AT + n * HOUR, event_id=f"w{n}", region=ELSEWHERE) for n in range(60)]
     right = a_withdrawal(AT + 100 * HOUR, event_id="right")
     told = [*wrong, right, OTHER_PERIOD]
