@@ -1,8 +1,9 @@
 """Step 2: the journal. One entry per identity, written by insert; the first sighting wins.
 
-An entry: `_id` the identity, `log` and `offset` of the first sighting, `hash` of its content, what it was (`type`,
-`region`, `period`, `received_at`), `written_at` (real time, whatever clock the election goes by), `others` (later
-sightings, at most 50, each with whether it conflicted), and `dead` with the reason if it could not be folded.
+An entry: `_id` the identity, `topic`, `partition` and `offset` of the first sighting, `hash` of its content, what it
+was (`type`, `region`, `period`, `received_at`), `written_at` (real time, whatever clock the election goes by),
+`others` (later sightings, at most 50, each with whether it conflicted), and `dead` with the reason if it could not be
+folded.
 
 How long entries are kept: `retention.py`.
 """
@@ -34,9 +35,7 @@ def _entry(sighting: Sighting) -> Document:
     event = sighting.event
     return {
         "_id": event.identity,
-        "topic": sighting.position.topic,
-        "partition": sighting.position.partition,
-        "offset": sighting.position.offset,
+        **_where(sighting.position),
         "hash": event.contenthash,
         "type": event.type,
         "region": event.subject,
@@ -82,10 +81,10 @@ class Journal:
         return standings
 
     async def mark_dead(self, sighting: Sighting, reason: str) -> None:
-        """The event is journaled and cannot be folded; a retry under a new position may take the entry over."""
-        await self._entries.update_one(
-            {"_id": sighting.event.identity, "offset": sighting.position.offset}, {"$set": {"dead": reason}}
-        )
+        """The event is journaled and cannot be folded; a retry under a new position may take the entry over. Nothing
+        if one has done so already: a zombie's word on the old position says nothing of the new one."""
+        first = {"_id": sighting.event.identity, **_where(sighting.position)}
+        await self._entries.update_one(first, {"$set": {"dead": reason}})
 
     async def holds(self, identity: str) -> bool:
         return await self._entries.find_one({"_id": identity}) is not None
@@ -112,7 +111,7 @@ class Journal:
         if position_of(entry) == sighting.position:
             return Standing.DEAD
         taken = await self._entries.update_one(
-            {"_id": entry["_id"], "dead": {"$exists": True}, "offset": entry["offset"]},
+            {"_id": entry["_id"], "dead": {"$exists": True}, **_where(position_of(entry))},
             {"$set": _entry(sighting), "$unset": {"dead": ""}},
         )
         return Standing.RETRY if taken.modified_count else Standing.DUPLICATE
@@ -131,12 +130,11 @@ class Journal:
 
 
 def _other(position: Position, standing: Standing) -> Document:
-    return {
-        "topic": position.topic,
-        "partition": position.partition,
-        "offset": position.offset,
-        "is_conflict": standing is Standing.CONFLICT,
-    }
+    return {**_where(position), "is_conflict": standing is Standing.CONFLICT}
+
+
+def _where(position: Position) -> Document:
+    return {"topic": position.topic, "partition": position.partition, "offset": position.offset}
 
 
 async def keep_for(journal: Collection, retention: timedelta | None) -> None:

@@ -21,7 +21,7 @@ from shared.exactly_once.documents import Documents, TooManyMismatches
 from shared.exactly_once.guard import Gap, Guard, OtherLog
 from shared.exactly_once.journal import Journal
 from shared.exactly_once.progress import Progress
-from shared.exactly_once.sightings import Sighting
+from shared.exactly_once.sightings import Sighting, read_records
 from shared.exactly_once.steps import Parts, Poisoned, Steps
 from shared.metrics import Metrics
 from shared.records import Look, Position, Record
@@ -366,6 +366,20 @@ async def test_event_that_cannot_be_folded_is_dead_and_its_retry_counts_once(ben
     await mended.process(batch)
     assert await bench.counted() == ["a", "b", "stuck"]
     assert "dead" not in await bench.entry("stuck")
+
+
+@pytest.mark.expect_errors("cannot_fold")
+async def test_a_zombie_marks_nothing_dead_that_a_retry_has_taken_over(bench: Bench) -> None:
+    """Also where the retry stands at the same offset, of another partition."""
+    first = bench.log.produce(report("stuck"))
+    await bench.steps(changes=stumbling("stuck")).process([first])
+    retry = bench.log.produce(first.value, partition=1)
+    assert retry.position.offset == first.position.offset
+    await bench.steps().process([retry])
+    (seen,), _ = read_records([first])
+    await Journal(bench.database[journal.COLLECTION]).mark_dead(seen, "a zombie's word")
+    assert "dead" not in await bench.entry("stuck")
+    assert await bench.counted() == ["stuck"]
 
 
 @pytest.mark.expect_errors("cannot_fold")
