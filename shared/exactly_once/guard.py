@@ -136,6 +136,7 @@ class Guard:
                 raise Gap(first.topic, first.partition, max(begin.offset, look.beginning), first.offset)
 
     async def _refuse_lost_journal(self, stored: Document) -> None:
+        """An entry that may have expired is asked for no more: a longer retention later does not bring it back."""
         if self._journal is None or "event" not in stored or await self._journal.holds(stored["event"]):
             return
         if not may_have_expired(stored["journaled_at"], real(), self._retention):
@@ -144,6 +145,8 @@ class Guard:
                 f"{stored['journaled_at']:%Y-%m-%dT%H:%M:%SZ} and cannot have expired; the collection `journal` was "
                 "dropped, or only a part of the database restored"
             )
+        same = {"_id": stored["_id"], "event": stored["event"]}
+        await self._positions.update_one(same, {"$unset": {"event": "", "journaled_at": ""}})
 
 
 def _refuse_other(last: Position, expected_hash: str, look: Look) -> None:

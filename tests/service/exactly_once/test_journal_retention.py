@@ -93,6 +93,19 @@ async def test_a_missing_entry_passes_only_if_it_may_have_expired(
         await guard(bench, retention).check(produce(bench, "c"))
 
 
+async def test_a_longer_retention_asks_for_nothing_that_has_expired_under_the_shorter(bench: Bench) -> None:
+    """What had expired before the setting was changed is no lost journal; what is new since is asked for again."""
+    await bench.steps().process(produce(bench, "a"))
+    await age(bench, 31 * DAY)
+    await bench.database[journal.COLLECTION].delete_many({})
+    await verify(bench, RETENTION)
+    await verify(bench, None)
+    await bench.steps().process(produce(bench, "b"))
+    await bench.database[journal.COLLECTION].delete_many({})
+    with pytest.raises(JournalLost, match="/agencies/kpu/b"):
+        await verify(bench, None)
+
+
 async def test_another_log_is_refused_though_its_entry_expired(bench: Bench) -> None:
     """What the journal has forgotten, the position still knows: a topic made anew never slips through."""
     await bench.steps().process(produce(bench, "a", "b"))
