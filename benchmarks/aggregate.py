@@ -14,11 +14,12 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path as FilePath
 from typing import Any
 
 from benchmarks import nation
+from benchmarks.events import NoLetters, NoLog, report, report_record
 from desk.stack import mongod
 from desk.stack.ports import free_ports
 from services.aggregator import changes, indexes
@@ -27,8 +28,6 @@ from shared.election.calendar import Calendar
 from shared.election.config import Level
 from shared.election.files import read_roster
 from shared.election.roster import Roster
-from shared.events.codec import encode
-from shared.events.report import Condition, ReportData, ReportEvent
 from shared.exactly_once import journal
 from shared.exactly_once.cursors import Document, empty, fold
 from shared.exactly_once.dead_letters import DeadLetters
@@ -38,8 +37,9 @@ from shared.exactly_once.journal import Journal
 from shared.exactly_once.sightings import Sighting
 from shared.exactly_once.steps import Parts, Steps
 from shared.http.serve import settle_garbage
+from shared.kafka.partitioning import choose_partition
 from shared.metrics import Metrics
-from shared.records import Look, Position, Record
+from shared.records import Position, Record
 
 PAST = int(os.environ.get("DESK_BENCH_PAST", "20000"))
 BATCH = int(os.environ.get("DESK_BENCH_BATCH", "2000"))
@@ -58,18 +58,6 @@ class Measured:
     events_per_s: float
     ratio: float
     cpu_us: float
-
-
-class _NoLog:
-    """A log that nobody asks: the guard has nothing to verify on a fresh database."""
-
-    async def look(self, positions: Sequence[Position]) -> list[Look]:
-        return [Look(0, None) for _ in positions]
-
-
-class _NoLetters:
-    async def publish(self, *_record: object) -> Position:
-        raise AssertionError("no record here is bad")
 
 
 class Recorded:
@@ -102,27 +90,10 @@ def batches(codes: Sequence[str], first: int) -> Iterable[list[Record]]:
         found = []
         for n in range(begin, begin + BATCH):
             region = codes[n * 7919 % len(codes)]
-            partition = hash(region[:5]) % 12
-            found.append(_record(n, region, Position("desk.reports", partition, offsets[partition])))
+            partition = choose_partition(region[:5].encode(), range(12))
+            found.append(report_record(n, region, Position("desk.reports", partition, offsets[partition])))
             offsets[partition] += 1
         yield found
-
-
-def _event(n: int, region: str) -> ReportEvent:
-    at = _BEGIN + timedelta(milliseconds=n)
-    return ReportEvent(
-        id=f"bench-{n}",
-        source="/agencies/bench",
-        subject=region,
-        time=at,
-        receivedat=at,
-        contenthash="0" * 64,
-        data=ReportData(period=date(2024, 11, 18), condition=Condition.NORMAL, summary="Aman dan terkendali."),
-    )
-
-
-def _record(n: int, region: str, position: Position) -> Record:
-    return Record(position, region[:5].encode(), encode(_event(n, region)))
 
 
 async def main() -> str:
@@ -190,9 +161,9 @@ async def _fill(database: Any, calendar: Calendar, past: int) -> None:
     region = next(r.code for r in calendar.roster.at_level(Level.REGENCY))
     position = Position("desk.reports", 0, 0)
     changed = changes.changes_of(calendar)
-    event = _event(0, region)
-    (report, state) = changed(Sighting(position, event, Record(position, None, b"")))
-    document = fold(empty(event.identity), [report])
+    event = report(0, region)
+    (sent, state) = changed(Sighting(position, event, Record(position, None, b"")))
+    document = fold(empty(event.identity), [sent])
     entry = {**document, "written_at": _BEGIN}
     for begin in range(0, past, 10_000):
         ids = [f"/agencies/bench/bench-{n}" for n in range(begin, min(begin + 10_000, past))]
@@ -210,8 +181,8 @@ def _steps(database: Any, calendar: Calendar) -> Steps:
         Parts(
             journal=Journal(database[journal.COLLECTION]),
             documents=Documents(database, changes.COLLECTIONS),
-            dead_letters=DeadLetters(_NoLetters(), "bench"),
-            guard=Guard(database["positions"], _NoLog()),
+            dead_letters=DeadLetters(NoLetters(), "bench"),
+            guard=Guard(database["positions"], NoLog()),
             changes=changes.changes_of(calendar),
             metrics=Metrics("bench"),
             dead_letter_run=100,

@@ -5,14 +5,13 @@ from __future__ import annotations
 
 import itertools
 import tempfile
-from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path as FilePath
 from typing import Any
 
 from pymongo import UpdateOne
 
-from benchmarks.events import report_records
+from benchmarks.events import NoLetters, NoLog, report_records
 from benchmarks.measure import Path, compare, table
 from desk.stack import mongod
 from desk.stack.ports import free_ports
@@ -25,23 +24,10 @@ from shared.exactly_once.guard import Guard
 from shared.exactly_once.journal import Journal
 from shared.exactly_once.steps import Parts, Steps
 from shared.metrics import Metrics
-from shared.records import Look, Position
 from shared.settings import Settings
 
 EVENTS = 2_000
 REGENCIES = 90
-
-
-class _NoLog:
-    """A log that nobody asks: the guard has nothing to verify on a fresh database."""
-
-    async def look(self, positions: Sequence[Position]) -> list[Look]:
-        return [Look(0, None) for _ in positions]
-
-
-class _NoLetters:
-    async def publish(self, *_record: object) -> Position:
-        raise AssertionError("no record here is bad")
 
 
 async def main() -> str:
@@ -85,8 +71,8 @@ def _steps(database: Any) -> Steps:
         Parts(
             journal=Journal(database.journal),
             documents=Documents(database, changes.COLLECTIONS),
-            dead_letters=DeadLetters(_NoLetters(), "bench"),
-            guard=Guard(database.positions, _NoLog()),
+            dead_letters=DeadLetters(NoLetters(), "bench"),
+            guard=Guard(database.positions, NoLog()),
             changes=changes.changes_of(calendar),
             metrics=Metrics("bench"),
             dead_letter_run=100,
