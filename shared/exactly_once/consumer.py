@@ -10,17 +10,15 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import math
 import random
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
-from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
+from aiokafka import ConsumerRecord, TopicPartition
 from aiokafka.errors import CommitFailedError, IllegalStateError, KafkaError
 
-from shared.clock import real
 from shared.exactly_once.guard import Gap, Guard, OtherLog
-from shared.exactly_once.lag import Lag
+from shared.exactly_once.pace import Pace
 from shared.exactly_once.steps import Poisoned, Steps
 from shared.kafka.limits import CALL_TIMEOUT_S
 from shared.kafka.log_reader import LogReader
@@ -60,15 +58,18 @@ class Consumer:
         self._topics = topics
         self._steps, self._guard, self._reader = steps, guard, reader
         self._metrics = metrics
-        self._timeout_s, self._attempts, self._stuck_after_s = timeout_s, attempts, stuck_after_s
+        self._timeout_s, self._attempts = timeout_s, attempts
         self._after_commit = after_commit
         self._broker, self._subscriber = subscribe(addresses, group, topics, self._handle, max_records)
         self._failures = 0
         self._stopped: str | None = None
         self._is_joined = False
-        self._progress_at = time.monotonic()
-        self._age: Lag[TopicPartition] = Lag()
-        self.lag: int | None = None  # records that wait in our partitions; None while nobody knows
+        self._pace = Pace(metrics, stuck_after_s)
+
+    @property
+    def lag(self) -> int | None:
+        """How many records wait in our partitions; None while nobody knows."""
+        return self._pace.lag
 
     @property
     def status(self) -> str | None:
@@ -119,7 +120,7 @@ class Consumer:
         try:
             records = [to_record(r) for r in raw]
             trace_id.set(trace_id_of(_traceparent(raw[0])))
-            self._age.taken(_times(reversed(raw)))
+            self._pace.taken(raw)
             async with asyncio.timeout(self._timeout_s):
                 await self._steps.process(records)
             await self._commit(raw)
@@ -130,8 +131,7 @@ class Consumer:
             await self._rewind(raw, error)
         else:
             self._failures = 0
-            self._progress_at = time.monotonic()
-            self._age.counted(_times(raw))
+            self._pace.counted(raw)
             self._metrics.batch_seconds.observe(time.perf_counter() - began)
             self._after_commit()
 
@@ -197,39 +197,15 @@ class Consumer:
         return behind
 
     async def _watch(self) -> None:
-        """Lag, and the end of a consumer that is stuck without a signal (aiokafka #1154)."""
+        """Lag, and the end of a consumer that is stuck."""
         consumer = self._subscriber.consumer
         assigned = consumer.assignment() if consumer is not None else set()
         if not assigned or self._stopped:
-            self._progress_at = time.monotonic()
-            self.lag = None
+            self._pace.idle()
             return
-        async with asyncio.timeout(CALL_TIMEOUT_S):
-            waiting = await _waiting(consumer, assigned)
-        lag = self.lag = sum(waiting.values())
-        self._metrics.lag_records.set(lag)
-        age_s = self._age.seconds(waiting, real().timestamp())
-        self._metrics.lag_seconds.set(math.nan if age_s is None else age_s)
-        if lag == 0:
-            self._progress_at = time.monotonic()
-        elif time.monotonic() - self._progress_at > self._stuck_after_s:
-            where = ", ".join(sorted(f"{w.topic}/{w.partition}" for w in assigned))
-            reason = f"{lag} records wait and nothing was folded for {self._stuck_after_s:g} s in {where}"
+        reason = await self._pace.look(consumer, assigned)
+        if reason is not None:
             leave_process(reason, None)
-
-
-async def _waiting(consumer: AIOKafkaConsumer, assigned: set[TopicPartition]) -> dict[TopicPartition, int]:
-    """How many records wait in these partitions; those that a rebalance takes away meanwhile are not ours to count."""
-    waiting = {}
-    for where, end in (await consumer.end_offsets(assigned)).items():
-        with contextlib.suppress(IllegalStateError):
-            waiting[where] = max(0, end - await consumer.position(where))
-    return waiting
-
-
-def _times(raw: Iterable[ConsumerRecord]) -> dict[TopicPartition, float]:
-    """Of each partition the time of the last of these records, in seconds since 1970."""
-    return {TopicPartition(r.topic, r.partition): r.timestamp / 1000 for r in raw}
 
 
 def _traceparent(raw: ConsumerRecord) -> str | None:

@@ -49,7 +49,7 @@ async def seen(mongo_url: str, calendar: Calendar) -> AsyncIterator[Seen]:
     settings = Settings(mongo=mongo_url, kafka="127.0.0.1:1")
     async with a_bench(settings, calendar, StandingClock()) as bench:
         consumer: Any = bench.consumer
-        consumer._is_joined, consumer.lag = True, 0  # as one that reads and has read everything
+        consumer._is_joined, consumer._pace.lag = True, 0  # as one that reads and has read everything
         await bench.feed(*november())
         async with bench.streaming(), served(bench.app) as url, a_browser() as browser:
             yield Seen(bench, url, browser)

@@ -424,7 +424,7 @@ class Now:
 async def test_what_is_progress(bench: Bench, monkeypatch: pytest.MonkeyPatch, progress: str) -> None:
     """A batch folded, nothing to fold, or nothing assigned begins the patience anew, and only for its length."""
     clock, at = Now(), dict(bench.member.at)
-    monkeypatch.setattr("shared.exactly_once.consumer.time", clock)
+    monkeypatch.setattr("shared.exactly_once.pace.time", clock)
     consumer = bench.consumer(stuck_after_s=60)
     clock.now += 1000
     if progress == "batch":
@@ -449,7 +449,7 @@ async def test_rebalance_while_looking_at_the_lag_is_no_failure(bench: Bench) ->
 
 async def test_the_age_of_what_waits_is_said(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     """Unknown before anything is read, then by the records' own time, then none."""
-    monkeypatch.setattr("shared.exactly_once.consumer.real", lambda: datetime.fromtimestamp(90, UTC))
+    monkeypatch.setattr("shared.exactly_once.pace.real", lambda: datetime.fromtimestamp(90, UTC))
     consumer = bench.consumer()
     bench.member.ends = {ZERO: 9, ONE: 19}
     bench.member.at = {ZERO: 7, ONE: 19}
