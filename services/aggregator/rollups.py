@@ -81,7 +81,7 @@ def gaps(calendar: Calendar, line: Line, expected: int, complete: int, now: date
 
 
 def attendance(period: date, owed: Owing, judged: periods.Judged) -> Document:
-    """How often each verdict holds among those who owe the period's report."""
+    """How often each verdict holds: of those who owe the period's report, and of whoever was judged for it."""
     return {"period": period.isoformat(), "counts": periods.verdict_counts(owed, judged)}
 
 
