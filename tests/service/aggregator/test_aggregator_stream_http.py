@@ -224,6 +224,9 @@ async def test_the_same_answer_is_not_sent_twice(bench: Bench) -> None:
         assert (changed.status_code, len(changed.json()["items"])) == (200, 2)
         for path in ("/v1/reports?limit=0", "/v1/regions/99.99", "/healthz"):
             assert "etag" not in (await client.get(path)).headers
+        for path, status in (("/v1/events/kpu/not-yet", 404), ("/v1/reports?limit=0", 422), ("/v1/nowhere", 404)):
+            refused = await client.get(path)
+            assert (refused.status_code, refused.headers["cache-control"]) == (status, "no-store")
 
 
 async def test_an_answer_in_pieces_has_no_etag() -> None:
