@@ -54,7 +54,7 @@ async def test_how_a_region_stands(page: httpx.AsyncClient) -> None:
         "Logistik 30/120 lengkap"
     )
     village = part(await page.get("/regions/64.72.01.1001?lang=en"), "summary")
-    assert village.endswith("Still open 0 incidents, 0 of them violations Incidents by status –")
+    assert village.endswith("Still open Incidents: 0, of these violations: 0 Incidents by status –")
 
 
 async def test_normal_while_something_is_open_is_flagged(page: httpx.AsyncClient) -> None:
