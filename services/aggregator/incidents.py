@@ -14,6 +14,7 @@ Of more than `MOST_STATUSES` those of the incident's own region stay first, the 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
@@ -83,7 +84,7 @@ def after_status(document: Document, event: IncidentStatusEvent) -> Document:
     return _settled({**document, **stub}, statuses)
 
 
-def is_known(document: Document) -> bool:
+def is_known(document: Mapping[str, Any]) -> bool:
     """Whether the incident itself has come."""
     return "category" in document
 

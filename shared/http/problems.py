@@ -76,7 +76,8 @@ def render(problem: Problem, lang: Language, more: Mapping[str, str] | None = No
 
 
 def problem_headers(problem: Problem, lang: Language) -> dict[str, str]:
-    headers: dict[str, str] = {"Content-Language": lang}
+    # A 404 may be kept otherwise (RFC 9110, 15.1), and what is not there yet comes a moment later.
+    headers: dict[str, str] = {"Content-Language": lang, "Cache-Control": "no-store"}
     if problem.retry_after_s is not None:
         headers["Retry-After"] = str(problem.retry_after_s)
     if problem.status == 401:

@@ -213,7 +213,7 @@ def test_what_is_not_known_is_not_called_good(consumer: Consumer, level: str, sa
     now = utc("2024-11-18 02:00")
     found = status_of(ID, consumer, now - timedelta(minutes=7), now, WITA)
     assert (found.level, found.reading) == (level, said)
-    assert found.newest == "Kiriman terakhir 18 Nov, 09.53 WITA (7 menit yang lalu)"
+    assert found.newest == "Laporan atau insiden terakhir 18 Nov, 09.53 WITA (7 menit yang lalu)"
     assert status_of(ID, consumer, None, now, WITA).newest == "Belum ada laporan atau insiden"
 
 
@@ -232,6 +232,14 @@ def test_a_ring_forgets_the_oldest_and_knows_it() -> None:
     ring.add(told("A4", "A5"), "A5")
     assert (ring.begin, ring.end, ring.reaches("A0"), ring.reaches("A1")) == ("A1", "A5", False, True)
     assert [e.token for e in ring.after("A4")] == ["A5"]
+
+
+async def test_what_is_taken_at_once_is_bounded() -> None:
+    """It is a copy for one watcher, who may be slow; what waits is shared by all."""
+    watcher = Watcher(Wanted(None, frozenset(Kind)), "A0")
+    long = [Event(f"A{n}", Kind.REPORT, "64.72", b"x" * 40_000) for n in range(1, 6)]
+    watcher.offer(long, "A5")
+    assert [len(await watcher.take(0)) for _ in range(3)] == [80_000, 80_000, 40_000]
 
 
 async def test_a_watcher_is_told_what_lies_after_its_position_once() -> None:

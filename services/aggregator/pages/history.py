@@ -46,7 +46,8 @@ class Report:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One entry of an incident's history; an orphan spoke of another region and changes nothing."""
+    """One entry of an incident's history; an orphan spoke of another region than the report and changes
+    nothing."""
 
     status: str
     at: str

@@ -51,7 +51,8 @@
       if (answer.status === 401 || answer.status === 403) { location.reload(); return; }
       if (answer.ok) {
         const fresh = new DOMParser().parseFromString(await answer.text(), "text/html").getElementById("live");
-        if (fresh) putIn(fresh);
+        if (!fresh) { location.reload(); return; } // the cookie has ended: this is the sign-in page
+        putIn(fresh);
       }
     } catch { /* no network: the stream connects again, and then asks for this again */ }
     isLoading = false;

@@ -48,8 +48,10 @@ class PageStore:
         return [d async for d in found.limit(most)]
 
     async def corrections(self, code: str, report_ids: Sequence[str]) -> list[Document]:
-        """The reports of a region that correct one of these: `agency`, `id` and which one (`replaces`)."""
-        wanted = {"region": code, "replaces": {"$in": list(report_ids), "$type": "string"}}
+        """The reports in force of a region that correct one of these: `agency`, `id` and which one (`replaces`). A
+        correction that was withdrawn corrects nothing."""
+        replaces = {"$in": list(report_ids), "$type": "string"}
+        wanted = {"region": code, "replaces": replaces, "is_withdrawn": False}
         shown = {"agency": True, "id": True, "replaces": True}
         return [d async for d in self._database[reports.COLLECTION].find(wanted, shown).sort("received_at")]
 

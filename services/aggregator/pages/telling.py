@@ -89,15 +89,17 @@ class Teller:
             hand_over=self._said(category.hand_over.to if category and category.hand_over else None),
             due=self._moment(due, zone) or None,
             is_overdue=hand_overs.is_overdue(document, self._now),
-            steps=tuple(self._step(entry, zone) for entry in incidents.history(dict(document))),
+            steps=tuple(self._step(entry, zone, document) for entry in incidents.history(dict(document))),
         )
 
     def _said(self, text: Text | None) -> str | None:
         return text.said_in(self._words.language) if text else None
 
-    def _step(self, entry: Document, zone: ZoneInfo) -> Step:
+    def _step(self, entry: Document, zone: ZoneInfo, incident: Document) -> Step:
+        """Of an incident that nobody has reported yet, no status speaks of another region than its own."""
         at = self._words.short_moment(entry["at"], zone)
-        return Step(entry["status"], at, entry["by"], entry["note"], entry["forwarded_to"], entry["is_orphan"])
+        is_orphan = entry["is_orphan"] and incidents.is_known(incident)
+        return Step(entry["status"], at, entry["by"], entry["note"], entry["forwarded_to"], is_orphan)
 
     def stocks(self, code: str, documents: Sequence[Document]) -> tuple[Stock, ...]:
         """Every item of the election file, and whatever else was stated."""

@@ -81,6 +81,9 @@ def stream_routes(hub: Hub, access: AccessStore, heartbeat_s: float = HEARTBEAT_
 async def _frames(
     hub: Hub, wanted: Wanted, after: str | None, may_go_on: Callable[[], Awaitable[bool]], heartbeat_s: float
 ) -> AsyncGenerator[bytes, None]:
+    if hub.is_full:  # many came through the door in one moment
+        yield b"retry: %d\n\n" % (FULL_RETRY_S * 1000)
+        return
     with hub.watching(wanted, after) as watcher:
         asked_at = time.monotonic()
         while taken := await watcher.take(heartbeat_s):

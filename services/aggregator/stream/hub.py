@@ -124,12 +124,20 @@ class Hub:
 
     def _attach(self, watcher: Watcher) -> bool:
         """Go on with everybody else, if the ring reaches back to where the watcher is."""
-        ring, position = self._ring, watcher.position
-        if ring is None or position is None or not ring.reaches(position):
+        ring = self._ring_at(watcher)
+        if ring is None:
             return False
-        watcher.offer(ring.after(position), ring.end)
+        missed = ring.after(watcher.position or "")
+        if len(missed) > watcher.room:
+            return False
+        watcher.offer(missed, ring.end)
         self._live.add(watcher)
         return True
+
+    def _ring_at(self, watcher: Watcher) -> Ring | None:
+        """The ring, if it reaches back to where the watcher is."""
+        ring, position = self._ring, watcher.position
+        return ring if ring is not None and position is not None and ring.reaches(position) else None
 
     def _begin_anew(self, watcher: Watcher) -> None:
         watcher.reset()
@@ -140,6 +148,9 @@ class Hub:
         failures = 0
         while not watcher.has_ended:
             try:
+                await self._tell_recent(watcher)
+                if watcher in self._live:
+                    return
                 async with self._few:
                     await self._tell_past(watcher)
             except HistoryLost:
@@ -149,13 +160,19 @@ class Hub:
                 failures += 1
                 log.warning("past_not_told", error=in_words(error))
                 await asyncio.sleep(back_off_s(0.5, failures, 10.0))
-            else:
-                return
+
+    async def _tell_recent(self, watcher: Watcher) -> None:
+        """What the ring holds, as the watcher takes it: all of it at once may be more than one lets wait."""
+        while not watcher.has_ended and not self._attach(watcher) and (ring := self._ring_at(watcher)) is not None:
+            missed = ring.after(watcher.position or "")[: max(watcher.room, 1)]
+            watcher.offer(missed, missed[-1].token)
+            await watcher.has_room()
 
     async def _tell_past(self, watcher: Watcher) -> None:
+        """What lies before the ring."""
         reading = self._feed.open(watcher.position)
         try:
-            while not watcher.has_ended and not self._attach(watcher):
+            while not watcher.has_ended and self._ring_at(watcher) is None:
                 batch = await reading.next()
                 watcher.offer(batch.events, batch.position)
                 await watcher.has_room()

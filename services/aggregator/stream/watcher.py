@@ -9,6 +9,8 @@ from collections.abc import Sequence
 from services.aggregator.stream.events import RESET, Event, Wanted, beat, ready
 
 MOST_WAITING = 500
+# What waits is shared by all watchers; what is taken is a copy for one, who may be slow to read it.
+MOST_BYTES = 64 * 1024
 
 
 class Watcher:
@@ -44,6 +46,11 @@ class Watcher:
         self.position, self.is_new = None, True
         self._put(RESET)
 
+    @property
+    def room(self) -> int:
+        """How many more may wait."""
+        return max(self._most - len(self._waiting), 0)
+
     def end(self) -> None:
         self.has_ended = True
         self._news.set()
@@ -56,7 +63,7 @@ class Watcher:
             await self._room.wait()
 
     async def take(self, within_s: float) -> bytes:
-        """What waits, at once; a sign of life if nothing came within that time; nothing at the end."""
+        """What waits, a piece at a time; a sign of life if nothing came within that time; nothing at the end."""
         if not self._waiting and not self.has_ended:
             self._news.clear()
             try:
@@ -66,10 +73,12 @@ class Watcher:
                 return beat(None if self.is_new else self.position)
         if self.has_ended:
             return b""
-        taken = b"".join(self._waiting)
-        self._waiting.clear()
+        size, taken = 0, list[bytes]()
+        while self._waiting and size < MOST_BYTES:
+            taken.append(self._waiting.popleft())
+            size += len(taken[-1])
         self._room.set()
-        return taken
+        return b"".join(taken)
 
     def _put(self, frame: bytes) -> None:
         self._waiting.append(frame)

@@ -16,6 +16,7 @@ from shared.http.pages.visitor import Visitor, remember_language
 from shared.texts import LANGUAGE, OTHER, Language
 
 A_YEAR = "public, max-age=31536000, immutable"
+_VERSION = "v"
 _POLICY = {
     "default-src": "'none'",
     "style-src": "'self'",
@@ -45,10 +46,14 @@ class Asset:
         self.path = f"/{name}"
         self._content = resources.files(package).joinpath(name).read_bytes()
         self._media_type = media_type
-        self.address = f"{self.path}?v={hashlib.sha256(self._content).hexdigest()[:12]}"
+        self._version = hashlib.sha256(self._content).hexdigest()[:12]
+        self.address = f"{self.path}?{_VERSION}={self._version}"
 
-    async def answer(self, _request: Request) -> Response:
-        headers = {"Cache-Control": A_YEAR, "X-Content-Type-Options": "nosniff"}
+    async def answer(self, request: Request) -> Response:
+        """Kept for a year under its own address alone: while replicas are replaced, one may be asked for another's
+        version, and a proxy would keep what it has under that name."""
+        is_ours = request.query_params.get(_VERSION) == self._version
+        headers = {"Cache-Control": A_YEAR if is_ours else "no-store", "X-Content-Type-Options": "nosniff"}
         return Response(self._content, headers=headers, media_type=self._media_type)
 
 

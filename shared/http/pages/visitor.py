@@ -15,7 +15,7 @@ from shared.access.keys import LONGEST_KEY
 from shared.http.auth_header import language
 from shared.texts import LANGUAGE, Language
 
-# Longer than from one Monday to the next; each visit begins it anew.
+# Longer than from one Monday to the next; with each visit of the form it begins anew.
 KEY_KEPT_S = 8 * 24 * 3600
 LANGUAGE_KEPT_S = 365 * 24 * 3600
 LANGUAGE_COOKIE = "desk-lang"

@@ -209,3 +209,15 @@ async def test_the_page_says_so_when_the_stream_is_cut(seen: Seen, monkeypatch: 
     await expect(mark).to_have_text("Diperbarui langsung", timeout=15_000)
     await expect(page.locator(".violations")).to_contain_text("Saat sambungan terputus.")
     await context.close()
+
+
+async def test_a_page_whose_cookie_has_ended_asks_to_sign_in(seen: Seen) -> None:
+    """It never stands still on a projector, marked as live: the cookie ends after days, or in another tab."""
+    context = await seen.visitor()
+    page = await context.new_page()
+    await page.goto(seen.url)
+    await expect(page.locator("[data-live]")).to_have_text("Diperbarui langsung")
+    await context.clear_cookies()
+    await seen.bench.feed(a_violation("i-ended", 0, region="64.74"))
+    await expect(page.locator("#key")).to_be_visible()
+    await context.close()

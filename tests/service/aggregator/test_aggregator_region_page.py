@@ -16,7 +16,7 @@ from services.aggregator.pages.past import MOST_SHOWN
 from shared.election.calendar import WEEK, Calendar
 from shared.events.verdict import Verdict
 from shared.settings import Settings
-from tests.builders import MONDAY, a_report, an_incident, utc
+from tests.builders import MONDAY, a_report, a_status, a_withdrawal, an_incident, utc
 from tests.service.aggregator.conftest import Bench, a_bench
 from tests.service.aggregator.november import EARLIER_MONDAY, NOW, StandingClock, a_verdict, november
 from tests.service.aggregator.test_aggregator_pages import browser, text_of
@@ -54,7 +54,7 @@ async def test_how_a_region_stands(page: httpx.AsyncClient) -> None:
         "Logistik 30/120 lengkap"
     )
     village = part(await page.get("/regions/64.72.01.1001?lang=en"), "summary")
-    assert village.endswith("Still open 0 incidents, 0 of them violations Incidents by status –")
+    assert village.endswith("Still open Incidents: 0, of these violations: 0 Incidents by status –")
 
 
 async def test_normal_while_something_is_open_is_flagged(page: httpx.AsyncClient) -> None:
@@ -195,6 +195,33 @@ async def test_the_past_is_read_to_its_end_by_links_alone(settings: Settings, ca
         assert older == "?period=2024-11-18"  # to the newest
         both = await page.get(f"/regions/64.72{links(await page.get(address), 'incidents')[-1]}")
         assert (keys(both, "i")[0], keys(both, "r")[0]) == (f"i{many - 1 - MOST_SHOWN}", "r6")
+
+
+async def test_a_correction_that_was_withdrawn_corrects_nothing(bench: Bench) -> None:
+    """The report before it is in force again, here as on the front page; a correction that holds is told as before."""
+    at = utc("2024-11-18 02:00")
+    await bench.feed(
+        a_report(at, event_id="r1"),
+        a_report(at + HOUR, event_id="r2", replaces="r1", summary="Salah."),
+        a_report(at, region="64.74", event_id="r3"),
+        a_report(at + HOUR, region="64.74", event_id="r4", replaces="r3"),
+        a_withdrawal(at + 2 * HOUR, report="r2", event_id="w1"),
+    )
+    async with browser(bench, bench.viewer) as page:
+        samarinda, bontang = [part(await page.get(f"/regions/{code}"), "reports") for code in ("64.72", "64.74")]
+    assert "Ditarik" in samarinda
+    assert "ikoreksi" not in samarinda
+    assert "dikoreksi oleh r4" in bontang
+
+
+async def test_what_is_said_of_an_incident_that_nobody_has_reported_is_shown(bench: Bench) -> None:
+    """By whom and with what note: it is all that is known of it."""
+    await bench.feed(a_status(NOW, region="64.71", note="Laporan lisan, menyusul."))
+    async with browser(bench, bench.viewer) as page:
+        told = part(await page.get("/regions/64.71"), "incidents")
+    assert "Insiden yang laporannya belum sampai" in told
+    assert "Diverifikasi 25 Nov, 10.00 WITA, province-desk · Laporan lisan, menyusul." in told
+    assert "untuk wilayah lain" not in told
 
 
 async def test_verdicts_are_read_to_their_end(settings: Settings, calendar: Calendar) -> None:

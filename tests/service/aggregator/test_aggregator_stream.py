@@ -296,6 +296,22 @@ async def test_a_slow_watcher_is_let_go_and_holds_nobody_up(
         await again.until(lambda told: told.ids("report") == ids_of(3, 20))
 
 
+async def test_who_missed_more_than_may_wait_is_told_all_of_it(
+    bench: Bench, replica: Replica, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A piece at a time, as they take it, each once; and then what comes, with everybody else."""
+    only_reports = Wanted(None, frozenset({Kind.REPORT}))
+    async with replica.watching(only_reports) as other:
+        position = other.told.position
+        await bench.feed(*reports(0, 30))
+        await other.until(lambda told: told.ids("report") == ids_of(0, 30))
+        monkeypatch.setattr(hubs, "Watcher", lambda wanted, after: Watcher(wanted, after, most=5))
+        async with replica.watching(only_reports, after=position) as again:
+            await again.until(lambda told: told.ids("report") == ids_of(0, 30))
+            await bench.feed(*reports(30, 1))
+            await again.until(lambda told: told.ids("report") == ids_of(0, 31))
+
+
 def hub_tasks() -> set[asyncio.Task[Any]]:
     """Those of the hub; a database's driver has some of its own."""
     return {task for task in asyncio.all_tasks() if "Hub." in getattr(task.get_coro(), "__qualname__", "")}

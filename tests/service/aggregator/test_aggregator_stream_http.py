@@ -13,9 +13,11 @@ import httpx
 import pytest
 from fastapi import FastAPI
 
-from services.aggregator.stream.api import stream_routes
+from services.aggregator.stream import hub as hub_module
+from services.aggregator.stream.api import _frames, stream_routes
+from services.aggregator.stream.events import Kind, Wanted
 from services.aggregator.stream.hub import Hub
-from shared.access.keys import Kind
+from shared.access.keys import Kind as Sent
 from shared.http import event_stream, problems
 from shared.http.etags import Etags
 from tests.builders import a_report, utc
@@ -88,7 +90,7 @@ async def test_a_browser_watches_by_its_cookie_and_a_program_by_its_key(served_b
 )
 async def test_who_may_not_watch_is_told_so(bench: Bench, key: str | None, query: str, status: int) -> None:
     """By a problem document, before anything is streamed."""
-    keys = {"viewer": bench.viewer, "agency": await bench.key(agency="kpu", kinds=frozenset({Kind.REPORTS}))}
+    keys = {"viewer": bench.viewer, "agency": await bench.key(agency="kpu", kinds=frozenset({Sent.REPORTS}))}
     headers = bearer(keys.get(key, key)) if key else {}
     async with httpx.AsyncClient(transport=httpx.ASGITransport(bench.app), base_url="http://desk") as client:
         answer = await client.get(f"/v1/stream{query}", headers=headers)
@@ -101,6 +103,26 @@ async def test_too_many_watchers_are_asked_to_come_back(bench: Bench, monkeypatc
     monkeypatch.setattr(Hub, "is_full", property(lambda _hub: True))
     answer = await bench.get("/v1/stream")
     assert (answer.status, answer.headers["retry-after"]) == (503, "10")
+
+
+async def test_a_burst_of_watchers_stays_within_the_limit(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever came through the door with the last one is asked to come back, and not counted."""
+    monkeypatch.setattr(hub_module, "MOST_WATCHERS", 2)
+
+    async def may_go_on() -> bool:
+        return True
+
+    wanted = Wanted(None, frozenset(Kind))
+    async with bench.streaming():
+        burst = [_frames(bench.hub, wanted, None, may_go_on, 5) for _ in range(3)]
+        assert not bench.hub.is_full
+        told = [await anext(frames) for frames in burst]
+        assert [frames.partition(b"\n")[0] for frames in told] == [b"retry: 3000", b"retry: 3000", b"retry: 10000"]
+        assert len(bench.hub._members) == 2
+        assert await anext(burst[2], None) is None
+        for frames in burst:
+            await frames.aclose()
+    assert not bench.hub._members
 
 
 async def test_a_closed_client_leaves_nothing_behind(served_bench: tuple[Bench, str]) -> None:
@@ -202,6 +224,9 @@ async def test_the_same_answer_is_not_sent_twice(bench: Bench) -> None:
         assert (changed.status_code, len(changed.json()["items"])) == (200, 2)
         for path in ("/v1/reports?limit=0", "/v1/regions/99.99", "/healthz"):
             assert "etag" not in (await client.get(path)).headers
+        for path, status in (("/v1/events/kpu/not-yet", 404), ("/v1/reports?limit=0", 422), ("/v1/nowhere", 404)):
+            refused = await client.get(path)
+            assert (refused.status_code, refused.headers["cache-control"]) == (status, "no-store")
 
 
 async def test_an_answer_in_pieces_has_no_etag() -> None:

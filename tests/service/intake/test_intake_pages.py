@@ -729,4 +729,6 @@ async def test_what_browsers_ask_for_by_themselves(intake: Intake) -> None:
     style = await browser.client.get(address)
     assert style.headers["content-type"] == "text/css; charset=utf-8"
     assert "immutable" in style.headers["cache-control"]
+    for another in ("/form.css", "/form.css?v=0123456789ab"):  # of a replica that is newer or older than this one
+        assert (await browser.client.get(another)).headers["cache-control"] == "no-store"
     assert (await browser.client.head("/")).status_code == 200
