@@ -1,17 +1,19 @@
-"""Channels: what is worth another try, which addresses are public, and webhooks against a real receiver."""
+"""Channels: what is worth another try, webhooks against a real receiver, the console."""
 
 from __future__ import annotations
 
 import asyncio
+import gzip
 import json
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
 
 import pytest
-from aiohttp import web
 from standardwebhooks import Webhook as Verifier
 
-from services.notifier.channels import Message, SendFailed, failure_of_status
+from services.notifier.channels import Message, SendFailed, Sent, failure_of_status
 from services.notifier.channels.console import Console
 from services.notifier.channels.table import make_channel
 from services.notifier.channels.webhook import Webhook
@@ -19,6 +21,7 @@ from services.notifier.delivering import LONGEST_RETRY_S, retry_in_s
 from services.notifier.receivers import ConsoleReceiver, WebhookReceiver
 from shared.settings import Settings
 from tests.builders import a_calendar, utc
+from tests.http_receiver import HttpReceiver, http_receiver
 
 SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 PASSING = {408, 425, 429, *range(500, 600)}
@@ -33,34 +36,10 @@ def test_every_status() -> None:
     assert all((f.status, str(f)) == (s, f"HTTP {s}") for s, f in failures.items())
 
 
-class Receiver:
-    """A real HTTP server that answers as it is told and keeps what it got."""
-
-    def __init__(self) -> None:
-        self.got: list[tuple[dict[str, str], bytes]] = []
-        self.status, self.headers, self.delay_s, self.port = 200, dict[str, str](), 0.0, 0
-
-    async def handle(self, request: web.Request) -> web.Response:
-        self.got.append(({k.lower(): v for k, v in request.headers.items()}, await request.read()))
-        await asyncio.sleep(self.delay_s)
-        return web.Response(status=self.status, headers=self.headers)
-
-    def url(self, host: str = "127.0.0.1") -> str:
-        return f"http://{host}:{self.port}/hook"
-
-
 @pytest.fixture
-async def receiver() -> AsyncIterator[Receiver]:
-    made = Receiver()
-    app = web.Application()
-    app.router.add_route("*", "/{tail:.*}", made.handle)
-    runner = web.AppRunner(app, shutdown_timeout=0.1)
-    await runner.setup()
-    site = web.TCPSite(runner, "127.0.0.1", 0)
-    await site.start()
-    made.port = runner.addresses[0][1]
-    yield made
-    await runner.cleanup()
+async def receiver() -> AsyncIterator[HttpReceiver]:
+    async with http_receiver() as made:
+        yield made
 
 
 async def send(
@@ -73,7 +52,7 @@ async def send(
         await channel.close()
 
 
-async def test_webhook_is_signed(receiver: Receiver) -> None:
+async def test_webhook_is_signed(receiver: HttpReceiver) -> None:
     """A receiver that verifies by Standard Webhooks accepts it; with one byte, id or secret changed it does not."""
     assert await send(receiver.url()) == 200
     ((headers, body),) = receiver.got
@@ -92,7 +71,91 @@ async def test_webhook_is_signed(receiver: Receiver) -> None:
         Verifier("whsec_" + "A" * 32).verify(body, headers)
 
 
-async def test_every_attempt_has_the_same_id(receiver: Receiver) -> None:
+async def test_secrets_are_changed_without_a_gap(receiver: HttpReceiver) -> None:
+    """With several secrets a receiver that knows any one of them accepts it, one that knows none does not."""
+    secrets = [SECRET, "whsec_" + "B" * 32, "whsec_" + "C" * 40]
+    channel = Webhook(receiver.url(), secrets, allow_private=True, timeout_s=5)
+    await channel.send(MESSAGE)
+    await channel.close()
+    ((headers, body),) = receiver.got
+    assert len(headers["webhook-signature"].split(" ")) == 3
+    for secret in secrets:
+        assert Verifier(secret).verify(body, headers)
+    with pytest.raises(Exception, match="signature"):
+        Verifier("whsec_" + "A" * 32).verify(body, headers)
+
+
+@pytest.mark.parametrize(
+    ("keys", "count"),
+    [
+        ({"secret": SECRET}, 1),
+        ({"secrets": [SECRET, "whsec_" + "B" * 32]}, 2),
+        ({"secret_file": "one"}, 1),
+        ({"secret_files": ["one", "two"]}, 2),
+    ],
+)
+def test_ways_to_give_secrets(tmp_path: Path, keys: dict[str, Any], count: int) -> None:
+    """One or several, in the receivers file or in files that it names."""
+    for name, secret in {"one": SECRET, "two": "whsec_" + "B" * 32}.items():
+        (tmp_path / name).write_text(secret + "\n")
+    if "secret_file" in keys:
+        keys = {"secret_file": tmp_path / "one"}
+    if "secret_files" in keys:
+        keys = {"secret_files": [tmp_path / name for name in keys["secret_files"]]}
+    hook = WebhookReceiver.model_validate({"name": "a", "channel": "webhook", "url": "https://x", **keys})
+    assert hook.signing_secrets() == (SECRET, "whsec_" + "B" * 32)[:count]
+    hook.check()
+
+
+async def test_reply_is_read_no_further_than_a_person_reads(receiver: HttpReceiver) -> None:
+    """A reply of megabytes, or a compressed one, costs two kilobytes; what a 2xx says is kept."""
+    channel = Webhook(receiver.url(), [SECRET], allow_private=True, timeout_s=5)
+    receiver.body = b"x" * 5_000_000
+    assert await channel.send(MESSAGE) == Sent(200, "x" * 2048)
+    receiver.body, receiver.headers = gzip.compress(b"y" * 1_000_000), {"Content-Encoding": "gzip"}
+    assert "y" not in (await channel.send(MESSAGE)).reply
+    receiver.body, receiver.headers = "diterima \xff".encode("latin-1"), {}
+    assert (await channel.send(MESSAGE)).reply == "diterima \ufffd"
+    await channel.close()
+
+
+@pytest.mark.parametrize("beginning", [b"", b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nok"])
+async def test_reply_that_does_not_end(beginning: bytes) -> None:
+    """An answer that drips or hangs after its 2xx is delivered within a second or so; without a status it is not."""
+    hung = asyncio.Event()
+
+    async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(beginning)
+        await hung.wait()
+        writer.close()
+
+    server = await asyncio.start_server(handle, "127.0.0.1", 0)
+    url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/"
+    try:
+        if beginning:
+            assert await asyncio.wait_for(send(url, timeout_s=3.0), 2.9) == 200
+        else:
+            with pytest.raises(SendFailed, match="Timeout"):
+                await asyncio.wait_for(send(url, timeout_s=0.2), 2.9)
+    finally:
+        hung.set()
+        server.close()
+
+
+@pytest.mark.parametrize(
+    ("asked", "expected_s"),
+    [("120", 120.0), ("99999999", 1800.0), ("0", 0.0), ("soon", None), ("-5", None), ("", None)],
+)
+async def test_retry_after(receiver: HttpReceiver, asked: str, expected_s: float | None) -> None:
+    """A receiver that says when to come back is heard, up to half an hour; nonsense is not."""
+    receiver.status, receiver.headers = 429, {"Retry-After": asked}
+    with pytest.raises(SendFailed) as failed:
+        await send(receiver.url())
+    assert failed.value.retry_after_s == expected_s
+
+
+async def test_every_attempt_has_the_same_id(receiver: HttpReceiver) -> None:
     """Tried again, it is the same message to the receiver."""
     receiver.status = 503
     channel = Webhook(receiver.url(), [SECRET], allow_private=True, timeout_s=5)
@@ -108,7 +171,9 @@ async def test_every_attempt_has_the_same_id(receiver: Receiver) -> None:
     [(s, True, s == 410) for s in (301, 302, 304, 307, 308, 400, 401, 404, 410)]
     + [(s, False, False) for s in (408, 429, 500, 503)],
 )
-async def test_answers_that_are_failures(receiver: Receiver, status: int, is_permanent: bool, disables: bool) -> None:
+async def test_answers_that_are_failures(
+    receiver: HttpReceiver, status: int, is_permanent: bool, disables: bool
+) -> None:
     """A redirect is not followed but a failure; 410 disables; what passes is tried again."""
     receiver.status, receiver.headers = status, {"Location": receiver.url() + "/elsewhere"}
     with pytest.raises(SendFailed) as failed:
@@ -118,13 +183,13 @@ async def test_answers_that_are_failures(receiver: Receiver, status: int, is_per
 
 
 @pytest.mark.parametrize("status", [200, 201, 202, 204, 299])
-async def test_answers_that_are_fine(receiver: Receiver, status: int) -> None:
+async def test_answers_that_are_fine(receiver: HttpReceiver, status: int) -> None:
     """Every 2xx is a delivery."""
     receiver.status = status
     assert await send(receiver.url()) == status
 
 
-async def test_slow_receiver_is_a_passing_failure(receiver: Receiver) -> None:
+async def test_slow_receiver_is_a_passing_failure(receiver: HttpReceiver) -> None:
     """One that takes longer than the total deadline is tried again later."""
     receiver.delay_s = 5
     with pytest.raises(SendFailed, match="Timeout") as failed:
@@ -132,7 +197,7 @@ async def test_slow_receiver_is_a_passing_failure(receiver: Receiver) -> None:
     assert not failed.value.is_permanent
 
 
-async def test_nobody_there_is_a_passing_failure(receiver: Receiver) -> None:
+async def test_nobody_there_is_a_passing_failure(receiver: HttpReceiver) -> None:
     """A receiver that is down for an hour gets its notices afterwards; so does one whose name does not resolve."""
     for url in ("http://127.0.0.1:1/", "http://no-such-host.invalid/"):
         with pytest.raises(SendFailed) as failed:
@@ -140,13 +205,13 @@ async def test_nobody_there_is_a_passing_failure(receiver: Receiver) -> None:
         assert not failed.value.is_permanent, url
 
 
-async def test_private_addresses_may_be_allowed(receiver: Receiver) -> None:
+async def test_private_addresses_may_be_allowed(receiver: HttpReceiver) -> None:
     """The receivers file can allow them: teams run receivers in their own network."""
     for host in ("127.0.0.1", "localhost"):
         assert await send(receiver.url(host), allow_private=True) == 200
 
 
-async def test_failures_leak_no_secret(receiver: Receiver) -> None:
+async def test_failures_leak_no_secret(receiver: HttpReceiver) -> None:
     """What goes into logs and the API says nothing of secret, address or payload."""
     told = []
     for url in (receiver.url() + "?token=geheim", "http://no-such-host.invalid/geheim", "http://127.0.0.1:1/geheim"):

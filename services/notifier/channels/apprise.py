@@ -22,31 +22,27 @@ _TITLE = "Desk Pilkada"
 _NO_TAGS = str.maketrans("<>", "‹›")
 
 
-class _Heard(logging.Handler):
-    """The warnings of each thread; the library's other lines are dropped."""
+class _Heard(logging.Filter):
+    """Keeps the warnings of each thread that sends, and lets no line through."""
 
     def __init__(self) -> None:
-        super().__init__(logging.WARNING)
+        super().__init__()
         self.by_thread: dict[int, list[str]] = {}
 
-    def emit(self, record: logging.LogRecord) -> None:
+    def filter(self, record: logging.LogRecord) -> bool:
         lines = self.by_thread.get(threading.get_ident())
-        if lines is not None:
+        if lines is not None and record.levelno >= logging.WARNING:
             lines.append(record.getMessage())
+        return False
 
 
-def _quieten() -> _Heard:
-    """The handler of the library's log. No line of it, nor of the HTTP client under it, goes further: they hold
-    addresses with tokens."""
-    logger = logging.getLogger("apprise")
-    found = next((h for h in logger.handlers if isinstance(h, _Heard)), None)
-    if found is None:
-        found = _Heard()
-        logger.addHandler(found)
-    logger.propagate = False
-    logger.setLevel(logging.WARNING)
+_HEARD = _Heard()
+
+
+def _quieten() -> None:
+    """No line of the library's log, nor of the HTTP client under it, goes anywhere: they hold tokens."""
+    logging.getLogger("apprise").addFilter(_HEARD)  # once, however often it is added
     logging.getLogger("urllib3").setLevel(logging.ERROR)
-    return found
 
 
 def _service(url: str, timeout_s: float = 4.0) -> Any:
@@ -76,7 +72,7 @@ def is_understood(url: str) -> bool:
 
 class Apprise:
     def __init__(self, url: str, *, timeout_s: float, concurrency: int = 1) -> None:
-        self._heard = _quieten()
+        _quieten()
         self._service = _service(url, timeout_s / 2)
         self._timeout_s = timeout_s
         self._threads = Threads(concurrency)
@@ -108,11 +104,11 @@ class Apprise:
             return ["the url is none that Apprise understands"]
         import apprise
 
-        lines = self._heard.by_thread[threading.get_ident()] = []
+        lines = _HEARD.by_thread[threading.get_ident()] = []
         try:
             is_sent = self._service.notify(
                 body=body, title=_TITLE, notify_type=apprise.NotifyType.WARNING, body_format=apprise.NotifyFormat.TEXT
             )
         finally:
-            del self._heard.by_thread[threading.get_ident()]
+            del _HEARD.by_thread[threading.get_ident()]
         return None if is_sent else lines or ["it gave no reason"]

@@ -20,6 +20,9 @@ class PrivateAddress(OSError):
 
 
 _GLOBAL_UNICAST = ipaddress.IPv6Network("2000::/3")  # all that is handed out for public use (RFC 4291)
+# Nobody's, where some versions of Python do not know it yet: protocol assignments, relays of 6to4, documentation.
+_NEVER_4 = [ipaddress.IPv4Network(n) for n in ("192.0.0.0/24", "192.88.99.0/24")]
+_NEVER_6 = [ipaddress.IPv6Network(n) for n in ("2001::/23", "3fff::/20")]
 _NAT64 = ipaddress.IPv6Network("64:ff9b::/96")  # IPv4 for machines that speak IPv6 alone (RFC 6052)
 
 
@@ -29,9 +32,9 @@ def is_public(address: str) -> bool:
     if isinstance(parsed, ipaddress.IPv6Address):
         inner = _ipv4_within(parsed)
         if inner is None:
-            return parsed in _GLOBAL_UNICAST and parsed.is_global
+            return parsed in _GLOBAL_UNICAST and parsed.is_global and not any(parsed in n for n in _NEVER_6)
         parsed = inner
-    return parsed.is_global and not parsed.is_multicast
+    return parsed.is_global and not parsed.is_multicast and not any(parsed in n for n in _NEVER_4)
 
 
 def _ipv4_within(address: ipaddress.IPv6Address) -> ipaddress.IPv4Address | None:
