@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
+from services.notifier import trials
 from services.notifier.rules import cannot_evaluate, missing_report, quiet_period_violation
 from shared.election.calendar import Calendar
 from shared.election.roster import regency_of
@@ -22,6 +23,7 @@ SEVERITIES: Mapping[str, str] = {
     missing_report.NAME: "warning",
     quiet_period_violation.NAME: "critical",
     cannot_evaluate.NAME: "critical",
+    trials.RULE: "info",
 }
 _UNTOLD_SEVERITY = "warning"
 
