@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import threading
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -246,6 +247,30 @@ async def test_rebinding(network: Network, monkeypatch: pytest.MonkeyPatch, late
     assert str(failed) == "PrivateAddress"
     assert network.dialled == [PUBLIC, PUBLIC]
     assert network.asked == {"rebinding.example": 2}
+
+
+async def test_a_name_server_that_hangs_holds_up_nobody_else(
+    network: Network, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each receiver looks names up in threads of its own, few of them, however many others hang."""
+    released = threading.Event()
+
+    def getaddrinfo(host: str, *args: Any, **options: Any) -> Any:
+        if host == "hangs.example":
+            released.wait(20)
+        return network.getaddrinfo(host, *args, **options)
+
+    monkeypatch.setattr(socket, "getaddrinfo", getaddrinfo)
+    before = threading.active_count()
+    hanging = [Webhook("http://hangs.example/", [SECRET], allow_private=False, timeout_s=0.05) for _ in range(40)]
+    for _ in range(3):
+        outcomes = await asyncio.gather(*(c.send(MESSAGE) for c in hanging), return_exceptions=True)
+        assert all(isinstance(o, SendFailed) and not o.is_permanent for o in outcomes)
+    assert threading.active_count() - before <= 2 * len(hanging)
+    assert await asyncio.wait_for(attempt("public.example"), 2) is None
+    released.set()
+    for channel in hanging:
+        await channel.close()
 
 
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
