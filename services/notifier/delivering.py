@@ -132,7 +132,7 @@ class Sender:
         name = self.receiver.name
         if failure.disables:
             await self._receivers.disable(name, problem)
-        if failure.is_permanent:
+        if failure.is_permanent or failure.is_in_part:
             await self._answered(is_success=False)
         elif await self._receivers.failed(name, problem, failure.retry_after_s, _jitter()) is Breaker.OPEN:
             expired = await self._deliveries.expire(name, self.receiver.retry_for.total_seconds(), _NOBODY_ANSWERED)

@@ -31,7 +31,8 @@ class Sent:
 
 class SendFailed(Exception):
     """It did not arrive, or not at everybody: `left` are the recipients it is still owed to. `is_permanent`: trying
-    again is useless; `disables`: the receiver wants no more of it; `retry_after_s`: it asked for so much patience."""
+    again is useless; `disables`: the receiver wants no more of it; `retry_after_s`: it asked for so much patience;
+    `is_in_part`: some of its recipients have it, so it is no sign that the receiver is away."""
 
     def __init__(
         self,
@@ -43,10 +44,12 @@ class SendFailed(Exception):
         reply: str = "",
         retry_after_s: float | None = None,
         left: Sequence[str] = (),
+        is_in_part: bool = False,
     ) -> None:
         super().__init__(problem)
         self.is_permanent, self.status, self.disables = is_permanent, status, disables
-        self.reply, self.retry_after_s, self.left = reply, retry_after_s, tuple(left)
+        self.reply, self.retry_after_s = reply, retry_after_s
+        self.left, self.is_in_part = tuple(left), is_in_part
 
 
 class Channel(Protocol):

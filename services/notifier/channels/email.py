@@ -57,7 +57,7 @@ class Email:
         except (aiosmtplib.SMTPException, TimeoutError, OSError) as error:
             raise SendFailed(type(error).__name__, is_permanent=False, left=to) from None
         if refused:
-            raise _failure(refused)
+            raise _failure(refused, is_in_part=len(refused) < len(to))
         return Sent(250, said)
 
     async def close(self) -> None:
@@ -119,7 +119,7 @@ async def _quit(client: aiosmtplib.SMTP) -> None:
         return
 
 
-def _failure(refused: _Refused) -> SendFailed:
+def _failure(refused: _Refused, *, is_in_part: bool) -> SendFailed:
     """Who was refused and why. It passes as long as one of them may be taken later; all refused ones are owed."""
     passing = [r for r in refused if not 500 <= r[1] < 600]
     names = ", ".join(f"{who} ({code})" for who, code, _ in refused)
@@ -130,4 +130,5 @@ def _failure(refused: _Refused) -> SendFailed:
         status=status,
         reply=said,
         left=[who for who, _, _ in refused],
+        is_in_part=is_in_part,
     )

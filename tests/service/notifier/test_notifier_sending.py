@@ -382,6 +382,17 @@ async def test_a_refusal_is_an_answer(store: DeliveryStore) -> None:
     assert shown_breaker(sender) == 0
 
 
+async def test_one_of_several_recipients_holds_up_nobody(store: DeliveryStore) -> None:
+    """A recipient that is refused again and again opens no breaker: the others get what comes."""
+    some = SendFailed("refused: b@x (451)", is_permanent=False, status=451, left=["b@x"], is_in_part=True)
+    channel = FakeChannel(*[some] * (2 * OPEN_AFTER))
+    sender = a_sender(store, channel)
+    await plan(store, *(f"n{n}" for n in range(2 * OPEN_AFTER)))
+    await drain(sender)
+    assert len(channel.got) == 4 * OPEN_AFTER
+    assert shown_breaker(sender) == 0
+
+
 async def test_a_probe_that_died_is_made_by_another(store: DeliveryStore) -> None:
     """A replica that dies with the probe in hand leaves it to the next one after its lease."""
     receivers = ReceiverStore(store.database)
