@@ -79,6 +79,8 @@ class Sender:
         is_probe = permit is Permit.PROBE
         delivery = await self._deliveries.claim(self.receiver.name, self._owner, self._lease_s, is_probe=is_probe)
         if delivery is None:
+            if is_probe:
+                await self._receivers.give_back_probe(self.receiver.name)
             return False
         if await self._deliveries.waits_for_older(delivery):
             return True

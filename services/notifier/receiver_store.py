@@ -48,6 +48,11 @@ class ReceiverStore:
         )
         return Permit.PROBE if taken.modified_count else Permit.NOT_NOW
 
+    async def give_back_probe(self, name: str) -> None:
+        """There was nothing to probe with: whatever comes next is the probe, at once."""
+        half_open = {"_id": name, "failures": {"$gte": OPEN_AFTER}}
+        await self._receivers.update_one(half_open, [{"$set": {"open_until": "$$NOW"}}])
+
     async def _with_now(self, name: str) -> Document | None:
         pipeline: list[Document] = [{"$match": {"_id": name}}, {"$set": {"now": "$$NOW"}}]
         found = [d async for d in mongo.aggregate(self._receivers, pipeline)]

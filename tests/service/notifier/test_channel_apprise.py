@@ -102,6 +102,25 @@ async def test_telegram_refuses(telegram: Apprise, server: HttpReceiver) -> None
     assert (await failure(telegram)).is_permanent is False
 
 
+async def test_whatsapp(server: HttpReceiver, monkeypatch: pytest.MonkeyPatch) -> None:
+    """WhatsApp's own call, sent to the stand-in instead of graph.facebook.com: token, number, both texts."""
+    url = "whatsapp://geheimtokengeheimtoken@123456789/628115551234"
+    assert is_understood(url)
+    from apprise.plugins.whatsapp import NotifyWhatsApp
+
+    monkeypatch.setattr(
+        NotifyWhatsApp, "notify_url", f"http://127.0.0.1:{server.port}/{{fb_ver}}/{{phone_id}}/messages"
+    )
+    server.body = json.dumps({"messages": [{"id": "wamid"}]}).encode()
+    assert await Apprise(url, timeout_s=5).send(MESSAGE) == Sent()
+    ((headers, body),) = server.got
+    assert server.paths[0].endswith("/123456789/messages")
+    assert headers["authorization"] == "Bearer geheimtokengeheimtoken"
+    sent = json.loads(body)
+    assert sent["to"] == "+628115551234"
+    assert TEXT in sent["text"]["body"]
+
+
 async def test_redirects_are_not_followed(server: HttpReceiver) -> None:
     """As with webhooks."""
     server.status, server.headers = 302, {"Location": f"http://127.0.0.1:{server.port}/elsewhere"}

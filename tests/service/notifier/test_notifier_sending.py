@@ -366,6 +366,25 @@ async def test_breaker_opens_and_one_probe_closes_it(store: DeliveryStore, monke
     assert {m.webhook_id for m in channel.got} == {f"msg_{n}_hook" for n in names}
 
 
+async def test_a_probe_without_work_waits_for_the_next_notice(store: DeliveryStore) -> None:
+    """When the last failures are hours ago and nothing is pending, a new alarm is the probe and goes out at once."""
+    receivers = ReceiverStore(store.database)
+    for _ in range(OPEN_AFTER):
+        await receivers.failed("hook", "HTTP 503", None, 1.0)
+    await asyncio.sleep(0.01)
+    channel = FakeChannel()
+    sender = a_sender(store, channel)
+    for _ in range(2):
+        assert await sender.step() is False
+    await plan(store, "n1")
+    await asyncio.sleep(0.002)
+    assert await sender.step()
+    assert [m.webhook_id for m in channel.got] == ["msg_n1_hook"]
+    assert shown_breaker(sender) == 1
+    assert await sender.step() is False
+    assert shown_breaker(sender) == 0
+
+
 def shown_breaker(sender: Sender) -> float | None:
     labels = {"receiver": sender.receiver.name}
     return sender._metrics.registry.get_sample_value("desk_receiver_breaker_open", labels)
