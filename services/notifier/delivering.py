@@ -35,10 +35,11 @@ def retry_in_s(attempts: int) -> float:
     return back_off_s(FIRST_RETRY_S, attempts - 1, LONGEST_RETRY_S) * random.uniform(0.7, 1.0)  # noqa: S311
 
 
-def is_given_up(delivery: Document, next_try_in_s: float, retry_for: timedelta) -> bool:
-    """Whether the next try would come after a delivery's time. All times are the database's."""
+def left_s(delivery: Document, retry_for: timedelta) -> float:
+    """For how long after its latest attempt a delivery may still be tried; 0 or less if it is to be given up. Times are
+    the database's."""
     started: datetime = delivery["attempts"][-1]["started_at"]
-    return started + timedelta(seconds=next_try_in_s) > _owed_since(delivery) + retry_for
+    return (_owed_since(delivery) + retry_for - started).total_seconds()
 
 
 def _owed_since(delivery: Document) -> datetime:
@@ -111,8 +112,9 @@ class Sender:
 
     async def _failed(self, delivery: Document, failure: SendFailed, latency_ms: int, is_told: bool = True) -> None:
         tried = sum(a["started_at"] >= _owed_since(delivery) for a in delivery["attempts"])
-        wait_s = max(retry_in_s(tried), failure.retry_after_s or 0.0)
-        is_dead = failure.is_permanent or is_given_up(delivery, wait_s, self.receiver.retry_for)
+        left = left_s(delivery, self.receiver.retry_for)
+        wait_s = min(max(retry_in_s(tried), failure.retry_after_s or 0.0), left)  # the last try comes at the very end
+        is_dead = failure.is_permanent or left <= 0
         problem = shown(str(failure), self._secrets)
         outcome = {
             "outcome": "failed",

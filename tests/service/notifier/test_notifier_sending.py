@@ -264,6 +264,19 @@ async def test_a_receiver_s_patience_is_heard(store: DeliveryStore) -> None:
     assert 599 < wait_s < 601
 
 
+@pytest.mark.parametrize(("tried_after_h", "wait_s"), [(0.0, 1800.0), (1.75, 900.0), (1.999, 3.6)])
+async def test_the_last_try_comes_at_the_very_end(store: DeliveryStore, tried_after_h: float, wait_s: float) -> None:
+    """However long the next wait would be, a delivery is not given up before its time."""
+    await plan(store, "n1")
+    await age(store, tried_after_h)
+    patient = SendFailed("HTTP 429", is_permanent=False, retry_after_s=1800)
+    assert await a_sender(store, FakeChannel(patient), retry_for="2h").step()
+    delivery = await one(store)
+    assert delivery["state"] == "pending"
+    waits = (delivery["next_attempt_at"] - delivery["attempts"][0]["ended_at"]).total_seconds()
+    assert wait_s - 2 < waits <= wait_s
+
+
 async def test_who_has_it_gets_it_no_second_time(store: DeliveryStore) -> None:
     """Of several recipients a later attempt goes to those alone who were left out, also after a crash in between."""
     some = SendFailed("refused: b@x (451)", is_permanent=False, status=451, left=["b@x"])
