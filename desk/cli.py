@@ -15,6 +15,7 @@ from desk.cli_agency import agency
 from desk.cli_dead_letters import dead_letters
 from desk.cli_partitions import partitions
 from desk.cli_person import person
+from desk.cli_receivers import receivers as receivers_commands
 from desk.cli_submit import submit
 from desk.console import fail, in_short, say
 from desk.options import Clock, Election, PortBase, ReceiversFile, RosterFile, settings_with
@@ -29,6 +30,7 @@ main = typer.Typer(
 main.add_typer(agency, name="agency")
 main.add_typer(person, name="person")
 main.add_typer(dead_letters, name="dead-letters")
+main.add_typer(receivers_commands, name="receivers")
 main.command()(submit)
 main.command()(partitions)
 

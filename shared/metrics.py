@@ -83,6 +83,13 @@ class Metrics:
         self.deliveries = Counter(
             "desk_deliveries_total", "delivery attempts, by outcome", ["channel", "outcome"], registry=made
         )
+        # Labelled by the names in the receivers file, which are few and people's own.
+        self.breaker_open = Gauge(
+            "desk_receiver_breaker_open", "1 while a receiver gets probes alone", ["receiver"], registry=made
+        )
+        self.receiver_disabled = Gauge(
+            "desk_receiver_disabled", "1 while a receiver wants no more (410)", ["receiver"], registry=made
+        )
         # loops
         self.loop_turned_at = Gauge(
             "desk_loop_turned_timestamp_seconds", "when a loop last turned", ["loop"], registry=made

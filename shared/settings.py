@@ -131,10 +131,15 @@ class Settings(BaseModel):
         float,
         Field(gt=0, description="a consumer with lag and no progress for this long ends its process, s"),
     ] = 60.0
-    webhook_timeout_s: Annotated[float, Field(gt=0, le=30, description="total time for one webhook, s")] = 10.0
+    webhook_timeout_s: Annotated[
+        float, Field(gt=0, le=30, description="total time for one webhook, or one call of Alertmanager, s")
+    ] = 10.0
+    send_timeout_s: Annotated[
+        float, Field(gt=0, le=60, description="total time for one mail, or one message through Apprise, s")
+    ] = 20.0
     delivery_lease_s: Annotated[
         float,
-        Field(gt=0, description="how long one replica owns a delivery; exceeds the webhook's timeout, s"),
+        Field(gt=0, description="how long one replica owns a delivery; four fifths of it exceed both of these, s"),
     ] = 30.0
     topic_replication: Annotated[int, Field(ge=1, le=9, description="replicas of each topic (`desk init`)")] = 1
     topic_min_insync: Annotated[int, Field(ge=1, le=9, description="`min.insync.replicas` (`desk init`)")] = 1
@@ -143,11 +148,12 @@ class Settings(BaseModel):
 
     @model_validator(mode="after")
     def _lease_outlives_the_call(self) -> Settings:
-        if self.delivery_lease_s <= self.webhook_timeout_s:
-            raise ValueError(
-                f"DESK_DELIVERY_LEASE_S ({self.delivery_lease_s:g}) must exceed "
-                f"DESK_WEBHOOK_TIMEOUT_S ({self.webhook_timeout_s:g})"
-            )
+        for name in ("webhook_timeout_s", "send_timeout_s"):
+            if 0.8 * self.delivery_lease_s <= getattr(self, name):
+                raise ValueError(
+                    f"four fifths of DESK_DELIVERY_LEASE_S ({self.delivery_lease_s:g}) must exceed "
+                    f"{PREFIX}{name.upper()} ({getattr(self, name):g})"
+                )
         return self
 
 

@@ -166,3 +166,35 @@ def a_stock(
         contenthash=HASH,
         data=LogisticsData(**{**plain, **data}),
     )
+
+
+def an_alert_shown(region: str = "64.72", **changes: Any) -> dict[str, Any]:
+    """An alert as payloads and APIs show it: Samarinda has not reported."""
+    return {
+        "id": f"missing-report:{MONDAY}:{region}",
+        "rule": "missing-report",
+        "region": region,
+        "period": MONDAY.isoformat(),
+        "state": "firing",
+        "raised_at": utc("2024-11-18T18:00:00Z"),
+        "resolved_at": None,
+        "resolution": None,
+        "details": {},
+        "history": [],
+        **changes,
+    }
+
+
+def a_notice_payload(*alerts: dict[str, Any], **changes: Any) -> dict[str, Any]:
+    """A notice's payload as a delivery holds it; `changes` go to its data."""
+    told = list(alerts) or [an_alert_shown()]
+    data = {
+        "notice": f"missing-report:{MONDAY}:64@2024-11-18T18:00:00Z",
+        "rule": "missing-report",
+        "change": "raised",
+        "period": MONDAY.isoformat(),
+        "region": "64",
+        "alerts": told,
+        "text": {"id": "Kalimantan Timur: belum lapor: Samarinda.", "en": "Kalimantan Timur: missing: Samarinda."},
+    }
+    return {"type": "desk.notice.v1", "timestamp": utc("2024-11-18T18:00:01Z"), "data": {**data, **changes}}

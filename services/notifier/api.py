@@ -27,6 +27,7 @@ from shared.texts import in_both
 _SHOWN_VERDICT = ("revision", "verdict", "reason", "judged_at", "report", "received_at")
 _SHOWN_WITHDRAWAL = ("agency", "id", "report", "received_at", "reason")
 _SHOWN_DELIVERY = ("receiver", "channel", "notice", "alerts", "state", "webhook_id", "planned_at", "attempts")
+_SHOWN_IF_RETRIED = ("retried_at", "retried_by")
 
 
 def routes(calendar: Calendar, store: Store, deliveries: DeliveryStore, access: AccessStore) -> APIRouter:
@@ -69,13 +70,14 @@ async def _with_deliveries(deliveries: DeliveryStore, found: list[Document]) -> 
     for delivery in await deliveries.of_alerts(list(by_alert)):
         for alert_id in delivery["alerts"]:
             if alert_id in by_alert:
-                by_alert[alert_id].append(_delivery_json(delivery))
+                by_alert[alert_id].append(delivery_json(delivery))
     return [{**alert_json(alert), "deliveries": by_alert[alert["_id"]]} for alert in found]
 
 
-def _delivery_json(delivery: Document) -> Document:
+def delivery_json(delivery: Document) -> Document:
     """A delivery with every attempt; the payload is left out: the alerts say it."""
-    return {"id": delivery["_id"], **{field: delivery[field] for field in _SHOWN_DELIVERY}}
+    retried = {field: delivery[field] for field in _SHOWN_IF_RETRIED if field in delivery}
+    return {"id": delivery["_id"], **{field: delivery[field] for field in _SHOWN_DELIVERY}, **retried}
 
 
 def _add_deliveries(router: APIRouter, deliveries: DeliveryStore) -> None:
@@ -83,7 +85,7 @@ def _add_deliveries(router: APIRouter, deliveries: DeliveryStore) -> None:
     async def list_deliveries(query: Annotated[DeliveriesQuery, Query()]) -> Response:
         """Deliveries by id, with every attempt."""
         page = query.of(await deliveries.listed(query.state, query.after, query.limit + 1), _id_of)
-        return json_response({**page, "items": [_delivery_json(d) for d in page["items"]]})
+        return json_response({**page, "items": [delivery_json(d) for d in page["items"]]})
 
 
 def _add_obligations(router: APIRouter, calendar: Calendar, store: Store) -> None:

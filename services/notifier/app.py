@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import os
-import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime
@@ -13,13 +11,14 @@ from functools import partial
 
 from fastapi import FastAPI
 
-from services.notifier import api, changes
-from services.notifier.delivering import Sender, make_channel
+from services.notifier import api, changes, sending_api
 from services.notifier.delivery_store import DeliveryStore
 from services.notifier.judging import Judge
 from services.notifier.outbox import Outbox
 from services.notifier.planning import Planning
+from services.notifier.receiver_store import ReceiverStore
 from services.notifier.receivers import Receivers, read_receivers
+from services.notifier.sending import build_sending
 from services.notifier.settling import Settling
 from services.notifier.store import Store
 from shared import asyncapi, mongo
@@ -82,10 +81,19 @@ class Notifier:
             partial(mongo.server_time, parts.client),
             parts.settings.undetermined_after_s,
         )
-        self.senders = _senders(parts, self.deliveries)
-        self.sending = [self._loop(f"send:{s.receiver.name}", s.step) for s in self.senders]
+        self.receivers = ReceiverStore(database)
+        self.receivers = ReceiverStore(database)
+        self.sending = build_sending(
+            parts.receivers.receivers,
+            parts.settings,
+            parts.calendar,
+            self.store,
+            self.deliveries,
+            self.receivers,
+            parts.metrics,
+        )
         self.following = self._following()
-        self.loops = [*self.following, *self.sending]
+        self.loops = [*self.following, *self.sending.send_loops, *self.sending.tell_loops]
 
     def _loop(self, name: str, step: Callable[[], Awaitable[bool]], idle_s: float = 1.0) -> Loop:
         return Loop(name, step, self.parts.metrics, idle_s)
@@ -94,7 +102,7 @@ class Notifier:
         """The loops that follow from what was read."""
         parts, store = self.parts, self.store
         planning = Planning(
-            store, self.deliveries, parts.calendar, parts.receivers, self._now, wake_senders=self._wake_senders
+            store, self.deliveries, parts.calendar, parts.receivers, self._now, wake_senders=self.sending.wake
         )
         outbox = Outbox(store, self.consuming.producer, parts.calendar.election.election, parts.metrics)
         return [
@@ -116,8 +124,7 @@ class Notifier:
 
     async def close(self) -> None:
         """Everything that was given or made, the client too."""
-        for sender in self.senders:
-            await sender.close()
+        await self.sending.close()
         await self.consuming.reader.stop()
         await self.consuming.producer.stop()
         await mongo.close(self.parts.client)
@@ -127,10 +134,6 @@ class Notifier:
 
     def _wake(self) -> None:
         for loop in self.following:
-            loop.wake()
-
-    def _wake_senders(self) -> None:
-        for loop in self.sending:
             loop.wake()
 
     @contextlib.asynccontextmanager
@@ -179,14 +182,6 @@ def _consuming(parts: Parts, database: mongo.Database, after_commit: Callable[[]
     )
 
 
-def _senders(parts: Parts, deliveries: DeliveryStore) -> list[Sender]:
-    settings, owner = parts.settings, f"{socket.gethostname()}:{os.getpid()}"
-    return [
-        Sender(receiver, make_channel(receiver, settings), deliveries, owner, settings.delivery_lease_s, parts.metrics)
-        for receiver in parts.receivers.receivers
-    ]
-
-
 def build(parts: Parts) -> FastAPI:
     """The notifier's app over ready-made parts."""
     notifier = Notifier(parts)
@@ -200,6 +195,7 @@ def build(parts: Parts) -> FastAPI:
         lambda: asyncapi_document(parts.settings.kafka),
     )
     app.include_router(api.routes(parts.calendar, notifier.store, notifier.deliveries, access))
+    app.include_router(sending_api.routes(parts.receivers.receivers, notifier.deliveries, notifier.receivers, access))
     return app
 
 

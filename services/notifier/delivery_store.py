@@ -1,4 +1,4 @@
-"""The notifier's database: deliveries and receivers, the queries and conditional updates that sending lives on.
+"""The notifier's database: deliveries, the queries and conditional updates that sending lives on.
 
 Raises DatabaseError where the database does not answer. Claims and leases use the database's clock (`$$NOW`).
 """
@@ -9,18 +9,20 @@ from collections.abc import Iterable
 
 from pymongo import ASCENDING, IndexModel, ReturnDocument, UpdateOne
 
+from shared import mongo
 from shared.mongo import Collection, Database, Document
 
 DELIVERIES = "deliveries"
-RECEIVERS = "receivers"
 PENDING, DELIVERED, DEAD, SUPPRESSED = "pending", "delivered", "dead", "suppressed"
 
 _LOOK_AGAIN_MS = 1000
+_OWED_SINCE = {"$ifNull": ["$retried_at", "$planned_at"]}
 
 INDEXES = [
     IndexModel([("receiver", ASCENDING), ("state", ASCENDING), ("next_attempt_at", ASCENDING)]),
     IndexModel([("state", ASCENDING), ("_id", ASCENDING)]),
     IndexModel([("alerts", ASCENDING)]),
+    IndexModel([("webhook_id", ASCENDING)]),
 ]
 
 
@@ -28,7 +30,6 @@ class DeliveryStore:
     def __init__(self, database: Database) -> None:
         self.database = database
         self._deliveries: Collection = database[DELIVERIES]
-        self._receivers: Collection = database[RECEIVERS]
 
     async def plan(self, planned: Iterable[Document]) -> None:
         """Written with the decision, before anything is sent; planning twice changes nothing."""
@@ -43,14 +44,16 @@ class DeliveryStore:
         if operations:
             await self._deliveries.bulk_write(operations, ordered=False)
 
-    async def claim(self, receiver: str, owner: str, lease_s: float) -> Document | None:
-        """One due delivery of a receiver, leased to `owner` and its attempt logged, before anything is sent."""
+    async def claim(self, receiver: str, owner: str, lease_s: float, *, is_probe: bool = False) -> Document | None:
+        """One due delivery of a receiver, leased to `owner` and its attempt logged, before anything is sent. A probe
+        is the one planned first, due or not."""
         attempt = {"started_at": "$$NOW", "by": owner, "outcome": "started"}
+        due = [] if is_probe else [{"$lte": ["$next_attempt_at", "$$NOW"]}]
         claimed: Document | None = await self._deliveries.find_one_and_update(
             {
                 "receiver": receiver,
                 "state": PENDING,
-                "$expr": {"$and": [{"$lte": ["$next_attempt_at", "$$NOW"]}, {"$lte": ["$lease_until", "$$NOW"]}]},
+                "$expr": {"$and": [*due, {"$lte": ["$lease_until", "$$NOW"]}]},
             },
             [
                 {
@@ -61,7 +64,7 @@ class DeliveryStore:
                     }
                 }
             ],
-            sort=[("next_attempt_at", ASCENDING)],
+            sort=[("planned_at" if is_probe else "next_attempt_at", ASCENDING)],
             return_document=ReturnDocument.AFTER,
         )
         return claimed
@@ -111,14 +114,63 @@ class DeliveryStore:
             ],
         )
 
-    async def disable_receiver(self, name: str, because: str) -> None:
-        """The receiver wants no more (410): its deliveries go dead until an operator removes the mark."""
-        await self._receivers.update_one({"_id": name}, {"$set": {"disabled_because": because}}, upsert=True)
+    async def expire(self, receiver: str, retry_for_s: float, problem: str) -> int:
+        """A receiver's pending deliveries that have waited for `retry_for_s` are dead; how many. Those under way are
+        left to whoever has them."""
+        over = {"$subtract": ["$$NOW", int(retry_for_s * 1000)]}
+        ended = {"started_at": "$$NOW", "ended_at": "$$NOW", "outcome": "failed", "problem": {"$literal": problem}}
+        done = await self._deliveries.update_many(
+            {
+                "receiver": receiver,
+                "state": PENDING,
+                "$expr": {"$and": [{"$lte": ["$lease_until", "$$NOW"]}, {"$lt": [_OWED_SINCE, over]}]},
+            },
+            [{"$set": {"state": DEAD, "attempts": {"$concatArrays": ["$attempts", [ended]]}}}],
+        )
+        return int(done.modified_count)
 
-    async def disabled_because(self, name: str) -> str | None:
-        """Why a receiver wants no more; None for one that is told."""
-        known = await self._receivers.find_one({"_id": name})
-        return known.get("disabled_because") if known else None
+    async def release(self, receiver: str) -> None:
+        """The receiver is back: what waits for another try is due now."""
+        await self._deliveries.update_many(
+            {"receiver": receiver, "state": PENDING, "$expr": {"$gt": ["$next_attempt_at", "$$NOW"]}},
+            [{"$set": {"next_attempt_at": "$$NOW"}}],
+        )
+
+    async def retry(self, delivery_id: str, by: str) -> bool:
+        """Owed once more, from now on, by an operator's word; whether there was something to be done: of what is
+        delivered there is not, and what waits is due now."""
+        due_now = {"next_attempt_at": "$$NOW"}
+        done = await self._deliveries.update_one(
+            {"_id": delivery_id, "state": {"$in": [PENDING, DEAD, SUPPRESSED]}},
+            [{"$set": {"state": PENDING, **due_now, "retried_at": "$$NOW", "retried_by": {"$literal": by}}}],
+        )
+        return bool(done.matched_count)
+
+    async def one(self, delivery_id: str) -> Document | None:
+        """A delivery by its id or, as its receiver knows it, its `webhook_id`."""
+        found: Document | None = await self._deliveries.find_one(
+            {"$or": [{"_id": delivery_id}, {"webhook_id": delivery_id}]}
+        )
+        return found
+
+    async def counts(self) -> dict[str, dict[str, int]]:
+        """How many deliveries of each receiver wait and are dead: receiver -> state -> number."""
+        found: dict[str, dict[str, int]] = {}
+        async for row in mongo.aggregate(
+            self._deliveries,
+            [
+                {"$match": {"state": {"$in": [PENDING, DEAD]}}},
+                {"$group": {"_id": {"receiver": "$receiver", "state": "$state"}, "number": {"$sum": 1}}},
+            ],
+        ):
+            found.setdefault(row["_id"]["receiver"], {})[row["_id"]["state"]] = row["number"]
+        return found
+
+    async def last_told(self, receiver: str, alert_ids: list[str]) -> dict[str, Document]:
+        """What a receiver was told last of these alerts: alert -> payload."""
+        wanted = {"alerts": {"$in": alert_ids}, "receiver": receiver, "state": DELIVERED}
+        found = self._deliveries.find(wanted, {"alerts": True, "payload": True}).sort("planned_at", ASCENDING)
+        return {alert_id: d["payload"] async for d in found for alert_id in d["alerts"] if alert_id in alert_ids}
 
     async def of_alerts(self, alert_ids: list[str]) -> list[Document]:
         """The deliveries that tell of any of these alerts, in the order they were planned."""

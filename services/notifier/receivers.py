@@ -1,14 +1,23 @@
-"""The receivers file: who is told of what, through which channel. Read once at start; a bad file is one clear line."""
+"""The receivers file: who is told of what. Read once at start; a bad file is one clear line.
+
+How they are reached, channel by channel, is `addresses.py`."""
 
 from __future__ import annotations
 
-import base64
 from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, SecretStr, TypeAdapter, ValidationError, field_validator, model_validator
+from pydantic import Field, TypeAdapter, ValidationError, field_validator, model_validator
 
+from services.notifier.addresses import (
+    AlertmanagerAddress,
+    AppriseAddress,
+    ConsoleAddress,
+    EmailAddress,
+    WebhookAddress,
+)
+from services.notifier.credentials import BadAddress
 from services.notifier.notices import Notice
 from services.notifier.rules import RULES
 from shared.access.keys import EVERYWHERE
@@ -16,10 +25,9 @@ from shared.election.durations import Duration
 from shared.election.frozen import Frozen
 from shared.election.roster import is_within
 from shared.events.envelope import SYSTEM
-from shared.strict import RegionCode, Slug
+from shared.strict import RegionCode
 from shared.yaml_files import BadFile, first_problem, read_yaml
 
-_SHORTEST_SECRET = 24  # bytes; Standard Webhooks, "Signature scheme"
 EXAMPLES = {
     "receivers": (
         "receivers: [{name: desk-provinsi, channel: webhook, url: https://desk.example/hook, secret: whsec_...}]"
@@ -28,15 +36,14 @@ EXAMPLES = {
 }
 
 
-class _Receiver(Frozen):
-    """Who: `name`. Of what: `rules` (all if not given) in `regions` (subtrees; all if not given)."""
+class _Told(Frozen):
+    """Of what: `rules` (all if not given) in `regions` (subtrees; all if not given)."""
 
-    name: Slug
     regions: tuple[RegionCode | Literal["*"], ...] = (EVERYWHERE,)
     rules: tuple[str, ...] = RULES
 
     @model_validator(mode="after")
-    def _known_rules(self) -> _Receiver:
+    def _known_rules(self) -> _Told:
         unknown = [r for r in self.rules if r not in RULES]
         if unknown:
             raise ValueError(f"{unknown[0]!r} is no rule; the rules are {', '.join(RULES)}")
@@ -50,37 +57,30 @@ class _Receiver(Frozen):
         return any(r == EVERYWHERE or is_within(region, r) for r in self.regions)
 
 
-class ConsoleReceiver(_Receiver):
-    """Lines on the notifier's standard output."""
-
-    channel: Literal["console"]
+class ConsoleReceiver(ConsoleAddress, _Told):
+    pass
 
 
-class WebhookReceiver(_Receiver):
-    """A POST signed by Standard Webhooks. `secret` is `whsec_` and base64; `secret_file` names a file that holds it.
-    Private addresses are refused unless `allow_private` says otherwise."""
-
-    channel: Literal["webhook"]
-    url: Annotated[str, Field(pattern=r"^https?://[^\s]+$")]
-    secret: SecretStr | None = None
-    secret_file: Path | None = None
-    allow_private: bool = False
-
-    @model_validator(mode="after")
-    def _one_secret(self) -> WebhookReceiver:
-        if (self.secret is None) == (self.secret_file is None):
-            raise ValueError("a webhook needs one of `secret` and `secret_file`")
-        return self
-
-    def signing_secret(self) -> str:
-        """Raises OSError if the secret's file cannot be read."""
-        if self.secret is not None:
-            return self.secret.get_secret_value()
-        assert self.secret_file is not None
-        return self.secret_file.read_text(encoding="utf-8").strip()
+class WebhookReceiver(WebhookAddress, _Told):
+    pass
 
 
-Receiver = Annotated[ConsoleReceiver | WebhookReceiver, Field(discriminator="channel")]
+class EmailReceiver(EmailAddress, _Told):
+    pass
+
+
+class AppriseReceiver(AppriseAddress, _Told):
+    pass
+
+
+class AlertmanagerReceiver(AlertmanagerAddress, _Told):
+    pass
+
+
+Receiver = Annotated[
+    ConsoleReceiver | WebhookReceiver | EmailReceiver | AppriseReceiver | AlertmanagerReceiver,
+    Field(discriminator="channel"),
+]
 
 
 class Receivers(Frozen):
@@ -112,20 +112,12 @@ def read_receivers(path: Path | None) -> Receivers:
     except ValidationError as error:
         raise first_problem(path, error, EXAMPLES) from None
     for receiver in found.receivers:
-        if isinstance(receiver, WebhookReceiver):
-            _check_secret(path, receiver)
+        _check(path, receiver)
     return found
 
 
-def _check_secret(path: Path, receiver: WebhookReceiver) -> None:
+def _check(path: Path, receiver: Receiver) -> None:
     try:
-        encoded = receiver.signing_secret().removeprefix("whsec_")
-        length = len(base64.b64decode(encoded, validate=True))
-        problem = None if length >= _SHORTEST_SECRET else f"is of {length} bytes; {_SHORTEST_SECRET} are needed"
-    except OSError as error:
-        problem = f"cannot be read ({error.strerror})"
-    except ValueError:
-        problem = "is no base64"
-    if problem is not None:
-        problem = f"the secret of {receiver.name} {problem}"
-        raise BadFile(path, "receivers.secret", problem, "secret: whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw")
+        receiver.check()
+    except BadAddress as error:
+        raise BadFile(path, f"receivers.{error.key}", f"{receiver.name}: {error}", error.example) from None

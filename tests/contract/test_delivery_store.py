@@ -1,4 +1,4 @@
-"""The notifier's deliveries and receivers, on both drivers and a real MongoDB."""
+"""The notifier's deliveries, on both drivers and a real MongoDB."""
 
 from __future__ import annotations
 
@@ -133,17 +133,6 @@ async def test_only_pending_ones_are_claimed(store: DeliveryStore, state: str) -
     """What is done, dead or suppressed is not sent."""
     await plan(store, "n1", state=state)
     assert await store.claim("hook", "me", 30) is None
-
-
-async def test_disabled_receiver(store: DeliveryStore) -> None:
-    """The mark is written once and again, with its reason."""
-    for reason in ("HTTP 410", "HTTP 410 again"):
-        await store.disable_receiver("hook", reason)
-    assert [d async for d in store.database.receivers.find()] == [
-        {"_id": "hook", "disabled_because": "HTTP 410 again"}
-    ]
-    assert await store.disabled_because("hook") == "HTTP 410 again"
-    assert await store.disabled_because("other") is None
 
 
 async def test_lists(store: DeliveryStore) -> None:

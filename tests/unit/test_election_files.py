@@ -281,7 +281,7 @@ CONSOLE = "{name: a, channel: console}"
         (
             "receivers: [{name: a, channel: webhook, url: https://x, secret: whsec_changeme}]",
             "receivers.secret:",
-            "the secret of a is of 6 bytes; 24 are needed",
+            "a: the secret is of 6 bytes; 24 are needed",
         ),
         (
             "receivers: [{name: a, channel: webhook, url: https://x, secret_file: /nowhere/s}]",
@@ -332,7 +332,7 @@ def test_good_receivers(tmp_path: Path) -> None:
     assert hook.regions == console.regions == ("*",)
     assert set(hook.rules) == {"missing-report", "quiet-period-violation", "cannot-evaluate"}
     assert hook.channel == "webhook"
-    assert hook.signing_secret() == EXAMPLE
+    assert hook.signing_secrets() == (EXAMPLE,)
     assert found.max_notice_age == timedelta(days=2)
     assert [r.name for r in read_receivers(None).receivers] == ["console"]
 

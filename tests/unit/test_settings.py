@@ -64,7 +64,7 @@ def test_only_secrets_come_from_files(tmp_path: Path) -> None:
         ({"DESK_ACCESS_CACHE_S": "26"}, "DESK_ACCESS_CACHE_S: Input should be less than or equal to 25"),
         ({"DESK_PUBLISH_DEADLINE_S": "nan"}, "DESK_PUBLISH_DEADLINE_S: "),
         ({"DESK_PUBLISH_DEADLINE_S": "10.1"}, "DESK_PUBLISH_DEADLINE_S: Input should be less than or equal to 10"),
-        ({"DESK_WEBHOOK_TIMEOUT_S": "30"}, "DESK_DELIVERY_LEASE_S (30) must exceed DESK_WEBHOOK_TIMEOUT_S (30)"),
+        ({"DESK_WEBHOOK_TIMEOUT_S": "30"}, "four fifths of DESK_DELIVERY_LEASE_S (30) must exceed DESK_WEBHOOK"),
         ({"DESK_INTAKE_URL": "localhost:80"}, "DESK_INTAKE_URL: localhost:80 is no address; for example https://"),
         ({"DESK_ADMIN_KEY_FILE": "/nowhere/key"}, "DESK_ADMIN_KEY_FILE: /nowhere/key cannot be read: No such file"),
     ],

@@ -10,8 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from services.notifier import filing, obligations
+from services.notifier import filing, mails, obligations
 from services.notifier.rules import RULES, cannot_evaluate
+from shared.events.alert import AlertState
 from shared.events.incident_status import IncidentStatus
 from shared.events.verdict import Verdict
 from shared.texts import catalogue, language_of, text
@@ -88,6 +89,13 @@ def test_every_notice_has_a_text() -> None:
     because = {f"cannot-evaluate.because.{reason}" for reason in REASONS}
     said = {"no_note", *(f"status.{status}" for status in IncidentStatus)}
     assert set(catalogue("notices")) == told | because | said
+
+
+def test_every_text_of_channels_is_used() -> None:
+    """Labels of mails, states of alerts, the test message; no text is idle."""
+    labels = {f"mail.{name}" for name in (*mails._LABELS, "footer")}
+    states = {f"state.{state}" for state in AlertState}
+    assert set(catalogue("channels")) == labels | states | {"everywhere", "test"}
 
 
 def test_every_verdict_and_reason_has_a_text() -> None:

@@ -1,43 +1,77 @@
-"""Channels: one small file each, and this table. A channel sends one notice and says how it went.
+"""Channels: one small module each. A channel sends one notice and says how it went.
 
-`SendFailed` is the one exception of all channels, with one bit: a permanent failure is not tried again.
+It returns `Sent`, or raises `SendFailed`, the one exception of all channels: dead (permanent), gone (`disables`), or
+to be tried again. It makes neither attempts nor decisions of its own; `delivering.py` does.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """One delivery as a channel sees it. `payload` is the notice; `webhook_id` the same for every attempt."""
+    """One delivery as a channel sees it. `payload` is the notice; `webhook_id` the same for every attempt; `only_for`
+    those of several recipients that an earlier attempt left out, all if empty."""
 
     webhook_id: str
     payload: dict[str, Any]
+    only_for: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """It arrived. `status` is HTTP's or SMTP's, where there is one; `reply` what came back, raw and bounded."""
+
+    status: int | None = None
+    reply: str = ""
 
 
 class SendFailed(Exception):
-    """It did not arrive. `is_permanent`: trying again is useless; `disables`: the receiver wants no more of it."""
+    """It did not arrive, or not at everybody: `left` are the recipients it is still owed to. `is_permanent`: trying
+    again is useless; `disables`: the receiver wants no more of it; `retry_after_s`: it asked for so much patience;
+    `is_in_part`: some of its recipients have it, so it is no sign that the receiver is away."""
 
-    def __init__(self, problem: str, *, is_permanent: bool, status: int | None = None, disables: bool = False) -> None:
+    def __init__(
+        self,
+        problem: str,
+        *,
+        is_permanent: bool,
+        status: int | None = None,
+        disables: bool = False,
+        reply: str = "",
+        retry_after_s: float | None = None,
+        left: Sequence[str] = (),
+        is_in_part: bool = False,
+    ) -> None:
         super().__init__(problem)
         self.is_permanent, self.status, self.disables = is_permanent, status, disables
+        self.reply, self.retry_after_s = reply, retry_after_s
+        self.left, self.is_in_part = tuple(left), is_in_part
 
 
 class Channel(Protocol):
-    async def send(self, message: Message) -> int | None:
-        """Send; the HTTP status, where there is one. Raises SendFailed within the channel's own time limit."""
+    async def send(self, message: Message) -> Sent:
+        """Send within the channel's own time limit. Raises SendFailed."""
         ...
 
     async def close(self) -> None: ...
 
 
-def failure_of_status(status: int) -> SendFailed:
+def failure_of_status(status: int, reply: str = "", retry_after_s: float | None = None) -> SendFailed:
     """Every HTTP status that is no success, for all HTTP channels: which are worth another try.
 
     5xx, 408, 425 and 429 pass; 410 means never again; other 4xx are our or the receiver's mistake; a redirect is a
     failure, since we never follow one.
     """
     is_passing = status >= 500 or status in (408, 425, 429)
-    return SendFailed(f"HTTP {status}", is_permanent=not is_passing, status=status, disables=status == 410)
+    return SendFailed(
+        f"HTTP {status}",
+        is_permanent=not is_passing,
+        status=status,
+        disables=status == 410,
+        reply=reply,
+        retry_after_s=retry_after_s,
+    )

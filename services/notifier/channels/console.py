@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import sys
 
-from services.notifier.channels import Message
+from services.notifier.channels import Message, Sent
 
 
 class Console:
-    async def send(self, message: Message) -> int | None:
+    async def send(self, message: Message) -> Sent:
         data = message.payload["data"]
         sys.stdout.write(f"[{data['rule']}] {data['text']['id']} / {data['text']['en']}\n")
         sys.stdout.flush()
-        return None
+        return Sent()
 
     async def close(self) -> None:
         """Nothing to close."""

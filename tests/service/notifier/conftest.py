@@ -10,7 +10,7 @@ import pytest
 from aiokafka.errors import KafkaConnectionError
 
 from services.notifier.changes import changes_of
-from services.notifier.channels import Message
+from services.notifier.channels import Message, Sent
 from services.notifier.delivery_store import DeliveryStore
 from services.notifier.judging import Judge
 from services.notifier.planning import Planning
@@ -111,15 +111,15 @@ class FakePublisher:
 class FakeChannel:
     """Answers with the outcomes a test gives, then with 200; keeps what it got."""
 
-    def __init__(self, *outcomes: Exception | int) -> None:
+    def __init__(self, *outcomes: Exception | int | Sent) -> None:
         self.outcomes, self.got = list(outcomes), list[Message]()
 
-    async def send(self, message: Message) -> int | None:
+    async def send(self, message: Message) -> Sent:
         self.got.append(message)
         outcome = self.outcomes.pop(0) if self.outcomes else 200
         if isinstance(outcome, Exception):
             raise outcome
-        return outcome
+        return outcome if isinstance(outcome, Sent) else Sent(outcome)
 
     async def close(self) -> None:
         """Nothing to close."""
