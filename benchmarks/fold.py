@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import itertools
 import tempfile
+from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path as FilePath
 from typing import Any
@@ -20,7 +21,7 @@ from shared import mongo
 from shared.election.loaded import load_calendar
 from shared.exactly_once.dead_letters import DeadLetters
 from shared.exactly_once.documents import Documents
-from shared.exactly_once.guard import Guard
+from shared.exactly_once.guard import Guard, Look
 from shared.exactly_once.journal import Journal
 from shared.exactly_once.records import Position
 from shared.exactly_once.steps import Parts, Steps
@@ -34,14 +35,8 @@ REGENCIES = 90
 class _NoLog:
     """A log that nobody asks: the guard has nothing to verify on a fresh database."""
 
-    async def beginning(self, _topic: str, _partition: int) -> int:
-        return 0
-
-    async def value_at(self, _position: Position) -> bytes | None:
-        return None
-
-    async def first_from(self, _position: Position) -> int | None:
-        return None
+    async def look(self, positions: Sequence[Position]) -> list[Look]:
+        return [Look(0, None) for _ in positions]
 
 
 class _NoLetters:

@@ -13,6 +13,7 @@ import typer
 
 from desk.cli_agency import agency
 from desk.cli_dead_letters import dead_letters
+from desk.cli_partitions import partitions
 from desk.cli_person import person
 from desk.cli_receivers import receivers as receivers_commands
 from desk.cli_submit import submit
@@ -31,6 +32,7 @@ main.add_typer(person, name="person")
 main.add_typer(dead_letters, name="dead-letters")
 main.add_typer(receivers_commands, name="receivers")
 main.command()(submit)
+main.command()(partitions)
 
 
 @main.command()
@@ -110,7 +112,7 @@ def check(
         told = read_receivers(settings.receivers)
     except BadFile as error:
         raise fail(error, 2) from None
-    for line in describe(calendar, told):
+    for line in describe(calendar, told, settings.journal_retention):
         typer.echo(line)
 
 

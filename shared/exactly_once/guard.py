@@ -6,25 +6,37 @@ before the first batch, and whenever a batch does not begin where the last one e
 
 The database, not the group's committed offset, knows how far we have read: a database that was lost or restored from
 an older backup stands behind the commits, and what lies between must be read again (`Gap`).
+
+The journal must be the one we have written, too: without it a client's retry counts twice. So the last new event of
+each partition is kept with the position, and must be in the journal until it may have expired (`retention.py`).
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
 from typing import Protocol
 
 from pymongo import UpdateOne
 from pymongo.errors import BulkWriteError
 
-from shared.exactly_once.records import Position, Record, log_name
-from shared.mongo import Collection, is_duplicates_only
+from shared.clock import real
+from shared.exactly_once.journal import Journal
+from shared.exactly_once.records import Position, Record, Sighting, log_name
+from shared.exactly_once.retention import may_have_expired
+from shared.mongo import Collection, Document, is_duplicates_only
 
 COLLECTION = "positions"
 
 
 class OtherLog(Exception):
     """The log is not the one this database has read. Permanent: a person must decide (docs/runbooks/other-log.md)."""
+
+
+class JournalLost(OtherLog):
+    """The journal lacks an entry that cannot have expired. Permanent, as another log is."""
 
 
 class Gap(Exception):
@@ -35,19 +47,25 @@ class Gap(Exception):
         self.topic, self.partition, self.offset = topic, partition, offset
 
 
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What a partition holds: `beginning`, the first offset still kept, and the first record at or after the position
+    that was looked at; None where the log ends before it."""
+
+    beginning: int
+    record: Record | None
+
+    def value_at(self, offset: int) -> bytes | None:
+        """The bytes at the offset that was looked at; None where no record stands."""
+        found = self.record
+        return found.value if found is not None and found.position.offset == offset else None
+
+
 class LogReader(Protocol):
     """Reads single records of the log."""
 
-    async def beginning(self, topic: str, partition: int) -> int:
-        """The first offset still kept."""
-        ...
-
-    async def value_at(self, position: Position) -> bytes | None:
-        """The bytes at a position; None where the log ends before it."""
-        ...
-
-    async def first_from(self, position: Position) -> int | None:
-        """The offset of the first record at or after a position; None where the log ends before it."""
+    async def look(self, positions: Sequence[Position]) -> list[Look]:
+        """One look at each position, in order; each in a partition of its own."""
         ...
 
 
@@ -56,30 +74,43 @@ def _hash(value: bytes) -> str:
 
 
 class Guard:
-    def __init__(self, collection: Collection, log: LogReader) -> None:
+    """With a journal, it is verified too; `retention` is how long it keeps its entries, None for ever."""
+
+    def __init__(
+        self,
+        collection: Collection,
+        log: LogReader,
+        journal: Journal | None = None,
+        retention: timedelta | None = None,
+    ) -> None:
         self._positions = collection
         self._log = log
+        self._journal, self._retention = journal, retention
         self._expected: dict[str, int] = {}
 
     async def check(self, records: Sequence[Record]) -> None:
         """Raises OtherLog if a partition of the batch is not the log we have read, Gap if it skips a part of it."""
-        for first in _firsts(records):
-            if self._expected.get(first.log) != first.offset:
-                await self._verify(first.topic, first.partition)
-                await self._refuse_gap(first)
+        firsts = [first for first in _firsts(records) if self._expected.get(first.log) != first.offset]
+        if firsts:
+            read = await self._verified((first.topic, first.partition) for first in firsts)
+            await self._refuse_gaps([first for first in firsts if first.offset > read[first.log]], read)
 
     async def verify_all(self, partitions: Iterable[tuple[str, int]]) -> None:
         """At start: the same check over all partitions, so that an emptied topic is found before its first record."""
-        for topic, partition in partitions:
-            await self._verify(topic, partition)
+        await self._verified(partitions)
 
-    async def advance(self, records: Sequence[Record]) -> None:
-        """After the fold: remember how far each partition is read. Never goes back."""
+    async def advance(self, records: Sequence[Record], journaled: Sequence[Sighting] = ()) -> None:
+        """After the fold: remember how far each partition is read, and the last of its events that were new to the
+        journal. Never goes back."""
         lasts = {record.position.log: record for record in records}
+        news = {
+            log: {"event": one.event.identity, "journaled_at": real()}
+            for log, one in {one.position.log: one for one in journaled}.items()
+        }
         moves = [
             UpdateOne(
                 {"_id": log, "offset": {"$lt": last.position.offset}},
-                {"$set": {"offset": last.position.offset, "hash": _hash(last.value)}},
+                {"$set": {"offset": last.position.offset, "hash": _hash(last.value), **news.get(log, {})}},
                 upsert=True,
             )
             for log, last in lasts.items()
@@ -98,26 +129,47 @@ class Guard:
         read = {logs[stored["_id"]]: int(stored["offset"]) + 1 async for stored in found}
         return {partition: read.get(partition, 0) for partition in logs.values()}
 
-    async def _refuse_gap(self, first: Position) -> None:
-        """Compaction and transactions leave holes that hold no record; they are no gap."""
-        read = (await self.read_to(first.topic, [first.partition]))[first.partition]
-        begin = max(read, await self._log.beginning(first.topic, first.partition))
-        if begin < first.offset:
-            found = await self._log.first_from(Position(first.topic, first.partition, begin))
-            if found is not None and found < first.offset:
-                raise Gap(first.topic, first.partition, begin, first.offset)
+    async def _verified(self, partitions: Iterable[tuple[str, int]]) -> dict[str, int]:
+        """By the log's name, the next offset to read, of partitions that are the ones we have read. One look at the
+        log for all of them: after a restart these looks are most of what a crash costs."""
+        logs = {log_name(topic, partition): (topic, partition) for topic, partition in partitions}
+        stored = {found["_id"]: found async for found in self._positions.find({"_id": {"$in": list(logs)}})}
+        for found in stored.values():
+            await self._refuse_lost_journal(found)
+        lasts = [Position(*logs[log], found["offset"]) for log, found in stored.items()]
+        for last, look in zip(lasts, await self._log.look(lasts) if lasts else (), strict=True):
+            _refuse_other(last, stored[last.log]["hash"], look)
+        return {log: int(stored[log]["offset"]) + 1 if log in stored else 0 for log in logs}
 
-    async def _verify(self, topic: str, partition: int) -> None:
-        stored = await self._positions.find_one({"_id": log_name(topic, partition)})
-        if stored is None or await self._log.beginning(topic, partition) > stored["offset"]:
-            return  # nothing read yet, or expired by retention
-        value = await self._log.value_at(Position(topic, partition, stored["offset"]))
-        if value is None or _hash(value) != stored["hash"]:
-            raise OtherLog(
-                f"{topic}/{partition}: the record at offset {stored['offset']} is "
-                f"{'gone' if value is None else 'another one'}; the topic was deleted and made anew, or this "
-                "database belongs to another broker"
+    async def _refuse_gaps(self, firsts: Sequence[Position], read: Mapping[str, int]) -> None:
+        """Compaction and transactions leave holes that hold no record; they are no gap."""
+        begins = [Position(first.topic, first.partition, read[first.log]) for first in firsts]
+        for first, begin, look in zip(firsts, begins, await self._log.look(begins) if begins else (), strict=True):
+            found = look.record
+            if found is not None and found.position.offset < first.offset:
+                raise Gap(first.topic, first.partition, max(begin.offset, look.beginning), first.offset)
+
+    async def _refuse_lost_journal(self, stored: Document) -> None:
+        if self._journal is None or "event" not in stored or await self._journal.holds(stored["event"]):
+            return
+        if not may_have_expired(stored["journaled_at"], real(), self._retention):
+            raise JournalLost(
+                f"{stored['_id']}: the journal has no entry of {stored['event']}, which was written at "
+                f"{stored['journaled_at']:%Y-%m-%dT%H:%M:%SZ} and cannot have expired; the collection `journal` was "
+                "dropped, or only a part of the database restored"
             )
+
+
+def _refuse_other(last: Position, expected_hash: str, look: Look) -> None:
+    if look.beginning > last.offset:
+        return  # expired by retention
+    value = look.value_at(last.offset)
+    if value is None or _hash(value) != expected_hash:
+        raise OtherLog(
+            f"{last.topic}/{last.partition}: the record at offset {last.offset} is "
+            f"{'gone' if value is None else 'another one'}; the topic was deleted and made anew, or this "
+            "database belongs to another broker"
+        )
 
 
 def _firsts(records: Sequence[Record]) -> list[Position]:

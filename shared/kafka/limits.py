@@ -1,6 +1,6 @@
 """How long we wait for Kafka, and how often we look."""
 
-METADATA_MAX_AGE_MS = 30_000  # a partition added is seen within this
+METADATA_MAX_AGE_MS = 10_000  # a partition added is seen within this
 REQUEST_TIMEOUT_MS = 40_000  # a consumer's; must exceed session and rebalance times
 SESSION_TIMEOUT_MS = 10_000
 CALL_TIMEOUT_S = 10.0

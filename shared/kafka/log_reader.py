@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
-from aiokafka.errors import KafkaError, OffsetOutOfRangeError
+from aiokafka import TopicPartition
+from aiokafka.errors import KafkaError
 
-from shared.exactly_once.records import Position
-from shared.kafka.limits import CALL_TIMEOUT_S, METADATA_MAX_AGE_MS
+from shared.exactly_once.guard import Look
+from shared.exactly_once.records import Position, Record
+from shared.kafka.limits import CALL_TIMEOUT_S, METADATA_MAX_AGE_MS, POLL_MS
+from shared.kafka.subscription import to_record
+from shared.kafka.tolerant_consumer import TolerantConsumer
 
 
 class LogReader:
@@ -27,7 +30,7 @@ class LogReader:
             "metadata_max_age_ms": METADATA_MAX_AGE_MS,
             "request_timeout_ms": int(CALL_TIMEOUT_S * 1000),
         }
-        self._started: AIOKafkaConsumer | None = None
+        self._started: TolerantConsumer | None = None
         self._lock = asyncio.Lock()
 
     async def stop(self) -> None:
@@ -70,40 +73,31 @@ class LogReader:
         return found
 
     async def value_at(self, position: Position) -> bytes | None:
-        """The bytes at a position; None where the log ends before it. Raises KafkaError, TimeoutError."""
-        record = await self._first_record(position)
-        return (record.value or b"") if record is not None and record.offset == position.offset else None
+        """The bytes at a position; None where no record stands. Raises KafkaError, TimeoutError."""
+        (look,) = await self.look([position])
+        return look.value_at(position.offset)
 
-    async def first_from(self, position: Position) -> int | None:
-        """The offset of the first record at or after a position; None where the log ends before it.
+    async def look(self, positions: Sequence[Position]) -> list[Look]:
+        """What stands at each position or first after it, in order; each in a partition of its own, all in one go.
         Raises KafkaError, TimeoutError."""
-        record = await self._first_record(position)
-        return None if record is None else int(record.offset)
-
-    async def _first_record(self, position: Position) -> ConsumerRecord | None:
-        """By a consumer of its own without a group: to assign and unassign partitions kills the coordination of one
-        with a group (an assertion in aiokafka 0.14), and from then on it fails at every call."""
-        where = TopicPartition(position.topic, position.partition)
+        offsets = {TopicPartition(p.topic, p.partition): p.offset for p in positions}
+        assert len(offsets) == len(positions)
+        # A consumer of its own without a group: to assign and unassign partitions kills the coordination of one with a
+        # group (an assertion in aiokafka 0.14), and from then on it fails at every call.
         async with asyncio.timeout(CALL_TIMEOUT_S):
-            consumer = AIOKafkaConsumer(**{**self._options, "group_id": None})
+            consumer = TolerantConsumer(**{**self._options, "group_id": None})
             try:
                 await consumer.start()
-                consumer.assign([where])
-                consumer.seek(where, position.offset)
-                found = await consumer.getmany(where, timeout_ms=5000, max_records=1)
-                if not found and (await consumer.end_offsets([where]))[where] > position.offset:
-                    raise TimeoutError(f"the broker did not give the record at {position}")
-            except OffsetOutOfRangeError:
-                return None
+                begins = await consumer.beginning_offsets(list(offsets))
+                found = await _firsts_from(consumer, {w: max(offset, begins[w]) for w, offset in offsets.items()})
             finally:
                 await _stop(consumer)
-        records = found.get(where, [])
-        return records[0] if records else None
+        return [Look(begins[where], found.get(where)) for where in offsets]
 
-    async def _consumer(self) -> AIOKafkaConsumer:
+    async def _consumer(self) -> TolerantConsumer:
         """Made at the first call, not before: aiokafka wants a running loop, and one that failed to start is spent."""
         if self._started is None:
-            consumer = AIOKafkaConsumer(**self._options)
+            consumer = TolerantConsumer(**self._options)
             try:
                 await consumer.start()
             except BaseException:
@@ -113,6 +107,25 @@ class LogReader:
         return self._started
 
 
-async def _stop(consumer: AIOKafkaConsumer) -> None:
+async def _stop(consumer: TolerantConsumer) -> None:
     with contextlib.suppress(TimeoutError, KafkaError):
         await asyncio.wait_for(consumer.stop(), 2.0)
+
+
+async def _firsts_from(
+    consumer: TolerantConsumer, offsets: Mapping[TopicPartition, int]
+) -> dict[TopicPartition, Record]:
+    """The first record at or after an offset of each partition; a log that ends before it has none."""
+    ends = await consumer.end_offsets(list(offsets))
+    waiting = {where for where, offset in offsets.items() if ends[where] > offset}
+    consumer.assign(list(waiting))
+    for where in waiting:
+        consumer.seek(where, offsets[where])
+    found: dict[TopicPartition, Record] = {}
+    while waiting:
+        for where, records in (await consumer.getmany(*waiting, timeout_ms=POLL_MS)).items():
+            found[where] = to_record(records[0])
+            consumer.pause(where)
+        # Positions, not records, say that a log has no more: transactions leave holes at its end.
+        waiting = {w for w in waiting - found.keys() if await consumer.position(w) < ends[w]}
+    return found

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
 from typing import Any
 
 from aiokafka import ConsumerRecord
@@ -12,6 +13,7 @@ from faststream.kafka.message import FAKE_CONSUMER, KafkaMessage
 
 from shared.exactly_once.records import Position, Record
 from shared.kafka.limits import METADATA_MAX_AGE_MS, POLL_MS, REQUEST_TIMEOUT_MS, SESSION_TIMEOUT_MS
+from shared.kafka.tolerant_consumer import TolerantConsumer
 from shared.topics import Topic
 
 RawBatch = tuple[ConsumerRecord, ...]
@@ -31,11 +33,21 @@ async def _raw_batch(message: KafkaMessage) -> Any:
     return message.raw_message
 
 
+class _Broker(KafkaBroker):
+    """Whose consumers are tolerant."""
+
+    async def _connect(self) -> Any:
+        await super()._connect()
+        config = self.config.broker_config
+        config.builder = partial(TolerantConsumer, **config.builder.keywords)  # type: ignore[attr-defined]
+        return config.builder
+
+
 def subscribe(
     addresses: str, group: str, topics: Sequence[Topic], handler: BatchHandler, max_records: int
 ) -> tuple[KafkaBroker, Any]:
     """A broker with one batch subscriber that never commits by itself; the handler gets raw records."""
-    broker = KafkaBroker(
+    broker = _Broker(
         addresses.split(","),
         client_id=group,
         consumer_only=True,

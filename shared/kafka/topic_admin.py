@@ -1,11 +1,12 @@
-"""Creating topics, for `desk init` alone: nothing else makes one, and brokers do not by themselves."""
+"""Creating topics and adding partitions, for the CLI alone: nothing else does, and brokers do not by themselves."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import AsyncIterator, Iterable, Mapping
+from contextlib import asynccontextmanager
 
-from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+from aiokafka.admin import AIOKafkaAdminClient, NewPartitions, NewTopic
 from aiokafka.errors import KafkaError
 
 from shared.topics import Topic
@@ -15,13 +16,8 @@ _ALREADY_THERE = 36  # TOPIC_ALREADY_EXISTS
 
 async def create_topics(addresses: str, topics: Iterable[Topic], replication: int, min_insync: int) -> list[str]:
     """Create what is missing; the names created. Raises KafkaError, TimeoutError."""
-    admin = AIOKafkaAdminClient(bootstrap_servers=addresses.split(","), request_timeout_ms=20_000)
-    async with asyncio.timeout(30):
-        try:
-            await admin.start()
-            reply = await admin.create_topics([_new_topic(t, replication, min_insync) for t in topics])
-        finally:
-            await admin.close()
+    async with _connected(addresses) as admin:
+        reply = await admin.create_topics([_new_topic(t, replication, min_insync) for t in topics])
     created = []
     for name, code, *message in reply.topic_errors:
         if code == 0:
@@ -29,6 +25,30 @@ async def create_topics(addresses: str, topics: Iterable[Topic], replication: in
         elif code != _ALREADY_THERE:
             raise KafkaError(f"topic {name}: error {code} {' '.join(map(str, message))}")
     return created
+
+
+async def add_partitions(addresses: str, wanted: Mapping[str, int]) -> dict[str, int]:
+    """Give topics that have fewer so many partitions; how many each of them had before. Keys move to other partitions
+    then: docs/runbooks/partitions.md. Raises KafkaError, TimeoutError; a topic that does not exist is a KafkaError."""
+    async with _connected(addresses) as admin:
+        found = {t["topic"]: len(t["partitions"]) for t in await admin.describe_topics(list(wanted))}
+        if absent := sorted(wanted.keys() - {name for name, partitions in found.items() if partitions}):
+            raise KafkaError(f"there is no topic {', '.join(absent)}; `desk init` makes it")
+        fewer = {name: found[name] for name, partitions in wanted.items() if found[name] < partitions}
+        if fewer:
+            await admin.create_partitions({name: NewPartitions(wanted[name]) for name in fewer})
+    return fewer
+
+
+@asynccontextmanager
+async def _connected(addresses: str) -> AsyncIterator[AIOKafkaAdminClient]:
+    admin = AIOKafkaAdminClient(bootstrap_servers=addresses.split(","), request_timeout_ms=20_000)
+    async with asyncio.timeout(30):
+        try:
+            await admin.start()
+            yield admin
+        finally:
+            await admin.close()
 
 
 def _new_topic(topic: Topic, replication: int, min_insync: int) -> NewTopic:
@@ -41,5 +61,7 @@ def _new_topic(topic: Topic, replication: int, min_insync: int) -> NewTopic:
             "min.insync.replicas": str(min_insync),
             "unclean.leader.election.enable": "false",
             "cleanup.policy": "delete",
+            # Whoever writes, and however he compresses: what no codec of ours could unpack would stop a partition.
+            "compression.type": "uncompressed",
         },
     )

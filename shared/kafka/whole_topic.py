@@ -6,9 +6,10 @@ import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 
-from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
+from aiokafka import ConsumerRecord, TopicPartition
 
 from shared.kafka.limits import CALL_TIMEOUT_S
+from shared.kafka.tolerant_consumer import TolerantConsumer
 
 _SILENCE_S = 15.0
 
@@ -19,7 +20,7 @@ class TopicUnread(Exception):
 
 async def read_topic(addresses: str, topic: str) -> AsyncGenerator[ConsumerRecord, None]:
     """Its records, partition by partition, each in order. Raises TopicUnread, KafkaError, TimeoutError."""
-    consumer = AIOKafkaConsumer(
+    consumer = TolerantConsumer(
         bootstrap_servers=addresses.split(","),
         enable_auto_commit=False,
         auto_offset_reset="earliest",
@@ -35,7 +36,7 @@ async def read_topic(addresses: str, topic: str) -> AsyncGenerator[ConsumerRecor
         await asyncio.wait_for(consumer.stop(), CALL_TIMEOUT_S)
 
 
-async def _records(consumer: AIOKafkaConsumer, topic: str) -> AsyncGenerator[ConsumerRecord, None]:
+async def _records(consumer: TolerantConsumer, topic: str) -> AsyncGenerator[ConsumerRecord, None]:
     async with asyncio.timeout(CALL_TIMEOUT_S):
         metadata = await consumer._client.fetch_all_metadata()
         where = [TopicPartition(topic, p) for p in sorted(metadata.partitions_for_topic(topic) or ())]

@@ -31,7 +31,7 @@ from shared.exactly_once import journal
 from shared.exactly_once import steps as steps_module
 from shared.exactly_once.dead_letters import DeadLetters
 from shared.exactly_once.documents import Documents
-from shared.exactly_once.guard import Guard
+from shared.exactly_once.guard import Guard, Look
 from shared.exactly_once.journal import Journal
 from shared.exactly_once.records import Position, Record
 from shared.exactly_once.steps import Steps
@@ -53,14 +53,8 @@ _TOPICS = {
 class FakeLog:
     """A log whose records are all expired: nothing to compare with."""
 
-    async def beginning(self, topic: str, partition: int) -> int:
-        return 10**9
-
-    async def value_at(self, position: Position) -> bytes | None:
-        return None
-
-    async def first_from(self, position: Position) -> int | None:
-        return None
+    async def look(self, positions: Sequence[Position]) -> list[Look]:
+        return [Look(10**9, None) for _ in positions]
 
 
 class FakePublisher:

@@ -18,13 +18,14 @@ from shared.exactly_once import journal
 from shared.exactly_once.cursors import Change, Document
 from shared.exactly_once.dead_letters import DeadLetters
 from shared.exactly_once.documents import Documents, TooManyMismatches
-from shared.exactly_once.guard import Gap, Guard, OtherLog
+from shared.exactly_once.guard import Gap, Guard, Look, OtherLog
 from shared.exactly_once.journal import Journal
 from shared.exactly_once.progress import Progress
 from shared.exactly_once.records import Position, Record, Sighting
 from shared.exactly_once.steps import Parts, Poisoned, Steps
 from shared.metrics import Metrics
-from shared.topics import DEAD_LETTERS, REPORTS
+from shared.topics import DEAD_LETTERS, INCIDENTS, REPORTS
+from tests.builders import an_incident
 
 GROUP = "desk.test"
 COLLECTIONS = ("regions", "sums")
@@ -38,24 +39,22 @@ class FakeLog:
         self.partitions: dict[tuple[str, int], list[Record]] = {}
         self.first_kept = 0
         self.lookups = 0
-        self.hole_until = 0  # offsets below hold no record, as where a transaction ended
+        self.hole = range(0)  # offsets that hold no record, as where a transaction ended
 
     def produce(self, value: bytes, partition: int = 0, key: bytes | None = b"64.72") -> Record:
         log = self.partitions.setdefault((REPORTS.name, partition), [])
         log.append(Record(Position(REPORTS.name, partition, len(log)), key, value))
         return log[-1]
 
-    async def beginning(self, topic: str, partition: int) -> int:
-        return self.first_kept
-
-    async def value_at(self, position: Position) -> bytes | None:
+    async def look(self, positions: Sequence[Position]) -> list[Look]:
         self.lookups += 1
-        log = self.partitions.get((position.topic, position.partition), [])
-        return log[position.offset].value if position.offset < len(log) else None
+        return [Look(self.first_kept, self._first_from(position)) for position in positions]
 
-    async def first_from(self, position: Position) -> int | None:
-        later = [r.position.offset for r in self.partitions.get((position.topic, position.partition), [])]
-        return next((offset for offset in later if offset >= max(position.offset, self.hole_until)), None)
+    def _first_from(self, position: Position) -> Record | None:
+        first = max(position.offset, self.first_kept)
+        first = self.hole.stop if first in self.hole else first
+        log = self.partitions.get((position.topic, position.partition), [])
+        return log[first] if first < len(log) else None
 
 
 class FakePublisher:
@@ -262,6 +261,19 @@ async def test_duplicates_count_once_wherever_they_stand(bench: Bench) -> None:
     assert bench.count("desk_records_total", outcome="duplicate") == 3
 
 
+async def test_an_id_in_two_topics_counts_once(bench: Bench) -> None:
+    """An agency's id names one event, of whatever kind: of two in two topics the first one read counts, the other is
+    shown as a conflict."""
+    incident = an_incident(AT, event_id="a").model_copy(update={"source": "/agencies/kpu"})
+    other = Record(Position(INCIDENTS.name, 0, 0), b"64.72", encode(incident))
+    bench.log.partitions[INCIDENTS.name, 0] = [other]
+    await bench.steps().process([*produce(bench, "a"), other])
+    await bench.steps().process([other])
+    assert await bench.counted() == ["a"]
+    others = (await bench.entry("a"))["others"]
+    assert [(o["topic"], o["is_conflict"]) for o in others] == [(INCIDENTS.name, True)]
+
+
 async def test_same_id_of_two_agencies_are_two_events(bench: Bench) -> None:
     """An agency's id is its own."""
     await bench.steps().process([bench.log.produce(report("a")), bench.log.produce(report("a", agency="bawaslu"))])
@@ -387,7 +399,7 @@ async def test_hole_without_records_is_no_gap(bench: Bench) -> None:
     """Where the log itself skips offsets, as after a transaction, nothing is missing."""
     records = produce(bench, "a", "b", "c", "d")
     await bench.steps().process(records[:1])
-    bench.log.hole_until = 3
+    bench.log.hole = range(1, 3)
     await bench.steps().process(records[3:])
     assert await bench.counted() == ["a", "d"]
 

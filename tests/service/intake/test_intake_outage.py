@@ -14,7 +14,7 @@ import statistics
 import time
 import uuid
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -30,7 +30,7 @@ from shared.access.keys import Grant, Kind
 from shared.election.loaded import load_calendar
 from shared.exactly_once.dead_letters import DeadLetters
 from shared.exactly_once.documents import Documents
-from shared.exactly_once.guard import Guard
+from shared.exactly_once.guard import Guard, Look
 from shared.exactly_once.journal import Journal
 from shared.exactly_once.records import Position
 from shared.exactly_once.steps import Parts, Steps
@@ -190,14 +190,8 @@ def _id_in(value: bytes) -> str:
 
 
 class _NoLog:
-    async def beginning(self, _topic: str, _partition: int) -> int:
-        return 0
-
-    async def value_at(self, _position: Position) -> bytes | None:
-        return None
-
-    async def first_from(self, _position: Position) -> int | None:
-        return None
+    async def look(self, positions: Sequence[Position]) -> list[Look]:
+        return [Look(0, None) for _ in positions]
 
 
 class _NoLetters:
