@@ -15,8 +15,8 @@ from pydantic import ConfigDict, Field, SecretStr, model_validator
 from services.notifier import credentials
 from services.notifier.credentials import BadAddress
 from services.notifier.replies import secrets_of_service_url, secrets_of_url
-from shared.election.config import Frozen
 from shared.election.durations import Duration
+from shared.election.frozen import Frozen
 from shared.strict import Slug
 
 _MOST_SIGNING_SECRETS = 4

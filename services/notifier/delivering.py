@@ -36,8 +36,8 @@ def retry_in_s(attempts: int) -> float:
 
 
 def left_s(delivery: Document, retry_for: timedelta) -> float:
-    """For how long after its latest attempt a delivery may still be tried; 0 or less if it is to be given up. Times are
-    the database's."""
+    """For how long after its latest attempt a delivery may still be tried; 0 or less if it is to be given up. All
+    times are the database's."""
     started: datetime = delivery["attempts"][-1]["started_at"]
     return (_owed_since(delivery) + retry_for - started).total_seconds()
 

@@ -55,7 +55,8 @@ class Email:
                 f"SMTP {error.code}", is_permanent=is_permanent, status=error.code, reply=error.message, left=to
             ) from None
         except (aiosmtplib.SMTPException, TimeoutError, OSError) as error:
-            raise SendFailed(type(error).__name__, is_permanent=False, left=to) from None
+            cause = error.__cause__ if isinstance(error.__cause__, ssl.SSLError) else error  # a bad certificate
+            raise SendFailed(type(cause).__name__, is_permanent=False, left=to) from None
         if refused:
             raise _failure(refused, is_in_part=len(refused) < len(to))
         return Sent(250, said)

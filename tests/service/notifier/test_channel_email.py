@@ -162,6 +162,7 @@ async def test_wrong_password(server: SmtpServer, tls: str) -> None:
 async def test_certificates_are_checked(server: SmtpServer, tls: str, changes: dict[str, Any]) -> None:
     """An authority that nobody named, or a certificate for another name: nothing is said, no login either."""
     failed = await failure(an_address(server, tls, **changes))
+    assert str(failed) == "SSLCertVerificationError"
     assert not failed.is_permanent  # certificates are mended within the hours that it is tried
     assert server.mailbox.logins == []
 
