@@ -34,10 +34,30 @@ class TolerantConsumer(AIOKafkaConsumer):  # type: ignore[misc]  # aiokafka has 
         self, *partitions: TopicPartition, timeout_ms: int = 0, max_records: int | None = None
     ) -> dict[TopicPartition, list[ConsumerRecord]]:
         """As aiokafka's. Raises KafkaError."""
+        found = await self._standing_ready(partitions, max_records)
+        if found or not timeout_ms:
+            return found
+        # Partitions may become ours, and get a position, while we wait. Who takes a single record loses none by that.
+        try:
+            found = dict(await super().getmany(*partitions, timeout_ms=timeout_ms, max_records=1))
+        except UnicodeDecodeError:
+            return await self._around(partitions or self.assignment(), max_records)
+        if not found or max_records == 1:
+            return found
+        for where, records in (await self._standing_ready(partitions, max_records and max_records - 1)).items():
+            found.setdefault(where, []).extend(records)
+        return found
+
+    async def _standing_ready(
+        self, partitions: tuple[TopicPartition, ...], max_records: int | None
+    ) -> dict[TopicPartition, list[ConsumerRecord]]:
+        """What has been fetched already. Nothing comes between the look at the positions and the taking."""
+        if self._subscription.reassignment_in_progress:
+            return {}
         before = self._positions()
         try:
             found: dict[TopicPartition, list[ConsumerRecord]] = await super().getmany(
-                *partitions, timeout_ms=timeout_ms, max_records=max_records
+                *partitions, max_records=max_records
             )
         except UnicodeDecodeError:
             # What it had taken from other partitions by then is lost to us, and their positions have moved.

@@ -28,6 +28,7 @@ from shared.kafka.producer import PublishFailed
 from tests.service.intake import conftest
 from tests.service.intake.conftest import BODY_LIMIT, Answer, Intake
 from tests.service.intake.exchange import Exchange, until
+from tests.tasks import running_tasks
 
 NDJSON, CSV = "application/x-ndjson", "text/csv"
 REPORT: dict[str, Any] = {"kind": "report", "region": "64.72", "condition": "normal", "summary": "Aman."}
@@ -337,14 +338,14 @@ async def test_a_client_that_sends_everything_before_it_reads(desk: Intake) -> N
 
 async def test_a_client_that_leaves_in_the_middle(desk: Intake) -> None:
     """What was taken is taken, the half line is not, and nothing goes on without it."""
-    before = asyncio.all_tasks()
+    before = running_tasks()
     exchange = Exchange(desk)
     exchange.send(ndjson(*[REPORT] * 10), b'{"kind": "report", ')
     await exchange.until(10)
     exchange.leave()
     await exchange.end()
     assert len(desk.kafka.records) == 10
-    assert asyncio.all_tasks() - before <= {exchange._task}
+    assert running_tasks() - before <= {exchange._task}
     assert len(await results(desk, REPORT)) == 1
 
 

@@ -13,6 +13,7 @@ from aiokafka.errors import ProducerClosed
 from shared.kafka.closing import close_producer
 from shared.kafka.topic_admin import create_topics
 from shared.topics import Topic
+from tests.tasks import running_tasks
 
 
 async def never(*_request: Any, **_options: Any) -> None:
@@ -30,7 +31,7 @@ async def topic(broker_address: str) -> Topic:
 async def test_nothing_is_left_behind(topic: Topic, broker_address: str, is_hanging: bool) -> None:
     """With batches under way and the broker silent, closing takes its bounded time; whoever still waits is told, and
     no task of the client goes on. A broker that answers confirms what is under way."""
-    before = asyncio.all_tasks()
+    before = running_tasks()
     client = AIOKafkaProducer(bootstrap_servers=broker_address, acks="all")
     await client.start()
     await client.send_and_wait(topic.name, b"x", partition=0)
@@ -43,12 +44,12 @@ async def test_nothing_is_left_behind(topic: Topic, broker_address: str, is_hang
     told = await asyncio.gather(*waiting, return_exceptions=True)
     assert [isinstance(t, ProducerClosed) for t in told] == [is_hanging] * 3
     await asyncio.sleep(0)
-    assert asyncio.all_tasks() == before
+    assert running_tasks() == before
 
 
 async def test_a_close_that_is_cancelled_cuts_it_off_too(topic: Topic, broker_address: str) -> None:
     """A process that ends in a hurry leaves nothing running either."""
-    before = asyncio.all_tasks()
+    before = running_tasks()
     client = AIOKafkaProducer(bootstrap_servers=broker_address, acks="all")
     await client.start()
     client.client.send = never
@@ -61,4 +62,4 @@ async def test_a_close_that_is_cancelled_cuts_it_off_too(topic: Topic, broker_ad
     assert closing.cancelled()
     with pytest.raises(ProducerClosed):
         await lost
-    assert asyncio.all_tasks() == before
+    assert running_tasks() == before

@@ -5,9 +5,11 @@ from __future__ import annotations
 
 import asyncio
 import uuid
+from typing import Any
 
 import pytest
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
+from aiokafka.consumer.fetcher import Fetcher
 
 from shared.kafka.log_reader import LogReader
 from shared.kafka.tolerant_consumer import TolerantConsumer
@@ -80,6 +82,32 @@ async def test_every_record_comes_once_in_order(broker_address: str, topic: str,
             [3, 4, 6] if partition in WITH_ODD_ONES else []
         )
         assert {r.key for r in records} == {b"k"}
+
+
+@pytest.mark.parametrize("topic", [NONE], ids=["plain"], indirect=True)
+async def test_none_is_lost_when_positions_come_during_the_call(
+    broker_address: str, topic: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A consumer that asks at once, and whose broker takes its time to say where the log begins: the first call finds
+    no position, and gets records in the end, an odd one behind good ones of another partition."""
+    reset = Fetcher._proc_offset_request
+
+    async def slow(*arguments: Any) -> Any:
+        await asyncio.sleep(0.3)
+        return await reset(*arguments)
+
+    monkeypatch.setattr(Fetcher, "_proc_offset_request", slow)
+    consumer = TolerantConsumer(topic, bootstrap_servers=broker_address, auto_offset_reset="earliest")
+    await consumer.start()
+    found: dict[int, list[bytes | None]] = {p: [] for p in range(PARTITIONS)}
+    try:
+        async with asyncio.timeout(20):
+            while sum(map(len, found.values())) < PARTITIONS * len(EXPECTED):
+                for where, records in (await consumer.getmany(timeout_ms=10_000)).items():
+                    found[where.partition] += [r.value for r in records]
+    finally:
+        await consumer.stop()
+    assert found == dict.fromkeys(range(PARTITIONS), EXPECTED)
 
 
 async def test_tools_and_looks_read_it_too(broker_address: str, topic: str) -> None:
