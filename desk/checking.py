@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
+from datetime import timedelta
 
 from services.notifier.receivers import Receiver, Receivers
 from services.notifier.rules import RULES
 from shared.access.keys import EVERYWHERE
 from shared.election.calendar import Calendar, covers
-from shared.election.config import Amendment, Level, ReportRule, Scoped
+from shared.election.config import Amendment, Election, Level, ReportRule, Scoped
 from shared.election.durations import format_duration
+from shared.exactly_once import retention
 
 _WORDS = {
     Level.PROVINCE: ("province", "provinces"),
@@ -20,7 +22,7 @@ _WORDS = {
 }
 
 
-def describe(calendar: Calendar, receivers: Receivers) -> Iterator[str]:
+def describe(calendar: Calendar, receivers: Receivers, journal_retention: timedelta | None) -> Iterator[str]:
     """One line for each thing a person should check."""
     election = calendar.election
     title = f" ({election.title.en})" if election.title else ""
@@ -36,10 +38,20 @@ def describe(calendar: Calendar, receivers: Receivers) -> Iterator[str]:
     yield f"Nothing before {election.obligations_from} is judged."
     violations = [name for name, category in election.categories.items() if category.violation]
     yield f"Categories: {len(election.categories)}, of which violations: {', '.join(violations)}."
+    yield _hand_overs(election)
     yield f"Logistics: {len(election.logistics.items)} items: {', '.join(election.logistics.items)}."
     for receiver in receivers.receivers:
         yield _receiver(receiver)
     yield f"Notices older than {format_duration(receivers.max_notice_age)} are stored and not sent."
+    yield _journal(calendar, journal_retention)
+
+
+def _journal(calendar: Calendar, kept_for: timedelta | None) -> str:
+    problem = retention.too_short_because(calendar.election, kept_for)
+    if problem is not None:
+        return f"TOO SHORT: {problem}."
+    how_long = "for ever" if kept_for is None else f"for {format_duration(kept_for)}"
+    return f"Journal: an event is known {how_long}; sent again within that time, it counts once."
 
 
 def _overrides(calendar: Calendar) -> str:
@@ -57,6 +69,14 @@ def _amendment(amendment: Amendment) -> str:
     source = f" ({amendment.note.en})" if amendment.note else ""
     changed = sorted(amendment.model_fields_set - {"effective", "note"})
     return f"From {amendment.effective} on other rules{source}: {', '.join(changed)}; what was before stays as it was."
+
+
+def _hand_overs(election: Election) -> str:
+    """Each category's own time, and that of all other violations."""
+    general = f"violations within {format_duration(election.violation_report_within)}"
+    own = [(name, category.hand_over) for name, category in election.categories.items()]
+    said = [f"{name} within {format_duration(to.within)}" for name, to in own if to and to.within]
+    return f"Handed over from receipt: {', '.join([*said, general])}."
 
 
 def _rule(calendar: Calendar, rule: ReportRule) -> str:

@@ -110,7 +110,7 @@ def check(
         told = read_receivers(settings.receivers)
     except BadFile as error:
         raise fail(error, 2) from None
-    for line in describe(calendar, told):
+    for line in describe(calendar, told, settings.journal_retention):
         typer.echo(line)
 
 

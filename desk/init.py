@@ -22,6 +22,7 @@ from shared.access import store as access_store
 from shared.access.holders import Refused
 from shared.access.keys import Grant, Role, unusable_because
 from shared.access.registry import Registry
+from shared.exactly_once import journal
 from shared.kafka.topic_admin import create_topics
 from shared.settings import Settings
 from shared.texts import text
@@ -85,8 +86,11 @@ async def _indexes(settings: Settings) -> None:
     client = mongo.connect(settings.mongo, settings.mongo_driver, settings.mongo_timeout_ms)
     try:
         async with asyncio.timeout(WORK_TIMEOUT_S):
-            await ensure_indexes(mongo.database(client, mongo.AGGREGATOR_DB))
-            await Store(mongo.database(client, mongo.NOTIFIER_DB)).ensure_indexes()
+            aggregators, notifiers = (mongo.database(client, n) for n in (mongo.AGGREGATOR_DB, mongo.NOTIFIER_DB))
+            await ensure_indexes(aggregators)
+            await Store(notifiers).ensure_indexes()
+            for database in (aggregators, notifiers):
+                await journal.keep_for(database[journal.COLLECTION], settings.journal_retention)
             await Registry(mongo.database(client, mongo.ACCESS_DB)[access_store.COLLECTION]).ensure_indexes()
     finally:
         await mongo.close(client)

@@ -56,6 +56,12 @@ class Metrics:
         self.lag_records = Gauge(
             "desk_lag_records", "records not yet counted, of the assigned partitions", registry=made
         )
+        self.lag_seconds = Gauge(
+            "desk_lag_seconds",
+            "age of the oldest record not yet counted, of the assigned partitions, by its own timestamp; NaN while "
+            "nobody knows",
+            registry=made,
+        )
         self.consumer_stopped = Gauge(
             "desk_consumer_stopped", "1 if the consumer stopped itself", ["reason"], registry=made
         )

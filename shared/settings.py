@@ -10,15 +10,34 @@ import re
 from collections.abc import Mapping
 from datetime import date, timedelta
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    SecretStr,
+    ValidationError,
+    model_validator,
+)
 
 from shared.election.config import PUBLISH_DEADLINE
 from shared.election.durations import Duration, format_duration
 
 PREFIX = "DESK_"
 _DEPLOY = Path(__file__).resolve().parent.parent / "deploy"
+
+
+def _retention(text: Any) -> Any:
+    return None if text in ("none", "0") else text
+
+
+# MongoDB counts the seconds of a TTL in 31 bits.
+Retention = Annotated[
+    Annotated[Duration, Field(ge=timedelta(minutes=1), le=timedelta(days=20_000))] | None, BeforeValidator(_retention)
+]
 
 
 class BadSettings(ValueError):
@@ -75,7 +94,7 @@ class Settings(BaseModel):
             le=PUBLISH_DEADLINE.total_seconds(),
             description="longest wait for Kafka's confirmation of one event, s",
         ),
-    ] = 8.0
+    ] = 7.0
     body_limit_bytes: Annotated[int, Field(ge=1024, description="largest body of a single event, bytes")] = 65_536
     body_timeout_s: Annotated[
         float, Field(gt=0, le=300, description="longest time for receiving the body of a single event, s")
@@ -94,6 +113,13 @@ class Settings(BaseModel):
     batch_attempts: Annotated[
         int, Field(ge=1, description="tries at one batch before the process exits and restarts")
     ] = 8
+    journal_retention: Annotated[
+        Retention,
+        Field(
+            description="how long the journal knows an event, so that one that is sent again counts once; `none` for "
+            "ever. Longer than the election (`desk check`)"
+        ),
+    ] = timedelta(days=400)
     dead_letter_run: Annotated[
         int,
         Field(ge=1, description="bad records in a row that stop a consumer instead of draining the topic"),

@@ -11,9 +11,10 @@ from shared.access.documents import to_document
 from shared.access.holders import Holder, issued
 from shared.access.keys import Grant
 from shared.clock import real
-from shared.election.calendar import Calendar, Deadline
+from shared.election.calendar import Calendar
 from shared.election.config import Election, Level, merged
 from shared.election.files import standard_categories, standard_items
+from shared.election.owing import Deadline
 from shared.election.roster import Region, Roster
 from shared.events.incident import IncidentData, IncidentEvent
 from shared.events.incident_status import IncidentStatus, IncidentStatusData, IncidentStatusEvent

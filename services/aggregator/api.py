@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from datetime import date
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Path, Query, Request, Response
 
-from services.aggregator import periods, views
+from services.aggregator import period_views, periods, views
 from services.aggregator.lists import Slug, add_lists
 from services.aggregator.queries import RegionsQuery
+from services.aggregator.region_rollups import RegionRollUps
 from services.aggregator.region_views import departed, region_views
 from services.aggregator.store import Store
+from services.aggregator.turnout import Turnout
 from shared.access.keys import Grant, Role
 from shared.access.store import AccessStore
+from shared.clock import Clock
 from shared.election.calendar import Calendar
 from shared.election.roster import Region
 from shared.events.envelope import identity_of
@@ -26,7 +30,7 @@ from shared.http.openapi import NEEDS_KEY, reading_errors
 from shared.http.problems import FieldError, Problem, invalid
 from shared.http.service import json_response
 from shared.mongo import Document
-from shared.strict import Day
+from shared.strict import REGION_CODE, Day
 
 
 def _cut(rows: Sequence[Document], page: Page, key: str) -> Document:
@@ -35,7 +39,9 @@ def _cut(rows: Sequence[Document], page: Page, key: str) -> Document:
     return page.of([row for row in rows if begin is None or row[key] > begin], lambda row: str(row[key]))
 
 
-def routes(calendar: Calendar, store: Store, access: AccessStore) -> APIRouter:
+def routes(
+    calendar: Calendar, store: Store, rollups: RegionRollUps, turnout: Turnout, access: AccessStore, clock: Clock
+) -> APIRouter:
     """All of the aggregator's calls: for people's keys, and an agency's own events for its key."""
 
     async def viewer(request: Request) -> Grant:
@@ -44,8 +50,9 @@ def routes(calendar: Calendar, store: Store, access: AccessStore) -> APIRouter:
     router = APIRouter(prefix="/v1", dependencies=[NEEDS_KEY], responses=reading_errors())
     people = APIRouter(dependencies=[Depends(viewer)], responses={304: NOT_MODIFIED})
     _add_regions(people, calendar, store)
-    _add_periods(people, calendar, store)
-    add_lists(people, calendar, store)
+    _add_region(people, calendar, store, rollups, clock)
+    _add_periods(people, calendar, store, turnout)
+    add_lists(people, calendar, store, clock)
     router.include_router(people)
     _add_events(router, store, access)
     return router
@@ -62,45 +69,44 @@ def _add_regions(router: APIRouter, calendar: Calendar, store: Store) -> None:
         if query.parent is not None and query.parent not in roster:
             nearest = ", ".join(roster.nearest(query.parent)) or "-"
             raise invalid([FieldError("parent", "region_unknown", nearest=nearest)])
-        found = roster.children(query.parent) if query.parent else tuple(roster)
-        wanted = [{"code": r.code, "region": r} for r in found if query.level in (None, r.level)]
-        page = _cut(sorted(wanted, key=lambda row: row["code"]), query, "code")
-        shown = await region_views(calendar, store, [row["region"] for row in page["items"]])
+        found = roster.in_order(query.level, query.parent, query.after, query.limit + 1)
+        page = query.of([{"code": r.code} for r in found], lambda row: str(row["code"]))
+        shown = await region_views(calendar, store, found[: query.limit])
         return json_response({**page, "items": shown})
+
+
+def _add_region(router: APIRouter, calendar: Calendar, store: Store, rollups: RegionRollUps, clock: Clock) -> None:
+    roster = calendar.roster
 
     @router.get("/regions/{code}", tags=["regions"])
     async def region(code: str) -> Response:
-        """One region: own state, roll-up (`total`), and in which `conditions` it and the regions below it stand, by
-        level."""
+        """One region: own state, roll-up (`total`: what arrived), and in which `conditions` it and the regions below
+        it stand, by level. Asked as it is now, of the region and everything below it: `incidents_by_status`, what is
+        `open`, `logistics` against the line (of a province its regencies', else the region's own; who must have
+        everything by then are the regencies), `attendance` of the current period, and `flags`: what about the
+        region's reports somebody should look at."""
         about = roster.get(code) or await _departed(code, store)
         if about is None:
             raise Problem(404, "not_found", "not_found_detail", what=code)
         (view,) = await region_views(calendar, store, [about])
         children = sorted(child.code for child in roster.children(code))
-        return json_response({**view, "conditions": await store.conditions(code), "children": children})
+        now_asked = await rollups.of(code, clock.now())
+        conditions = await store.conditions(code)
+        return json_response({**view, "conditions": conditions, **now_asked, "children": children})
 
 
 async def _departed(code: str, store: Store) -> Region | None:
-    """A region that has left the roster, but has events."""
-    return departed(code) if await store.regions([code]) else None
+    """A region that has left the roster, but has events, itself or below it."""
+    return departed(code) if re.fullmatch(REGION_CODE, code) and await store.has_events(code) else None
 
 
-def _add_periods(router: APIRouter, calendar: Calendar, store: Store) -> None:
+def _add_periods(router: APIRouter, calendar: Calendar, store: Store, turnout: Turnout) -> None:
     @router.get("/periods", tags=["periods"])
     async def all_periods(query: Annotated[Page, Query()]) -> Response:
         """Every judged period, with how often each verdict holds; who owes and has none is pending."""
-        judged = calendar.all_periods()
-        verdicts: dict[str, dict[str, str]] = {p.isoformat(): {} for p in judged}
-        for row in await store.verdicts(judged):
-            verdicts[row["period"]][row["region"]] = row["verdict"]
-        rows = [
-            {
-                "period": p.isoformat(),
-                "counts": periods.verdict_counts(calendar.owing(p), verdicts[p.isoformat()]),
-            }
-            for p in judged
-        ]
-        return json_response(_cut(rows, query, "period"))
+        page = _cut([{"period": p.isoformat(), "day": p} for p in calendar.all_periods()], query, "period")
+        found = [(row["period"], await turnout.counts(row["day"])) for row in page["items"]]
+        return json_response({**page, "items": [{"period": p, "counts": counts} for p, counts in found]})
 
     @router.get("/periods/{period}", tags=["periods"])
     async def attendance(
@@ -112,13 +118,11 @@ def _add_periods(router: APIRouter, calendar: Calendar, store: Store) -> None:
         nearest = periods.neighbours(calendar, period)
         if nearest is not None:
             raise invalid([_wrong_weekday(calendar, *nearest)])
-        owed, documents = calendar.owing(period), await store.attendance(period)
-        facts = await store.facts(period, periods.shown(owed, documents))
-        if not owed and not documents and not facts:
+        found = await period_views.attendance(calendar, store, turnout, period, query)
+        if found is None:
             raise _not_judged(calendar, period)
-        page = _cut(periods.items(calendar, owed, documents, facts), query, "region")
-        counts = periods.verdict_counts(owed, periods.verdicts_in(documents))
-        return json_response({"period": period.isoformat(), "is_judged": bool(owed), "counts": counts, **page})
+        about = {"period": period.isoformat(), "is_judged": found.is_judged, "counts": found.counts}
+        return json_response({**about, **found.page})
 
 
 def _wrong_weekday(calendar: Calendar, before: date, after_it: date) -> FieldError:

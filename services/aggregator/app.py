@@ -15,11 +15,14 @@ from services.aggregator.changes import COLLECTIONS, changes_of
 from services.aggregator.pages.loading import Desk
 from services.aggregator.pages.page_store import PageStore
 from services.aggregator.pages.routes import add_pages
+from services.aggregator.region_rollups import RegionRollUps
+from services.aggregator.rollup_store import RollUpStore
 from services.aggregator.store import Store
 from services.aggregator.stream.api import stream_routes
 from services.aggregator.stream.feed import Feed
 from services.aggregator.stream.hub import Hub
 from services.aggregator.stream.showing import Showing
+from services.aggregator.turnout import Turnout
 from shared import asyncapi, mongo
 from shared.access import store as access_store
 from shared.access.store import AccessStore
@@ -27,6 +30,7 @@ from shared.clock import Clock, RealClock, make_clock
 from shared.election.calendar import Calendar
 from shared.election.loaded import load_calendar
 from shared.events.codec import SCHEMAS
+from shared.exactly_once import journal
 from shared.exactly_once.wiring import Consuming, build_consuming
 from shared.http.etags import Etags
 from shared.http.service import make_app
@@ -63,6 +67,7 @@ class Parts:
 def create_app(settings: Settings) -> FastAPI:
     """The service by its settings. Dials nobody. Raises BadFile."""
     calendar = load_calendar(settings.election, settings.roster, settings.obligations_from)
+    journal.warn_if_too_short(calendar.election, settings.journal_retention)
     metrics = Metrics(SERVICE)
     client = mongo.connect(settings.mongo, settings.mongo_driver, settings.mongo_timeout_ms)
     database = mongo.database(client, AGGREGATOR_DB)
@@ -84,7 +89,9 @@ def create_app(settings: Settings) -> FastAPI:
 def build(parts: Parts) -> FastAPI:
     """The app out of ready-made parts. Its lifespan consumes in the background, so health answers at once."""
     store = Store(parts.database)
-    hub = Hub(Feed(parts.database, Showing(parts.calendar, store)), parts.metrics)
+    rollups = RegionRollUps(parts.calendar, RollUpStore(parts.database))
+    turnout = Turnout(parts.calendar, store)
+    hub = Hub(Feed(parts.database, Showing(parts.calendar, store, parts.clock)), parts.metrics)
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
@@ -93,7 +100,7 @@ def build(parts: Parts) -> FastAPI:
         tasks = [
             asyncio.create_task(hub.run()),
             asyncio.create_task(supervise("consumer", consuming.consumer.run, parts.metrics)),
-            asyncio.create_task(_make_indexes(parts.database)),
+            asyncio.create_task(_make_indexes(parts.database, parts.settings)),
         ]
         try:
             yield
@@ -117,9 +124,10 @@ def build(parts: Parts) -> FastAPI:
     )
     app.state.hub = hub
     app.add_middleware(Etags, below="/v1/")
-    app.include_router(routes(parts.calendar, store, parts.access))
+    app.include_router(routes(parts.calendar, store, rollups, turnout, parts.access, parts.clock))
     app.include_router(stream_routes(hub, parts.access))
-    desk = Desk(parts.calendar, store, PageStore(parts.database), parts.clock, parts.consuming.consumer)
+    pages = PageStore(parts.database)
+    desk = Desk(parts.calendar, store, pages, rollups, turnout, parts.clock, parts.consuming.consumer)
     add_pages(app, desk, parts.access)
     return app
 
@@ -129,11 +137,12 @@ def asyncapi_document(address: str) -> bytes:
     return asyncapi.document(SERVICE, publishes={DEAD_LETTERS: bytes}, consumes=consumes, address=address)
 
 
-async def _make_indexes(database: Database) -> None:
+async def _make_indexes(database: Database, settings: Settings) -> None:
     """Once the database answers; until then the queries are slow, not wrong."""
     while True:
         try:
             await stores.ensure_indexes(database)
+            await journal.keep_for(database[journal.COLLECTION], settings.journal_retention)
         except DatabaseError as error:
             log.warning("indexes_not_made", error=f"{type(error).__name__}: {error}")
             await asyncio.sleep(INDEX_RETRY_S)

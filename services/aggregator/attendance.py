@@ -3,6 +3,8 @@
 A document of the collection `attendance`, `_id` = `<period>/<region>`: `verdict`, `revision`, `reason`, `judged_at`,
 `due_at`, `report` of the highest revision, and `verdicts`, all of them in order. The aggregator never judges: without
 a verdict a report that is owed shows as pending. Who has filed is asked of the collection `reports` (`periods.py`).
+
+Of more than `MOST_VERDICTS` the first and the latest stay, by revision.
 """
 
 from __future__ import annotations
@@ -14,6 +16,7 @@ from shared.events.verdict import VerdictEvent
 from shared.instants import kept
 
 COLLECTION = "attendance"
+MOST_VERDICTS = 200
 
 Document = dict[str, Any]
 
@@ -30,7 +33,8 @@ def after_verdict(document: Document, event: VerdictEvent) -> Document:
     verdict = _verdict(event)
     rival = by_revision.get(verdict["revision"], verdict)
     by_revision[verdict["revision"]] = max(rival, verdict, key=lambda v: (v["judged_at"], v["event"]))
-    verdicts = [by_revision[revision] for revision in sorted(by_revision)]
+    ordered = [by_revision[revision] for revision in sorted(by_revision)]
+    verdicts = [*ordered[:1], *ordered[1:][1 - MOST_VERDICTS :]]
     current = {field: verdicts[-1][field] for field in _CURRENT}
     about = {"period": event.data.period.isoformat(), "region": event.subject}
     return {**document, **about, **current, "verdicts": verdicts}
@@ -48,3 +52,10 @@ def _verdict(event: VerdictEvent) -> Document:
         "election": data.election,
         "event": event.id,
     }
+
+
+def judged(period: date, region: Document) -> list[Document]:
+    """The pipeline that finds the codes of regions by the verdict that holds, of those that a condition on their codes
+    names. Out of an index alone, and in few documents: there may be 84,000 villages."""
+    wanted = {"period": period.isoformat(), "region": region, "verdict": {"$gt": ""}}
+    return [{"$match": wanted}, {"$group": {"_id": "$verdict", "regions": {"$push": "$region"}}}]

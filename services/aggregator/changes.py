@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
-from services.aggregator import alerts, attendance, incidents, logistics, region_state, reports
+from services.aggregator import alerts, attendance, hand_overs, incidents, logistics, region_state, reports
 from shared.election import quiet_period
 from shared.election.calendar import Calendar
 from shared.events.alert import AlertEvent
@@ -73,8 +73,10 @@ def _withdrawal(_calendar: Calendar, withdrawal: WithdrawalEvent) -> list[Target
 def _incident(calendar: Calendar, incident: IncidentEvent) -> list[Target]:
     region = _region_of(incident)
     found = quiet_period.flags(calendar, incident)
+    due_at = hand_overs.due_at(calendar, region, incident.data.category, incident.receivedat)
+    after = partial(incidents.after_incident, hand_over_due_at=due_at)
     return [
-        (incidents.COLLECTION, incident.identity, _with(incidents.after_incident, incident, found)),
+        (incidents.COLLECTION, incident.identity, _with(after, incident, found)),
         *_regions(region, _with(region_state.after_incident, incident, found)),
     ]
 

@@ -2,6 +2,7 @@
 
 A document of the collection `incidents`, `_id` = the incident's identity. The two flags of the quiet period are both
 kept; whether the incident is a violation of it is the category's say as well (`shared/election/quiet_period.py`).
+`hand_over_due_at` is by when it is to be handed over (`hand_overs.py`), None where no time is known.
 
 `statuses` holds what agencies said of it, by (received_at, agency, id). A status for the incident's own region is in
 force if it is the latest of them; one for another region is an orphan: it changes nothing and is shown in the history.
@@ -13,6 +14,7 @@ Of more than `MOST_STATUSES` those of the incident's own region stay first, the 
 
 from __future__ import annotations
 
+from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
@@ -44,7 +46,9 @@ class Status(StrEnum):
 OPEN = (Status.REPORTED.value, Status.VERIFIED.value, Status.FORWARDED.value)
 
 
-def after_incident(document: Document, incident: IncidentEvent, found: QuietPeriodFlags) -> Document:
+def after_incident(
+    document: Document, incident: IncidentEvent, found: QuietPeriodFlags, hand_over_due_at: datetime | None = None
+) -> Document:
     """The document of an incident that was just reported; its statuses may be there already."""
     about = {
         "agency": incident.agency,
@@ -58,6 +62,7 @@ def after_incident(document: Document, incident: IncidentEvent, found: QuietPeri
         "reported_in_quiet_period": found.reported_in_quiet_period,
         "is_in_quiet_period": found.occurred_in_quiet_period or found.reported_in_quiet_period,
         "is_quiet_period_violation": found.is_quiet_period_violation,
+        "hand_over_due_at": hand_over_due_at,
     }
     return _settled({**document, **about}, document.get("statuses", []))
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Annotated
 
 from fastapi import APIRouter, Path, Query, Response
@@ -10,6 +11,7 @@ from fastapi import APIRouter, Path, Query, Response
 from services.aggregator import views
 from services.aggregator.queries import IncidentsQuery, LogisticsQuery, ReportsQuery, newest_after, newest_key
 from services.aggregator.store import Store
+from shared.clock import Clock
 from shared.election.calendar import Calendar
 from shared.events.alert import alert_json
 from shared.events.envelope import identity_of
@@ -28,9 +30,10 @@ def _newest(found: list[Document], page: Page, instant: str, view: Callable[[Doc
     return {**answer, "items": [view(document) for document in answer["items"]]}
 
 
-def add_lists(router: APIRouter, calendar: Calendar, store: Store) -> None:
+def add_lists(router: APIRouter, calendar: Calendar, store: Store, clock: Clock) -> None:
     _add_reports(router, store)
-    _add_incidents_and_alerts(router, store)
+    _add_incidents(router, calendar, store, clock)
+    _add_alerts(router, store)
     _add_logistics(router, calendar, store)
 
 
@@ -52,15 +55,20 @@ def _add_reports(router: APIRouter, store: Store) -> None:
         return json_response(views.report(found))
 
 
-def _add_incidents_and_alerts(router: APIRouter, store: Store) -> None:
+def _add_incidents(router: APIRouter, calendar: Calendar, store: Store, clock: Clock) -> None:
     @router.get("/incidents", tags=["incidents"])
     async def incidents(query: Annotated[IncidentsQuery, Query()]) -> Response:
         """Incidents, the latest received first, each with its history. `status` is the latest that an agency gave it
         for its own region; one for another region is an orphan in the history. An incident of which nothing but a
-        status has come is listed with the status `orphan`, all else that it would say null."""
+        status has come is listed with the status `orphan`, all else that it would say null. `label`, `legal_basis` and
+        `hand_over` are the election file's as it stood at receipt; `hand_over.due_at` is null where no time is known,
+        `is_overdue` says whether it has passed and the incident was neither forwarded, dismissed nor resolved."""
         found = await store.incidents(query.to_mongo(), newest_after(query.cursor), query.limit + 1)
-        return json_response(_newest(found, query, "received_at", views.incident))
+        shown = partial(views.incident, calendar, now=clock.now())
+        return json_response(_newest(found, query, "received_at", shown))
 
+
+def _add_alerts(router: APIRouter, store: Store) -> None:
     @router.get("/alerts", tags=["alerts"])
     async def alerts(query: Annotated[AlertsQuery, Query()]) -> Response:
         """Alerts as the notifier told them, the latest raised first."""

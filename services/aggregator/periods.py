@@ -11,11 +11,12 @@ a period nobody owed for (before `obligations_from`, say) the facts are shown al
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from datetime import date
+from collections.abc import Collection, Iterable, Mapping
+from datetime import date, datetime
 from typing import Any
 
-from shared.election.calendar import WEEK, Calendar, Deadline, latest_weekday
+from shared.election.calendar import WEEK, Calendar, latest_weekday
+from shared.election.owing import Deadline
 from shared.election.roster import level_of
 from shared.events.verdict import Verdict
 from shared.texts import in_both
@@ -23,6 +24,7 @@ from shared.texts import in_both
 Document = dict[str, Any]
 Counts = dict[str, int]
 Facts = Mapping[str, Document]  # by region
+Judged = Mapping[str, Collection[str]]  # by verdict, the codes of the regions for which it holds
 
 
 def neighbours(calendar: Calendar, day: date) -> tuple[date, date] | None:
@@ -36,25 +38,20 @@ def neighbours(calendar: Calendar, day: date) -> tuple[date, date] | None:
     return before, after
 
 
-def verdict_counts(owed: Iterable[str], verdicts: dict[str, str]) -> Counts:
-    """How often each of the six verdicts holds; who owes and has none is pending. `verdicts` is by region."""
-    counts = {verdict.value: 0 for verdict in Verdict}
-    for code in owed:
-        if code not in verdicts:
-            counts[Verdict.PENDING] += 1
-    for verdict in verdicts.values():
-        counts[verdict] += 1
+def period_shown(calendar: Calendar, now: datetime) -> date | None:
+    """The latest judged period that has begun, else the first; None if none is judged at all."""
+    judged = calendar.all_periods()
+    today = now.astimezone(calendar.zone("")).date()
+    begun = [period for period in judged if period <= today]
+    return begun[-1] if begun else next(iter(judged), None)
+
+
+def verdict_counts(owed: Collection[str], judged: Judged) -> Counts:
+    """How often each of the six verdicts holds; who owes and has none is pending."""
+    counts = {verdict.value: len(judged.get(verdict, ())) for verdict in Verdict}
+    have_one = sum(sum(map(owed.__contains__, codes)) for codes in judged.values())
+    counts[Verdict.PENDING] += len(owed) - have_one
     return counts
-
-
-def verdicts_in(documents: Iterable[Document]) -> dict[str, str]:
-    """The verdicts that hold, by region, out of the attendance documents of one period."""
-    return {d["region"]: d["verdict"] for d in documents if "verdict" in d}
-
-
-def shown(owed: Iterable[str], documents: Iterable[Document]) -> set[str]:
-    """The regions that a period's list holds, by code; empty if nobody owed and nobody was judged."""
-    return {*owed, *verdicts_in(documents)}
 
 
 def items(
@@ -62,7 +59,7 @@ def items(
 ) -> list[Document]:
     """The rows of a period, by region code."""
     attended = {d["region"]: d for d in documents}
-    codes = sorted(shown(owed, attended.values()) or facts)
+    codes = sorted({*owed, *attended} or facts)
     return [_item(calendar, code, owed.get(code), attended.get(code) or {}, facts.get(code)) for code in codes]
 
 
@@ -87,5 +84,11 @@ def _item(
         "judged_at": attended.get("judged_at"),
         "report": attended.get("report"),
         "facts": facts,
-        "verdicts": attended.get("verdicts", []),
+        "verdicts": [_told(one) for one in attended.get("verdicts", ())],
     }
+
+
+def _told(verdict: Document) -> Document:
+    """One revision, in words as well."""
+    texts = {f"{name}_text": in_both("verdicts", verdict[name]) for name in ("verdict", "reason")}
+    return {**verdict, **texts}

@@ -2,7 +2,7 @@
 
 Kept in the region's own state (`region_state.py`), small, since the document is written with every event:
 - `recent_reports`: the newest `MOST` by (period, received_at, agency, id), each with whether it was withdrawn;
-- `withdrawn_ahead`: withdrawals that were read before their report, `MOST` at most, those of the latest periods;
+- `withdrawn_ahead`: withdrawals that were read before their report, `MOST_AHEAD` at most, those of the latest periods;
 - `latest_report`: the one in force, or None. What it said stands in the collection `reports`.
 
 If the newest `MOST` reports are all withdrawn, none is in force, though there may be older ones.
@@ -18,7 +18,8 @@ from shared.events.report import ReportEvent
 from shared.events.withdrawal import WithdrawalEvent
 from shared.instants import kept
 
-MOST = 20
+MOST = 10
+MOST_AHEAD = 20
 
 State = dict[str, Any]
 Report = dict[str, Any]
@@ -53,7 +54,7 @@ def after_withdrawal(own: State, withdrawal: WithdrawalEvent) -> State:
     recent = [{**entry, "is_withdrawn": True} if _is_of(entry, mark) else entry for entry in own["recent_reports"]]
     ahead = own["withdrawn_ahead"]
     if mark not in ahead and not any(_is_of(entry, mark) for entry in recent):
-        ahead = sorted([*ahead, mark], key=lambda m: (m["period"], m["agency"], m["id"]))[-MOST:]
+        ahead = sorted([*ahead, mark], key=lambda m: (m["period"], m["agency"], m["id"]))[-MOST_AHEAD:]
     return _settled(own, recent, ahead)
 
 

@@ -50,6 +50,9 @@ def empty_state() -> Document:
     return {**empty_tally(), **recent_reports.no_reports(), "last_event_at": None}
 
 
+_OWN_FIELDS = frozenset(empty_state())
+
+
 def tally_of_report(report: ReportEvent) -> Tally:
     return {"reports": {"count": 1, "by_condition": {report.data.condition.value: 1}}}
 
@@ -113,13 +116,25 @@ def _after(document: Document, event: Envelope, tally: Tally) -> Document:
     level = level_of(code)
     changed = {**document, "level": level.value}
     if code == event.subject:
-        own = {**empty_state(), **document.get("own", {})}
+        own = _own(document)
         received_at = kept(event.receivedat)
         last_event_at = max(own["last_event_at"] or received_at, received_at)
-        changed["own"] = {**own, **add(tally_in(own), tally), "last_event_at": last_event_at}
+        changed["own"] = {**own, **_added(own, tally), "last_event_at": last_event_at}
     if level is Level.REGENCY:
-        changed["total"] = add(document.get("total") or empty_tally(), tally)
+        total = document.get("total") or empty_tally()
+        changed["total"] = add(total, tally)
     return changed
+
+
+def _own(document: Document) -> Document:
+    """The own state of a region document; what an earlier version did not keep yet is empty."""
+    own: Document = document.get("own", {})
+    return own if own.keys() >= _OWN_FIELDS else {**empty_state(), **own}
+
+
+def _added(state: Document, tally: Tally) -> Tally:
+    """The fields of a tally, added to what a region's own state has of them."""
+    return {k: add(state[k], more) if isinstance(more, dict) else state[k] + more for k, more in tally.items()}
 
 
 def roll_ups(codes: Iterable[str], documents: Iterable[Document]) -> dict[str, Tally]:

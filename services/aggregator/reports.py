@@ -46,7 +46,9 @@ def is_meant(withdrawal: Withdrawal, report: Document) -> bool:
 
 def _settled(document: Document) -> Document:
     """The document with its withdrawals in order, and what follows from them."""
-    ranked = sorted(document.get("withdrawals", ()), key=_rank)
+    if not document.get("withdrawals"):
+        return {**document, "withdrawals": [], "withdrawn": None, "is_withdrawn": False}
+    ranked = sorted(document["withdrawals"], key=_rank)
     meant = [w for w in ranked if is_meant(w, document)]
     others = [w for w in ranked if not is_meant(w, document)]
     return {

@@ -9,13 +9,15 @@ from typing import Any
 
 from pymongo import ASCENDING, DESCENDING, IndexModel
 
-from services.aggregator import alerts, attendance, incidents, logistics, region_state, reports
+from services.aggregator import alerts, attendance, hand_overs, incidents, logistics, region_state, reports
 from shared.election.config import Level
 from shared.election.roster import level_of
 from shared.events.envelope import identity_of
-from shared.exactly_once import journal
+from shared.exactly_once import guard, journal
 from shared.exactly_once.cursors import is_past
+from shared.exactly_once.records import log_name
 from shared.mongo import Collection, Database, Document, aggregate, below
+from shared.topics import ALERTS
 
 
 def _newest_by(instant: str, *fields: str) -> list[IndexModel]:
@@ -33,20 +35,30 @@ _WITHDRAWN = IndexModel(
     [("is_withdrawn", ASCENDING), ("received_at", DESCENDING), ("_id", DESCENDING)],
     partialFilterExpression={"is_withdrawn": True},
 )
+# Corrections, which are few.
+_CORRECTING = IndexModel([("replaces", ASCENDING)], partialFilterExpression={"replaces": {"$type": "string"}})
 # The front page's list, in its order, and nothing else: most violations end closed.
 _OPEN_VIOLATIONS = IndexModel(
     [("is_quiet_period_violation", DESCENDING), ("received_at", DESCENDING), ("_id", DESCENDING)],
     name="open_violations",
     partialFilterExpression={"is_violation": True, "status": {"$in": list(incidents.OPEN)}},
 )
+# Of a region and everything below it, all that a roll-up counts (`rollup_store.by_status`): it reads this index alone.
+_BY_STATUS = _by("region", "status", "is_violation", "is_quiet_period_violation", hand_overs.DUE_AT)
 INDEXES: Mapping[str, list[IndexModel]] = {
     region_state.COLLECTION: [_by("level", "_id")],
-    reports.COLLECTION: [*_newest_by("received_at", "region"), _by("period", "region"), _WITHDRAWN],
+    reports.COLLECTION: [
+        *_newest_by("received_at", "region", "period"),
+        _by("period", "region"),
+        _WITHDRAWN,
+        _CORRECTING,
+    ],
     logistics.COLLECTION: [_by("region", "item"), _by("item", "region")],
-    attendance.COLLECTION: [_by("period", "region"), _by("region", "period")],
+    attendance.COLLECTION: [_by("period", "region", "verdict"), _by("region", "period")],
     incidents.COLLECTION: [
         *_newest_by("received_at", "region", "category", "status", "is_in_quiet_period", "is_violation"),
         _OPEN_VIOLATIONS,
+        _BY_STATUS,
     ],
     alerts.COLLECTION: _newest_by("raised_at", "region", "rule", "state", "period"),
 }
@@ -85,6 +97,10 @@ class Store:
         """The documents of regions, by code; a region that sent nothing has none."""
         return {d["_id"]: d async for d in self._regions.find({"_id": {"$in": list(codes)}})}
 
+    async def has_events(self, code: str) -> bool:
+        """Whether an event of a region or of one below it was counted."""
+        return await self._regions.find_one({"_id": below(code)}, {"_id": True}) is not None
+
     async def by_ids(self, collection: str, ids: Iterable[str]) -> list[Document]:
         """The documents of any of our collections that have these ids."""
         return [d async for d in self._database[collection].find({"_id": {"$in": list(ids)}})]
@@ -119,20 +135,42 @@ class Store:
         found = {d["_id"]: d async for d in self._reports.find({"_id": {"$in": list(identities.values())}})}
         return {code: found[identity] for code, identity in identities.items() if identity in found}
 
-    async def facts(self, period: date, codes: set[str]) -> dict[str, Document]:
-        """By region, the reports in force for a period: `filings`, `first` and `latest`; of all regions if no codes
-        are given. A region without one is not in it."""
-        found = aggregate(self._reports, facts_of(period, codes))
+    async def facts(self, period: date, codes: Iterable[str]) -> dict[str, Document]:
+        """By region, the reports in force for a period: `filings`, `first` and `latest`. A region without one is not
+        in it."""
+        return await self._facts(facts_of(period, {"$in": sorted(codes)}))
+
+    async def facts_after(self, period: date, after: str | None, most: int) -> dict[str, Document]:
+        """The same, of the first `most` regions behind a code that have any."""
+        first: list[Document] = [{"$sort": {"_id": 1}}, {"$limit": most}]
+        return await self._facts([*facts_of(period, {"$gt": after or ""}), *first])
+
+    async def _facts(self, pipeline: list[Document]) -> dict[str, Document]:
+        found = aggregate(self._reports, pipeline)
         return {row["_id"]: {field: row[field] for field in ("filings", "first", "latest")} async for row in found}
 
-    async def attendance(self, period: date) -> list[Document]:
-        return [d async for d in self._attendance.find({"period": period.isoformat()})]
+    async def attendance(self, period: date, codes: Iterable[str]) -> list[Document]:
+        """The verdicts of these regions."""
+        wanted = {"period": period.isoformat(), "region": {"$in": sorted(codes)}}
+        return [d async for d in self._attendance.find(wanted)]
 
-    async def verdicts(self, periods: Iterable[date]) -> list[Document]:
-        """`period`, `region` and `verdict` of all that is judged."""
-        wanted = {"period": {"$in": [p.isoformat() for p in periods]}, "verdict": {"$type": "string"}}
-        shown = {"_id": False, "period": True, "region": True, "verdict": True}
-        return [d async for d in self._attendance.find(wanted, shown)]
+    async def attendance_after(self, period: date, after: str | None, most: int) -> list[Document]:
+        """Of the first `most` regions behind a code that have a verdict, by code."""
+        wanted = {"period": period.isoformat(), "region": {"$gt": after or ""}, "verdict": {"$gt": ""}}
+        found = self._attendance.find(wanted).sort([("region", ASCENDING)]).limit(most)
+        return [d async for d in found]
+
+    async def judged(self, period: date, within: str | None = None) -> dict[str, list[str]]:
+        """The codes of the regions, of one and everything below it or of all, by the verdict that holds."""
+        region = below(within) if within else {"$gt": ""}
+        found = aggregate(self._attendance, attendance.judged(period, region))
+        return {row["_id"]: row["regions"] async for row in found}
+
+    async def verdicts_read_to(self) -> tuple[tuple[str, int, str], ...]:
+        """How far the log of verdicts is read: nothing in `attendance` changes while it stays the same."""
+        log = log_name(ALERTS.name, 0).partition(":")[0]
+        found = self._database[guard.COLLECTION].find({"_id": {"$gte": f"{log}:", "$lt": f"{log};"}})
+        return tuple(sorted([(d["_id"], d["offset"], d["hash"]) async for d in found]))
 
     async def report(self, identity: str) -> Document | None:
         found: Document | None = await self._reports.find_one({"_id": identity})
@@ -175,11 +213,9 @@ class Store:
         return Seen(entry, region is not None and is_past(region, journal.position_of(entry)))
 
 
-def facts_of(period: date, codes: set[str]) -> list[Document]:
-    """The pipeline of `Store.facts`."""
-    wanted: Document = {"period": period.isoformat(), "is_withdrawn": False}
-    if codes:
-        wanted["region"] = {"$in": sorted(codes)}
+def facts_of(period: date, region: Document) -> list[Document]:
+    """The pipeline of `Store.facts`, of the regions that a condition on their codes names."""
+    wanted: Document = {"period": period.isoformat(), "region": region, "is_withdrawn": False}
     # In the order in which filings are compared: MongoDB compares documents field by field.
     filing = {field: f"${field}" for field in ("received_at", "agency", "id", "submitted_at", "condition")}
     group = {"_id": "$region", "filings": {"$sum": 1}, "first": {"$min": filing}, "latest": {"$max": filing}}

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from datetime import datetime
 from typing import Any
 
-from services.aggregator import incidents, region_state, reports
+from services.aggregator import hand_overs, incidents, region_state, reports
 from shared.election.calendar import Calendar
+from shared.election.categories import Category
+from shared.election.frozen import Text
 from shared.election.roster import Region
 
 Document = dict[str, Any]
@@ -81,9 +84,31 @@ def report(document: Document) -> Document:
     return {**_fields(document, _REPORT), "withdrawals": withdrawals}
 
 
-def incident(document: Document) -> Document:
-    """An incident with its history; of a stub everything that the incident itself says is null."""
-    return {**_fields(document, _INCIDENT), "history": incidents.history(document)}
+def incident(calendar: Calendar, document: Document, now: datetime) -> Document:
+    """An incident with its history; of a stub everything that the incident itself says is null. `label`, `legal_basis`
+    and `hand_over` are the election file's, as it stood at receipt."""
+    category = hand_overs.category_of(calendar, document)
+    return {
+        **_fields(document, _INCIDENT),
+        "label": _both(category.label if category else None),
+        "legal_basis": _both(category.legal_basis if category else None),
+        "hand_over": _hand_over(category, document, now),
+        "history": incidents.history(document),
+    }
+
+
+def _hand_over(category: Category | None, document: Document, now: datetime) -> Document | None:
+    if category is None or category.hand_over is None:
+        return None
+    return {
+        "to": _both(category.hand_over.to),
+        "due_at": document.get(hand_overs.DUE_AT),
+        "is_overdue": hand_overs.is_overdue(document, now),
+    }
+
+
+def _both(text: Text | None) -> Document | None:
+    return text.model_dump() if text else None
 
 
 def stock(calendar: Calendar, document: Document) -> Document:
@@ -92,7 +117,7 @@ def stock(calendar: Calendar, document: Document) -> Document:
         "region": document["region"],
         "name": calendar.roster.name(document["region"]),
         "item": document["item"],
-        "label": item.label.model_dump() if item else None,
+        "label": _both(item.label if item else None),
         **_fields(document, _STOCK),
         "complete": document["received"] >= document["required"],
     }

@@ -16,7 +16,7 @@ from pydantic import Field, ValidationInfo
 from pydantic_core import PydanticCustomError
 
 from shared.election.calendar import WEEK, Calendar, latest_weekday
-from shared.election.config import Text
+from shared.election.frozen import Text
 from shared.election.roster import level_of
 from shared.field_errors import Word
 from shared.strict import LONGEST_SLUG, SLUG

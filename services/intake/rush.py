@@ -27,8 +27,8 @@ class RushHours:
 
 def _spans(calendar: Calendar, before: timedelta) -> Iterator[Span]:
     for period in calendar.all_periods():
-        for due_at, judge_at in {(d.due_at, d.judge_at) for d in calendar.owing(period).values()}:
-            yield due_at - before, judge_at
+        for deadline in calendar.owing(period).deadlines():
+            yield deadline.due_at - before, deadline.judge_at
 
 
 def _joined(spans: Iterable[Span]) -> list[Span]:

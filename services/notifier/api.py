@@ -12,7 +12,8 @@ from services.notifier.queries import AlertsQuery, DeliveriesQuery, ObligationsQ
 from services.notifier.store import Store
 from shared.access.keys import Grant
 from shared.access.store import AccessStore
-from shared.election.calendar import Calendar, Deadline
+from shared.election.calendar import Calendar
+from shared.election.owing import Deadline
 from shared.election.roster import Region
 from shared.events.alert import alert_json
 from shared.events.verdict import Verdict
@@ -92,8 +93,8 @@ def _add_obligations(router: APIRouter, calendar: Calendar, store: Store) -> Non
         owing = calendar.owing(query.period)
         if not owing:
             raise invalid([_not_owed(calendar)])
-        left = [(calendar.roster[code], d) for code, d in owing.items() if code > (query.after or "")]
-        shown = {obligations.obligation_id(query.period, r.code): (r, d) for r, d in left[: query.limit + 1]}
+        left = owing.after(query.after, query.limit + 1)
+        shown = {obligations.obligation_id(query.period, c): (calendar.roster[c], d) for c, d in left.items()}
         known = await store.obligations(list(shown))
         items = [_obligation_json(calendar, r, d, known.get(i) or {}) for i, (r, d) in shown.items()]
         return json_response(query.of(items, lambda item: str(item["region"])))

@@ -29,6 +29,7 @@ from shared.clock import Clock, make_clock
 from shared.election.calendar import Calendar
 from shared.election.loaded import load_calendar
 from shared.events.codec import SCHEMAS
+from shared.exactly_once import journal
 from shared.exactly_once.wiring import Consuming, build_consuming
 from shared.http.service import make_app
 from shared.loops import Loop, supervise
@@ -58,6 +59,7 @@ class Parts:
 def create_app(settings: Settings) -> FastAPI:
     """Read the files, make the live objects, build. Raises BadFile, ValueError: one clear line."""
     calendar = load_calendar(settings.election, settings.roster, settings.obligations_from)
+    journal.warn_if_too_short(calendar.election, settings.journal_retention)
     receivers = read_receivers(settings.receivers)
     clock = make_clock(settings.clock, settings.data_dir)
     client = mongo.connect(settings.mongo, settings.mongo_driver, settings.mongo_timeout_ms)
@@ -105,6 +107,8 @@ class Notifier:
     async def run(self) -> None:
         """Prepare the database, then turn; supervised, so a database that is away at start is no crash."""
         await self.store.ensure_indexes()
+        entries = self.store.database[journal.COLLECTION]
+        await journal.keep_for(entries, self.parts.settings.journal_retention)
         await self.judge.plan()
         async with asyncio.TaskGroup() as group:
             for loop in self.loops:

@@ -8,7 +8,8 @@ from typing import Any
 from services.notifier import alerts, filing, obligations
 from services.notifier.rules import quiet_period_violation
 from shared.election import quiet_period
-from shared.election.calendar import Calendar, Deadline
+from shared.election.calendar import Calendar
+from shared.election.owing import Deadline
 from shared.events.envelope import Envelope
 from shared.events.incident import IncidentEvent
 from shared.events.incident_status import IncidentStatusEvent

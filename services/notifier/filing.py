@@ -11,9 +11,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from shared.election.calendar import Deadline
 from shared.election.config import Election
 from shared.election.device_time import written_at
+from shared.election.owing import Deadline
 from shared.events.report import ReportEvent
 from shared.events.verdict import Verdict
 

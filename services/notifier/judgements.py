@@ -7,12 +7,13 @@ own data cannot prove anything; the whole log up to the deadline can.
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from typing import Any
 
-from shared.election.calendar import Calendar, Deadline
+from shared.election.calendar import Calendar
+from shared.election.owing import Deadline
 from shared.election.roster import Region
 
 Document = dict[str, Any]
@@ -28,23 +29,38 @@ def judgement_id(election: str, period: date, judge_at: datetime) -> str:
     return f"{election}:{period.isoformat()}@{judge_at.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"
 
 
-def owed_at(calendar: Calendar) -> dict[str, list[tuple[Region, Deadline]]]:
-    """Every judgement of the election: its id, and who is judged in it."""
-    found: dict[str, list[tuple[Region, Deadline]]] = defaultdict(list)
-    for period in calendar.all_periods():
-        for code, deadline in calendar.owing(period).items():
-            judgement = judgement_id(calendar.election.election, period, deadline.judge_at)
-            found[judgement].append((calendar.roster[code], deadline))
-    return dict(found)
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """A judgement to come; who is judged in it is asked of the calendar (`owed_in`)."""
+
+    id: str
+    period: date
+    judge_at: datetime
 
 
-def to_document(judgement: str, owed: list[tuple[Region, Deadline]]) -> Document:
-    deadline = owed[0][1]
+def planned(calendar: Calendar) -> dict[str, Planned]:
+    """Every judgement of the election, by id."""
+    found = (
+        Planned(judgement_id(calendar.election.election, period, judge_at), period, judge_at)
+        for period in calendar.all_periods()
+        for judge_at in sorted({deadline.judge_at for deadline in calendar.owing(period).deadlines()})
+    )
+    return {judgement.id: judgement for judgement in found}
+
+
+def owed_in(calendar: Calendar, judgement: Planned) -> Iterator[tuple[Region, Deadline]]:
+    """Who is judged in a judgement, by code in order, each with its deadline."""
+    for code, deadline in calendar.owing(judgement.period).items():
+        if deadline.judge_at == judgement.judge_at:
+            yield calendar.roster[code], deadline
+
+
+def to_document(judgement: Planned) -> Document:
     return {
-        "_id": judgement,
+        "_id": judgement.id,
         "rev": 1,
-        "period": deadline.period.isoformat(),
-        "judge_at": deadline.judge_at,
+        "period": judgement.period.isoformat(),
+        "judge_at": judgement.judge_at,
         "state": OPEN,
         "first_seen_at": None,
         "ends": None,

@@ -24,7 +24,8 @@ from services.notifier.rules.cannot_evaluate import (
 )
 from services.notifier.store import Store
 from shared.clock import Clock
-from shared.election.calendar import Calendar, Deadline
+from shared.election.calendar import Calendar
+from shared.election.owing import Deadline
 from shared.election.roster import Region, province_of
 from shared.exactly_once.guard import OtherLog
 from shared.logs import get_logger
@@ -61,11 +62,16 @@ class Judge:
         self._store, self._calendar, self._offsets = store, calendar, offsets
         self._clock, self._database_now = clock, database_now
         self._patience = timedelta(seconds=undetermined_after_s)
-        self._owed = judgements.owed_at(calendar)
+        self._planned = judgements.planned(calendar)
 
     async def plan(self) -> None:
         """Write down all judgements to come; idempotent."""
-        await self._store.plan_judgements(judgements.to_document(j, owed) for j, owed in self._owed.items())
+        await self._store.plan_judgements(map(judgements.to_document, self._planned.values()))
+
+    def _owed(self, judgement: str) -> list[tuple[Region, Deadline]]:
+        """Who is judged in a judgement; nobody in one that another election file planned."""
+        known = self._planned.get(judgement)
+        return list(judgements.owed_in(self._calendar, known)) if known else []
 
     async def step(self) -> bool:
         """Judge what is due and provable; whether there was any."""
@@ -101,7 +107,7 @@ class Judge:
         return Unproven(PARTITIONS_UNREAD, {"topic": REPORTS.name, "partitions": behind}) if behind else None
 
     async def _judge(self, judgement: Document, now: datetime) -> None:
-        owed = self._owed.get(judgement["_id"], [])
+        owed = self._owed(judgement["_id"])
         missing: dict[str, list[str]] = defaultdict(list)
         decided = await self._decided(judgement["period"])
         for region, deadline in owed:
@@ -143,7 +149,7 @@ class Judge:
         """Once: the verdict of everyone who has none, and one alert about ourselves."""
         if judgement["is_called_undetermined"]:
             return
-        owed = self._owed.get(judgement["_id"], [])
+        owed = self._owed(judgement["_id"])
         for region, deadline in owed:
             await self._undetermined(region, deadline, now)
         if owed:

@@ -19,7 +19,7 @@ from typing import Any
 from services.notifier import filed_reports
 from services.notifier.filed_reports import Entry
 from services.notifier.filing import Finding
-from shared.election.calendar import Deadline
+from shared.election.owing import Deadline
 from shared.events.report import ReportEvent
 from shared.events.verdict import Verdict
 from shared.events.withdrawal import WithdrawalEvent

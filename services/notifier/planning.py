@@ -16,7 +16,6 @@ from services.notifier.rules import missing_report
 from services.notifier.settling import Settling
 from services.notifier.store import Store
 from shared.election.calendar import Calendar
-from shared.election.roster import province_of
 from shared.mongo import Document
 
 
@@ -57,7 +56,7 @@ class Planning:
             for receiver in self._receivers.receivers:
                 theirs = [alert for alert in missing if receiver.covers(alert["region"])]
                 if theirs and missing_report.NAME in receiver.rules:
-                    covered = [code for code in owing if province_of(code) == province and receiver.covers(code)]
+                    covered = [code for code in owing.below(province) if receiver.covers(code)]
                     standing = notices.tally(covered, [alert["region"] for alert in theirs], verdicts)
                     digest = notices.of_judgement(judgement, province, standing, theirs, self._calendar)
                     await self._plan(digest, [receiver])

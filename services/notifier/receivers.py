@@ -12,8 +12,8 @@ from pydantic import Field, SecretStr, TypeAdapter, ValidationError, field_valid
 from services.notifier.notices import Notice
 from services.notifier.rules import RULES
 from shared.access.keys import EVERYWHERE
-from shared.election.config import Frozen
 from shared.election.durations import Duration
+from shared.election.frozen import Frozen
 from shared.election.roster import is_within
 from shared.events.envelope import SYSTEM
 from shared.strict import RegionCode, Slug

@@ -42,7 +42,7 @@ def amended(before: Election, amendment: Amendment) -> Election:
     """The election from the amendment's day on."""
     changed: dict[str, Any] = {
         name: value
-        for name in ("stages", "offline_allowance", "clock_tolerance")
+        for name in ("stages", "offline_allowance", "clock_tolerance", "violation_report_within")
         if (value := getattr(amendment, name)) is not None
     }
     if amendment.reports is not None:

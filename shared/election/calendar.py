@@ -7,24 +7,15 @@ stages are dates of the election file (KPU's calendar), inclusive on both ends, 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 from shared.election.amendments import Versions
 from shared.election.config import Election, Level, ReportRule, Scoped, Stage
+from shared.election.owing import Deadline, Debtors, Owing, Slot
 from shared.election.roster import Region, Roster, ancestors_and_self, is_within
 
 WEEK = timedelta(days=7)
-
-
-@dataclass(frozen=True, slots=True)
-class Deadline:
-    """When one period's report is due and when its absence is judged. Aware UTC."""
-
-    period: date
-    due_at: datetime
-    judge_at: datetime
 
 
 class Calendar:
@@ -35,6 +26,13 @@ class Calendar:
         self._versions = Versions(election)
         self.election = self._versions.latest
         self.roster = roster
+        # What is asked for every event or region is worked out once: for the roster's regions and the file's rules
+        # alone, so that nothing a client names makes it grow.
+        self._zones: dict[str, ZoneInfo] = {}
+        self._rules = tuple(self.election.reports)
+        self._periods = tuple(frozenset(self.periods(rule)) for rule in self._rules)
+        self._deadlines: dict[tuple[Slot, date], Deadline] = {}
+        self._debtors: dict[tuple[int, ...], Debtors] = {}
 
     def in_force(self, day: date) -> Election:
         """The rules of a day."""
@@ -46,15 +44,23 @@ class Calendar:
 
     def zone(self, code: str) -> ZoneInfo:
         """The zone of a region: the election file's nearest override, else the roster's, else the default."""
+        known = self._zones.get(code)
+        if known is not None:
+            return known
+        zone = self._zone(code)
+        if code in self.roster:
+            self._zones[code] = zone
+        return zone
+
+    def _zone(self, code: str) -> ZoneInfo:
         overrides = self.election.zones
-        for ancestor in ancestors_and_self(code):
-            if ancestor in overrides:
-                return ZoneInfo(overrides[ancestor])
-        for ancestor in ancestors_and_self(code):
-            region = self.roster.get(ancestor)
-            if region is not None and region.zone is not None:
-                return ZoneInfo(region.zone)
-        return ZoneInfo(self.election.zone)
+        named = next((overrides[a] for a in ancestors_and_self(code) if a in overrides), None) if overrides else None
+        region = self.roster.get(code)
+        named = named or (region.zone if region else None)
+        above = code.rpartition(".")[0]
+        if named is None and above:
+            return self.zone(above)  # nothing above it is overridden, or it would be, too
+        return ZoneInfo(named or self.election.zone)
 
     def local_midnight(self, code: str, day: date) -> datetime:
         """The first instant of a local day, as UTC."""
@@ -89,24 +95,41 @@ class Calendar:
 
     def deadline(self, region: Region, rule: ReportRule, period: date) -> Deadline:
         """Due at `due` after local midnight of the period day; judged `grace` later."""
-        due = datetime.combine(period, time(), tzinfo=self.zone(region.code))
-        whole_days, rest = divmod(rule.due, timedelta(days=1))
-        due_at = (due + timedelta(days=whole_days) + rest).astimezone(UTC)
-        return Deadline(period=period, due_at=due_at, judge_at=due_at + rule.grace)
+        return _deadline(self.zone(region.code), rule, period)
 
     def owed(self, region: Region, period: date) -> Deadline | None:
         """The deadline of the report that a region owes for a period; None where it owes none."""
-        for rule in self.election.reports:
-            if rule.level is region.level and covers(rule, region.code) and period in self.periods(rule):
-                return self.deadline(region, rule, period)
-        return None
+        rule = self._first_rule(region, self._rules_for(period))
+        return None if rule is None else self._deadline_at((rule, self.zone(region.code).key), period)
 
-    def owing(self, period: date) -> dict[str, Deadline]:
+    def owing(self, period: date) -> Owing:
         """All regions that owe the report of a period, with their deadlines, by code in order."""
-        rules = [rule for rule in self.election.reports if period in self.periods(rule)]
-        regions = (region for level in {rule.level for rule in rules} for region in self.roster.at_level(level))
-        deadlines = {region.code: self.owed(region, period) for region in sorted(regions, key=lambda r: r.code)}
-        return {code: deadline for code, deadline in deadlines.items() if deadline is not None}
+        rules = self._rules_for(period)
+        if rules not in self._debtors:
+            self._debtors[rules] = Debtors(self._slots(rules))
+        debtors = self._debtors[rules]
+        return Owing(debtors, {slot: self._deadline_at(slot, period) for slot in debtors.distinct})
+
+    def _rules_for(self, period: date) -> tuple[int, ...]:
+        """The numbers of the rules that judge a period."""
+        return tuple(number for number, periods in enumerate(self._periods) if period in periods)
+
+    def _first_rule(self, region: Region, rules: tuple[int, ...]) -> int | None:
+        """The first of these rules that holds for a region."""
+        candidates = ((number, self._rules[number]) for number in rules)
+        return next((n for n, r in candidates if r.level is region.level and covers(r, region.code)), None)
+
+    def _slots(self, rules: tuple[int, ...]) -> dict[str, Slot]:
+        levels = {self._rules[number].level for number in rules}
+        regions = sorted((r for level in levels for r in self.roster.at_level(level)), key=lambda r: r.code)
+        found = ((region.code, self._first_rule(region, rules)) for region in regions)
+        return {code: (rule, self.zone(code).key) for code, rule in found if rule is not None}
+
+    def _deadline_at(self, slot: Slot, period: date) -> Deadline:
+        if (slot, period) not in self._deadlines:
+            number, zone = slot
+            self._deadlines[slot, period] = _deadline(ZoneInfo(zone), self._rules[number], period)
+        return self._deadlines[slot, period]
 
     def all_periods(self) -> list[date]:
         """Every judged period of the election, in order."""
@@ -124,6 +147,13 @@ class Calendar:
             if covers(stage, code) and begin <= instant < end:
                 return True
         return False
+
+
+def _deadline(zone: ZoneInfo, rule: ReportRule, period: date) -> Deadline:
+    due = datetime.combine(period, time(), tzinfo=zone)
+    whole_days, rest = divmod(rule.due, timedelta(days=1))
+    due_at = (due + timedelta(days=whole_days) + rest).astimezone(UTC)
+    return Deadline(period=period, due_at=due_at, judge_at=due_at + rule.grace)
 
 
 def covers(scoped: Scoped, code: str) -> bool:

@@ -10,11 +10,12 @@ from enum import StrEnum
 from typing import Annotated, Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, Strict, field_validator, model_validator
+from pydantic import AfterValidator, Field, Strict, field_validator, model_validator
 
+from shared.election.categories import Category
 from shared.election.durations import Duration, TimeOfDay, format_duration
+from shared.election.frozen import Frozen, Text
 from shared.strict import Day, RegionCode, Slug
-from shared.texts import Language
 
 QUIET_PERIOD = "quiet_period"
 
@@ -22,10 +23,6 @@ QUIET_PERIOD = "quiet_period"
 # `DESK_PUBLISH_DEADLINE_S` may shorten the first, never lengthen it.
 PUBLISH_DEADLINE = timedelta(seconds=10)
 ALLOWED_CLOCK_SKEW = timedelta(seconds=2)
-
-
-class Frozen(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
 
 class Level(StrEnum):
@@ -62,16 +59,6 @@ def known_zone(name: str) -> str:
 # Strict, or pydantic takes the number 20241124 for seconds since 1970.
 Date = Annotated[Day, Strict()]
 ZoneName = Annotated[str, AfterValidator(known_zone)]
-
-
-class Text(Frozen):
-    """A text for people, Indonesian first."""
-
-    id: str
-    en: str
-
-    def said_in(self, language: Language) -> str:
-        return self.id if language == "id" else self.en
 
 
 class Scoped(Frozen):
@@ -126,15 +113,6 @@ Stages = Annotated[tuple[Stage, ...], Field(min_length=1), AfterValidator(_one_q
 Reports = Annotated[tuple[ReportRule, ...], Field(min_length=1)]
 
 
-class Category(Frozen):
-    """A kind of incident. `legal_basis` and `hand_over` are texts for people; nothing is decided by them."""
-
-    violation: bool
-    label: Text
-    legal_basis: Text | None = None
-    hand_over: Text | None = None
-
-
 class Item(Frozen):
     """Something that must have arrived before voting: ballot boxes, ballots, ink ..."""
 
@@ -142,9 +120,11 @@ class Item(Frozen):
 
 
 class Logistics(Frozen):
-    """The items of logistics, by slug: the standard ones and the file's own."""
+    """The items of logistics, by slug: the standard ones and the file's own. From `warn_from` before the line on, what
+    is not complete counts as a gap."""
 
     items: dict[Slug, Item]
+    warn_from: Duration = timedelta(days=7)
 
 
 class Amendment(Frozen):
@@ -157,7 +137,8 @@ class Amendment(Frozen):
     reports: Reports | None = None
     offline_allowance: Duration | None = None
     clock_tolerance: Duration | None = None
-    categories: dict[Slug, Category] = {}
+    violation_report_within: Duration | None = None
+    categories: dict[Slug, Category] = Field(default_factory=dict)
 
 
 class Election(Frozen):
@@ -167,15 +148,17 @@ class Election(Frozen):
     election: Slug
     title: Text | None = None
     zone: ZoneName
-    zones: dict[RegionCode, ZoneName] = {}
+    zones: dict[RegionCode, ZoneName] = Field(default_factory=dict)
     stages: Stages
     reports: Reports
     obligations_from: Date
     offline_allowance: Duration = timedelta(hours=72)
     clock_tolerance: Duration = timedelta(minutes=10)
+    violation_report_within: Duration = timedelta(days=7)
     roster: str | None = None
     categories: dict[Slug, Category]
     logistics: Logistics
+    repeated_text_weeks: Annotated[int, Field(ge=2, le=52)] = 3
     amendments: tuple[Amendment, ...] = ()
 
     @field_validator("amendments")

@@ -29,11 +29,14 @@ EXAMPLES: Mapping[str, str] = {
     "obligations_from": "obligations_from: 2024-11-11",
     "offline_allowance": "offline_allowance: 72h",
     "clock_tolerance": "clock_tolerance: 10m",
+    "violation_report_within": "violation_report_within: 7d",
+    "repeated_text_weeks": "repeated_text_weeks: 3",
     "roster": "roster: ../roster/kaltim.csv",
     "amendments": "amendments: [{effective: 2024-11-20, offline_allowance: 48h}]",
     "categories": "categories: {campaigning: {violation: true, label: {id: Kampanye, en: Campaigning}}}",
     "logistics": "logistics: {items: {ballot_boxes: {label: {id: Kotak suara, en: Ballot boxes}}}}",
 }
+_LEVELS = {level.value: level for level in Level}
 _ROSTER_EXAMPLE = "code,parent_code,level,name,zone"
 
 
@@ -89,15 +92,15 @@ def read_roster(path: Path) -> Roster:
 
 def _region(path: Path, line: int, row: dict[str, Any]) -> Region:
     example = "64.72,64,regency,KOTA SAMARINDA"
-    code, level, name = row.get("code") or "", row.get("level") or "", row.get("name") or ""
-    if not code or not name or level not in set(Level):
+    code, level, name = row.get("code") or "", _LEVELS.get(row.get("level") or ""), row.get("name") or ""
+    if not code or not name or level is None:
         raise BadFile(path, f"line {line}", "needs code, parent_code, level and name", example)
-    if not re.fullmatch(REGION_CODE, code) or level_of(code) is not Level(level):
-        raise BadFile(path, f"line {line}", f"the code {code} is no code of a {level}", example)
+    if not re.fullmatch(REGION_CODE, code) or level_of(code) is not level:
+        raise BadFile(path, f"line {line}", f"the code {code} is no code of a {level.value}", example)
     parent, zone = row.get("parent_code") or None, (row.get("zone") or "").strip() or None
     if parent is not None and (parent == code or not is_within(code, parent)):
         raise BadFile(path, f"line {line}", f"{code} does not lie below {parent}", example)
     try:
-        return Region(code, parent, Level(level), name, known_zone(zone) if zone else None)
+        return Region(code, parent, level, name, known_zone(zone) if zone else None)
     except ValueError as error:
         raise BadFile(path, f"line {line}", str(error), example) from None

@@ -27,7 +27,10 @@ def load_calendar(election_file: Path, roster_file: Path | None, obligations_fro
             raise BadFile(
                 election_file, f"{key}.{code}", "is no region of the roster", EXAMPLES[key.partition(".")[0]]
             )
-    return Calendar(election, roster)
+    calendar = Calendar(election, roster)
+    for period in calendar.all_periods():  # now, so that no call has to wait until who owes is worked out
+        calendar.owing(period)
+    return calendar
 
 
 def _codes_in(election: Election) -> Iterator[tuple[str, str]]:

@@ -7,6 +7,7 @@ village. An ancestor's code is a prefix.
 from __future__ import annotations
 
 import difflib
+from bisect import bisect_right
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
@@ -97,12 +98,27 @@ class Roster:
     def children(self, code: str) -> tuple[Region, ...]:
         return self._by_parent.get(code, ())
 
+    def in_order(self, level: Level | None, parent: str | None, after: str | None, most: int) -> tuple[Region, ...]:
+        """The first `most` regions behind a code, by code: of a level, right below a parent, or of all."""
+        if parent is None:
+            found = self._in_order[level]
+        else:
+            children = (r for r in self.children(parent) if level in (None, r.level))
+            found = tuple(sorted(children, key=_code_of))
+        begin = 0 if after is None else bisect_right(found, after, key=_code_of)
+        return found[begin : begin + most]
+
     def nearest(self, code: str, most: int = 3) -> list[str]:
         """Known codes that look like `code`, for an error message that helps: of the children of its nearest known
         ancestor. (A search over the whole nation's villages would hold up everybody else for a second.)"""
         ancestor = next((a for a in list(ancestors_and_self(code))[1:] if a in self._by_code), None)
         candidates = [r.code for r in self._by_parent.get(ancestor, ())] or ([ancestor] if ancestor else [])
         return difflib.get_close_matches(code, candidates, n=most, cutoff=0.0)
+
+    @cached_property
+    def _in_order(self) -> dict[Level | None, tuple[Region, ...]]:
+        everything = tuple(sorted(self, key=_code_of))
+        return {None: everything, **{lv: tuple(r for r in everything if r.level is lv) for lv in _LEVELS}}
 
     @cached_property
     def _by_level(self) -> dict[Level, tuple[Region, ...]]:
@@ -114,6 +130,10 @@ class Roster:
         for region in self:
             below.setdefault(region.parent, []).append(region)
         return {parent: tuple(children) for parent, children in below.items()}
+
+
+def _code_of(region: Region) -> str:
+    return region.code
 
 
 def display_name(region: Region) -> str:

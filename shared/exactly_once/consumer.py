@@ -10,14 +10,17 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import math
 import random
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 from aiokafka.errors import CommitFailedError, IllegalStateError, KafkaError
 
+from shared.clock import real
 from shared.exactly_once.guard import Gap, Guard, OtherLog
+from shared.exactly_once.lag import Lag
 from shared.exactly_once.steps import Poisoned, Steps
 from shared.kafka.limits import CALL_TIMEOUT_S
 from shared.kafka.log_reader import LogReader
@@ -64,6 +67,7 @@ class Consumer:
         self._stopped: str | None = None
         self._is_joined = False
         self._progress_at = time.monotonic()
+        self._age: Lag[TopicPartition] = Lag()
         self.lag: int | None = None  # records that wait in our partitions; None while nobody knows
 
     @property
@@ -115,6 +119,7 @@ class Consumer:
         try:
             records = [to_record(r) for r in raw]
             trace_id.set(trace_id_of(_traceparent(raw[0])))
+            self._age.taken(_times(reversed(raw)))
             async with asyncio.timeout(self._timeout_s):
                 await self._steps.process(records)
             await self._commit(raw)
@@ -126,6 +131,7 @@ class Consumer:
         else:
             self._failures = 0
             self._progress_at = time.monotonic()
+            self._age.counted(_times(raw))
             self._metrics.batch_seconds.observe(time.perf_counter() - began)
             self._after_commit()
 
@@ -199,23 +205,31 @@ class Consumer:
             self.lag = None
             return
         async with asyncio.timeout(CALL_TIMEOUT_S):
-            lag = self.lag = await _lag(consumer, assigned)
+            waiting = await _waiting(consumer, assigned)
+        lag = self.lag = sum(waiting.values())
         self._metrics.lag_records.set(lag)
+        age_s = self._age.seconds(waiting, real().timestamp())
+        self._metrics.lag_seconds.set(math.nan if age_s is None else age_s)
         if lag == 0:
             self._progress_at = time.monotonic()
         elif time.monotonic() - self._progress_at > self._stuck_after_s:
-            waiting = ", ".join(sorted(f"{w.topic}/{w.partition}" for w in assigned))
-            reason = f"{lag} records wait and nothing was folded for {self._stuck_after_s:g} s in {waiting}"
+            where = ", ".join(sorted(f"{w.topic}/{w.partition}" for w in assigned))
+            reason = f"{lag} records wait and nothing was folded for {self._stuck_after_s:g} s in {where}"
             leave_process(reason, None)
 
 
-async def _lag(consumer: AIOKafkaConsumer, assigned: set[TopicPartition]) -> int:
+async def _waiting(consumer: AIOKafkaConsumer, assigned: set[TopicPartition]) -> dict[TopicPartition, int]:
     """How many records wait in these partitions; those that a rebalance takes away meanwhile are not ours to count."""
-    lag = 0
+    waiting = {}
     for where, end in (await consumer.end_offsets(assigned)).items():
         with contextlib.suppress(IllegalStateError):
-            lag += max(0, end - await consumer.position(where))
-    return lag
+            waiting[where] = max(0, end - await consumer.position(where))
+    return waiting
+
+
+def _times(raw: Iterable[ConsumerRecord]) -> dict[TopicPartition, float]:
+    """Of each partition the time of the last of these records, in seconds since 1970."""
+    return {TopicPartition(r.topic, r.partition): r.timestamp / 1000 for r in raw}
 
 
 def _traceparent(raw: ConsumerRecord) -> str | None:

@@ -18,7 +18,8 @@ Apply = Callable[[Document], Document]
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """One record's effect on one document. `apply` is pure: it returns a new document and leaves the old alone."""
+    """One record's effect on one document. `apply` is pure: it returns a new document and leaves the old alone; it
+    asks for neither `rev` nor `cursors`, which follow when all changes of a batch are applied."""
 
     collection: str
     document_id: str
@@ -50,17 +51,21 @@ def fold(document: Document, changes: Sequence[Change]) -> Document:
 
     Raises CannotFold if a change cannot be applied; the document is untouched then.
     """
-    folded = document
+    folded, cursors = document, document["cursors"]
     for change in changes:
-        if is_past(folded, change.position):
+        log, offset = change.position.log, change.position.offset
+        if offset <= cursors.get(log, -1):
             continue
         try:
-            applied = change.apply(folded)
+            folded = change.apply(folded)
         except Exception as error:
             raise CannotFold(change.position, error) from error
-        cursors = {**folded["cursors"], change.position.log: change.position.offset}
-        folded = {**applied, "cursors": cursors}
-    return folded if folded is document else {**folded, "rev": document["rev"] + 1}
+        if cursors is document["cursors"]:
+            cursors = dict(cursors)
+        cursors[log] = offset
+    if cursors is document["cursors"]:
+        return document
+    return {**folded, "cursors": cursors, "rev": document["rev"] + 1}
 
 
 def changed_fields(old: Document, new: Document) -> Document:

@@ -7,6 +7,9 @@ a new log may have grown beyond that place while nobody read.
 
 The database, not the group's committed offset, knows how far we have read: a database that was lost or restored from
 an older backup stands behind the commits, and what lies between must be read again (`Gap`).
+
+The journal must be the one we have written, too: without it a client's retry counts twice. So the last new event of
+each partition is kept with the position, and must be in the journal until it may have expired (`retention.py`).
 """
 
 from __future__ import annotations
@@ -15,13 +18,17 @@ import hashlib
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Protocol
 
 from pymongo import UpdateOne
 from pymongo.errors import BulkWriteError
 
-from shared.exactly_once.records import Position, Record, log_name
-from shared.mongo import Collection, is_duplicates_only
+from shared.clock import real
+from shared.exactly_once.journal import Journal
+from shared.exactly_once.records import Position, Record, Sighting, log_name
+from shared.exactly_once.retention import may_have_expired
+from shared.mongo import Collection, Document, is_duplicates_only
 
 COLLECTION = "positions"
 # A topic is not deleted, made anew and filled beyond our place within this time.
@@ -30,6 +37,10 @@ _TRUSTED_S = 15.0
 
 class OtherLog(Exception):
     """The log is not the one this database has read. Permanent: a person must decide (docs/runbooks/other-log.md)."""
+
+
+class JournalLost(OtherLog):
+    """The journal lacks an entry that cannot have expired. Permanent, as another log is."""
 
 
 class Gap(Exception):
@@ -67,9 +78,18 @@ def _hash(value: bytes) -> str:
 
 
 class Guard:
-    def __init__(self, collection: Collection, log: LogReader) -> None:
+    """With a journal, it is verified too; `retention` is how long it keeps its entries, None for ever."""
+
+    def __init__(
+        self,
+        collection: Collection,
+        log: LogReader,
+        journal: Journal | None = None,
+        retention: timedelta | None = None,
+    ) -> None:
         self._positions = collection
         self._log = log
+        self._journal, self._retention = journal, retention
         self._expected: dict[str, int] = {}
         self._checked_at: dict[str, float] = {}  # of the monotonic clock
 
@@ -91,13 +111,18 @@ class Guard:
         """At start: the same check over all partitions, so that an emptied topic is found before its first record."""
         await self._verified(partitions)
 
-    async def advance(self, records: Sequence[Record]) -> None:
-        """After the fold: remember how far each partition is read. Never goes back."""
+    async def advance(self, records: Sequence[Record], journaled: Sequence[Sighting] = ()) -> None:
+        """After the fold: remember how far each partition is read, and the last of its events that were new to the
+        journal. Never goes back."""
         lasts = {record.position.log: record for record in records}
+        news = {
+            log: {"event": one.event.identity, "journaled_at": real()}
+            for log, one in {one.position.log: one for one in journaled}.items()
+        }
         moves = [
             UpdateOne(
                 {"_id": log, "offset": {"$lt": last.position.offset}},
-                {"$set": {"offset": last.position.offset, "hash": _hash(last.value)}},
+                {"$set": {"offset": last.position.offset, "hash": _hash(last.value), **news.get(log, {})}},
                 upsert=True,
             )
             for log, last in lasts.items()
@@ -121,6 +146,8 @@ class Guard:
         log for all of them: after a restart these looks are most of what a crash costs."""
         logs = {log_name(topic, partition): (topic, partition) for topic, partition in partitions}
         stored = {found["_id"]: found async for found in self._positions.find({"_id": {"$in": list(logs)}})}
+        for found in stored.values():
+            await self._refuse_lost_journal(found)
         lasts = [Position(*logs[log], found["offset"]) for log, found in stored.items()]
         for last, look in zip(lasts, await self._log.look(lasts) if lasts else (), strict=True):
             _refuse_other(last, stored[last.log]["hash"], look)
@@ -133,6 +160,16 @@ class Guard:
             found = look.record
             if found is not None and found.position.offset < first.offset:
                 raise Gap(first.topic, first.partition, max(begin.offset, look.beginning), first.offset)
+
+    async def _refuse_lost_journal(self, stored: Document) -> None:
+        if self._journal is None or "event" not in stored or await self._journal.holds(stored["event"]):
+            return
+        if not may_have_expired(stored["journaled_at"], real(), self._retention):
+            raise JournalLost(
+                f"{stored['_id']}: the journal has no entry of {stored['event']}, which was written at "
+                f"{stored['journaled_at']:%Y-%m-%dT%H:%M:%SZ} and cannot have expired; the collection `journal` was "
+                "dropped, or only a part of the database restored"
+            )
 
 
 def _refuse_other(last: Position, expected_hash: str, look: Look) -> None:

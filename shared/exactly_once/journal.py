@@ -1,21 +1,31 @@
 """Step 2: the journal. One entry per identity, written by insert; the first sighting wins.
 
 An entry: `_id` the identity, `log` and `offset` of the first sighting, `hash` of its content, what it was (`type`,
-`region`, `period`, `received_at`), `others` (later sightings, at most 50, each with whether it conflicted), and
-`dead` with the reason if it could not be folded.
+`region`, `period`, `received_at`), `written_at` (real time, whatever clock the election goes by), `others` (later
+sightings, at most 50, each with whether it conflicted), and `dead` with the reason if it could not be folded.
+
+How long entries are kept: `retention.py`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from datetime import timedelta
 
-from pymongo import UpdateOne
+from pymongo import ASCENDING, UpdateOne
 from pymongo.errors import BulkWriteError
 
+from shared.clock import real
+from shared.election.config import Election
+from shared.exactly_once import retention as retention_rules
 from shared.exactly_once.records import Position, Sighting, Standing, standing_of
+from shared.logs import get_logger
 from shared.mongo import Collection, Document, is_duplicates_only
 
+log = get_logger(__name__)
+
 COLLECTION = "journal"
+RETENTION_INDEX = "retention"
 _MOST_OTHERS = 50
 
 
@@ -31,6 +41,7 @@ def _entry(sighting: Sighting) -> Document:
         "region": event.subject,
         "period": event.period.isoformat() if event.period else None,
         "received_at": event.receivedat,
+        "written_at": real(),
     }
 
 
@@ -51,16 +62,20 @@ class Journal:
     async def register(self, sightings: Sequence[Sighting]) -> list[Standing]:
         """Each sighting's standing, in order. Later sightings of a known identity are noted in its entry."""
         firsts: dict[str, Sighting] = {}
-        for sighting in sightings:
-            firsts.setdefault(sighting.event.identity, sighting)
-        known = await self._insert(list(firsts.values()))
+        identities = [sighting.event.identity for sighting in sightings]
+        for identity, sighting in zip(identities, sightings, strict=True):
+            firsts.setdefault(identity, sighting)
+        known = await self._insert(firsts)
         standings = []
-        for sighting in sightings:
-            identity = sighting.event.identity
-            entry = known.get(identity) or _entry(firsts[identity])
-            standing = standing_of(position_of(entry), entry["hash"], sighting, identity not in known)
-            if "dead" in entry:
+        for identity, sighting in zip(identities, sightings, strict=True):
+            entry = known.get(identity)
+            if entry is None:
+                first = firsts[identity]
+                standing = standing_of(first.position, first.event.contenthash, sighting, is_new=True)
+            elif "dead" in entry:
                 standing = await self._standing_of_dead(entry, sighting)
+            else:
+                standing = standing_of(position_of(entry), entry["hash"], sighting, is_new=False)
             standings.append(standing)
         await self._note_others(sightings, standings)
         return standings
@@ -71,16 +86,20 @@ class Journal:
             {"_id": sighting.event.identity, "offset": sighting.position.offset}, {"$set": {"dead": reason}}
         )
 
-    async def _insert(self, firsts: list[Sighting]) -> dict[str, Document]:
+    async def holds(self, identity: str) -> bool:
+        return await self._entries.find_one({"_id": identity}) is not None
+
+    async def _insert(self, firsts: Mapping[str, Sighting]) -> dict[str, Document]:
         """Insert what is new; the entries that were there before, by identity."""
         if not firsts:
             return {}
+        entries = [_entry(sighting) for sighting in firsts.values()]
         try:
-            await self._entries.insert_many([_entry(s) for s in firsts], ordered=False)
+            await self._entries.insert_many(entries, ordered=False)
         except BulkWriteError as error:
             if not is_duplicates_only(error):
                 raise
-            known = [firsts[f["index"]].event.identity for f in error.details["writeErrors"]]
+            known = [entries[f["index"]]["_id"] for f in error.details["writeErrors"]]
             found = {e["_id"]: e async for e in self._entries.find({"_id": {"$in": known}})}
             if len(found) < len(known):  # taking it for new would count it a second time
                 raise EntryUnseen(f"{len(known) - len(found)} entries are there and not readable yet") from None
@@ -117,3 +136,27 @@ def _other(position: Position, standing: Standing) -> Document:
         "offset": position.offset,
         "is_conflict": standing is Standing.CONFLICT,
     }
+
+
+async def keep_for(journal: Collection, retention: timedelta | None) -> None:
+    """Make, change or drop the TTL index. Idempotent. Entries of versions before it have no `written_at` and stay.
+    Raises DatabaseError."""
+    known = (await journal.index_information()).get(RETENTION_INDEX)
+    if retention is None:
+        if known is not None:
+            await journal.drop_index(RETENTION_INDEX)
+        return
+    seconds = int(retention.total_seconds())
+    if known is None:
+        await journal.create_index([("written_at", ASCENDING)], name=RETENTION_INDEX, expireAfterSeconds=seconds)
+    elif known.get("expireAfterSeconds") != seconds:
+        index = {"name": RETENTION_INDEX, "expireAfterSeconds": seconds}
+        await journal.database.command({"collMod": journal.name, "index": index})
+        log.info("journal_retention_changed", was_s=known.get("expireAfterSeconds"), is_s=seconds)
+
+
+def warn_if_too_short(election: Election, retention: timedelta | None) -> None:
+    """At start; the service runs all the same."""
+    problem = retention_rules.too_short_because(election, retention)
+    if problem is not None:
+        log.warning("journal_retention_too_short", problem=problem)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import cache
 
 from shared.events.codec import BadEvent, decode
 from shared.events.envelope import Envelope
@@ -24,6 +25,7 @@ class Position:
         return log_name(self.topic, self.partition)
 
 
+@cache  # a handful of names, asked for several times an event
 def log_name(topic: str, partition: int) -> str:
     return f"{topic.removeprefix('desk.')}:{partition}"
 

@@ -11,7 +11,7 @@ from shared.exactly_once.dead_letters import DeadLetters
 from shared.exactly_once.documents import Documents
 from shared.exactly_once.guard import Guard
 from shared.exactly_once.journal import Journal
-from shared.exactly_once.records import BadRecord, Record, Sighting, read_records
+from shared.exactly_once.records import BadRecord, Record, Sighting, Standing, read_records
 from shared.logs import get_logger
 from shared.metrics import Metrics
 
@@ -55,7 +55,8 @@ class Steps:
         standings = await parts.journal.register(sightings)
         to_fold = [s for s, standing in zip(sightings, standings, strict=True) if standing.is_to_be_folded]
         await self._fold(to_fold)
-        await parts.guard.advance(records)
+        pairs = zip(sightings, standings, strict=True)
+        await parts.guard.advance(records, [s for s, standing in pairs if standing is Standing.FIRST])
         self._bad_run = bad_run
         for (topic, outcome), count in Counter(
             (s.position.topic, standing.value) for s, standing in zip(sightings, standings, strict=True)

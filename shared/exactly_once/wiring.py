@@ -45,9 +45,10 @@ def build_consuming(
     """The consumer of `topics` as member of `group`, folding into `collections` (written in that order)."""
     producer = Producer(settings.kafka, settings.publish_deadline_s, group, metrics)
     reader = LogReader(settings.kafka, group, group)
-    keeper = Guard(database[guard.COLLECTION], reader)
+    entries = Journal(database[journal.COLLECTION])
+    keeper = Guard(database[guard.COLLECTION], reader, entries, settings.journal_retention)
     parts = Parts(
-        journal=Journal(database[journal.COLLECTION]),
+        journal=entries,
         documents=Documents(database, collections),
         dead_letters=DeadLetters(producer, group),
         guard=keeper,

@@ -105,7 +105,7 @@ def test_verdict_outlives_a_change_of_calendar(calendar: Calendar) -> None:
     judged = {**after(MISSING), "region": "64.72.01"}
     owed = calendar.owing(MONDAY)
     rows = periods.items(calendar, owed, [judged], {})
-    counts = periods.verdict_counts(owed, {"64.72.01": "missing"})
+    counts = periods.verdict_counts(owed, {"missing": ["64.72.01"]})
     assert len(rows) == sum(counts.values()) == 11
     assert (counts["missing"], counts["pending"]) == (1, 10)
 

@@ -21,6 +21,7 @@ from tests.builders import a_calendar, a_status, an_incident, utc
 
 CALENDAR: Calendar = a_calendar()
 AT = utc("2024-11-25 01:00")
+NOW = utc("2024-11-25 05:00")
 HOUR = timedelta(hours=1)
 
 Event = IncidentEvent | IncidentStatusEvent
@@ -46,7 +47,7 @@ def after(*events: Event) -> Document:
 @pytest.mark.parametrize("order", list(permutations([INCIDENT, VERIFIED, FORWARDED, ELSEWHERE])))
 def test_any_order_tells_the_same_life(order: Sequence[Event]) -> None:
     """The latest status for its own region is in force, and the history says who did what where and when."""
-    shown = views.incident(after(*order))
+    shown = views.incident(CALENDAR, after(*order), NOW)
     assert (shown["status"], shown["forwarded_to"]) == ("forwarded", "Polres Samarinda")
     assert (shown["category"], shown["region"], shown["received_at"]) == ("money_politics", "64.72", AT)
     assert shown["is_quiet_period_violation"]
@@ -81,7 +82,7 @@ def test_status_in_force(events: list[Event], status: str, forwarded_to: str | N
 @pytest.mark.parametrize("order", [(RESOLVED, ELSEWHERE), (ELSEWHERE, RESOLVED)])
 def test_stub_stands_where_and_when_it_was_first_spoken_of(order: Sequence[Event]) -> None:
     """So that lists, filters and cursors find it; whatever the incident itself would say is null."""
-    shown = views.incident(after(*order))
+    shown = views.incident(CALENDAR, after(*order), NOW)
     assert (shown["agency"], shown["id"]) == ("bawaslu", "i1")
     assert (shown["region"], shown["regency"], shown["received_at"]) == ("64.72", "64.72", AT + 3 * HOUR)
     assert (shown["category"], shown["is_violation"], shown["is_in_quiet_period"]) == (None, None, None)
@@ -91,7 +92,10 @@ def test_stub_stands_where_and_when_it_was_first_spoken_of(order: Sequence[Event
 def test_status_of_the_same_instant_stands_after_the_report() -> None:
     """A history begins with what was reported."""
     at_once = a_status(AT, IncidentStatus.VERIFIED, event_id="a")
-    assert [e["status"] for e in views.incident(after(at_once, INCIDENT))["history"]] == ["reported", "verified"]
+    assert [e["status"] for e in views.incident(CALENDAR, after(at_once, INCIDENT), NOW)["history"]] == [
+        "reported",
+        "verified",
+    ]
 
 
 def test_history_is_bounded_and_orphans_go_first() -> None:

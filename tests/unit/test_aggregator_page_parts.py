@@ -12,17 +12,18 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from services.aggregator.incidents import Status
-from services.aggregator.pages import routes, status
-from services.aggregator.pages.line import line_day, line_of
-from services.aggregator.pages.overview import board_of, is_silent, period_shown, row_of, supplies_of
+from services.aggregator.line import line_day, line_of
+from services.aggregator.pages import levels, routes, status
+from services.aggregator.pages.overview import board_of, is_silent, row_of, supplies_of
 from services.aggregator.pages.status import status_of
-from services.aggregator.pages.stocks import Stocks, total
 from services.aggregator.pages.words import Words
-from services.aggregator.periods import items
+from services.aggregator.periods import items, period_shown
+from services.aggregator.stocks import Stocks, total
 from services.aggregator.stream.events import Event, Kind, Wanted, beat
 from services.aggregator.stream.ring import Ring
 from services.aggregator.stream.watcher import Watcher
 from shared.election.config import Level
+from shared.election.owing import Owing
 from shared.events.incident import Severity
 from shared.events.report import Condition
 from shared.events.verdict import Verdict
@@ -106,12 +107,12 @@ def test_logistics_must_be_there_before_voting_begins() -> None:
     [("2024-11-26 15:59:59", "0 menit"), ("2024-11-26 16:00", None), ("2024-11-23 02:00", "3 hari 14 jam")],
 )
 def test_the_countdown_ends_at_the_line(now: str, left: str | None) -> None:
-    """And counts what is complete of what is expected: every item of every region."""
+    """And counts what is complete of what is expected: every item that is needed of every region."""
     calendar = a_calendar()
     by_item = {"ink": Stocks(3, 2, 50, 60), "drums": Stocks(1, 1, 5, 5)}
     found = supplies_of(ID, calendar, line_of(calendar, "64.71"), "64.71", by_item, 3, utc(now))
     known = len(calendar.election.logistics.items)
-    assert (found.left, found.expected, found.stated, found.complete) == (left, 3 * (known + 1), 4, 3)
+    assert (found.left, found.expected, found.stated, found.complete) == (left, 3 * known, 3, 2)
     assert {item.label: item.silent for item in found.items}["Tinta"] == 0
     assert found.items[-1].label == "drums"
     assert found.line == "Rabu, 27 November 2024, 00.00 WITA"
@@ -264,3 +265,38 @@ def test_every_verdict_has_a_look_of_its_own() -> None:
     css = (ROOT / "services" / "aggregator" / "pages" / "desk.css").read_text(encoding="utf-8")
     signs = [re.search(rf"\.{verdict}::before {{ content: (\S+)", css) for verdict in Verdict]
     assert len({found[1] for found in signs if found}) == len(Verdict)
+
+
+# Which regions are named
+
+
+def owing_of(*levels: Level) -> Owing:
+    rules = [{"level": level, "from": date(2024, 9, 30), "until": date(2024, 12, 16)} for level in levels]
+    return a_calendar(reports=rules).owing(MONDAY)
+
+
+@pytest.mark.parametrize(
+    ("most", "named", "counted"),
+    [
+        (5, ["64.02", "64.71", "64.72", "64.72.01", "64.72.01.1001"], []),
+        (4, ["64.02", "64.71", "64.72", "64.72.01"], [(Level.VILLAGE, 1, (("on_time", 1),), 1)]),
+        (3, ["64.02", "64.71", "64.72"], [(Level.DISTRICT, 1, (("pending", 1),), 0)]),
+        (2, [], [(Level.REGENCY, 3, (("missing", 1), ("pending", 2)), 0)]),
+    ],
+)
+def test_whole_levels_are_named_from_the_top(
+    monkeypatch: pytest.MonkeyPatch, most: int, named: list[str], counted: list[Any]
+) -> None:
+    """As many as fit; below the first that does not, all are counted, by verdict."""
+    monkeypatch.setattr(levels, "MOST_NAMED", most)
+    owed = owing_of(Level.REGENCY, Level.DISTRICT, Level.VILLAGE)
+    found = levels.listed(owed, {"on_time": ["64.72.01.1001"], "missing": ["64.71"]})
+    assert list(found.codes) == named
+    assert len(found.codes) + sum(one.owed for one in found.sums) == 5
+    assert [(s.level, s.owed, s.counts, s.reported) for s in found.sums][: len(counted)] == counted
+
+
+def test_a_level_that_is_judged_and_owes_no_more_is_named() -> None:
+    """A change of calendar never hides an earlier verdict."""
+    found = levels.listed(owing_of(Level.REGENCY), {"missing": ["64.72.01"]})
+    assert found.codes == ("64.02", "64.71", "64.72", "64.72.01")

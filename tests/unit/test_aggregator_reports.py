@@ -180,7 +180,7 @@ def test_withdrawals_of_reports_that_never_came_are_bounded() -> None:
     strays = [a_withdrawal(AT + n * HOUR, f"x{n}", event_id=f"w{n}", period=MONDAY + WEEK) for n in range(50)]
     own = region([FIRST, *strays])["own"]
     assert own["latest_report"]["id"] == "r1"
-    assert len(own["withdrawn_ahead"]) == recent_reports.MOST
+    assert len(own["withdrawn_ahead"]) == recent_reports.MOST_AHEAD
     wrong = [a_withdrawal(AT + n * HOUR, event_id=f"w{n}", region=ELSEWHERE) for n in range(60)]
     right = a_withdrawal(AT + 100 * HOUR, event_id="right")
     told = [*wrong, right, OTHER_PERIOD]

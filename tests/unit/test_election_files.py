@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 import yaml
 
+from desk.checking import describe
 from services.notifier.receivers import read_receivers
 from shared.election.durations import format_duration, parse_duration, parse_time_of_day
 from shared.election.files import read_election, read_roster
@@ -52,6 +53,15 @@ def test_minimal_example_is_accepted(tmp_path: Path) -> None:
     assert len(election.categories) == 16
     assert sum(c.violation for c in election.categories.values()) == 8
     assert len(election.logistics.items) == 12
+    assert (election.violation_report_within, election.logistics.warn_from) == (timedelta(days=7), timedelta(days=7))
+    assert election.repeated_text_weeks == 3
+
+
+def test_the_check_says_by_when_incidents_are_handed_over() -> None:
+    """A category's own time, and that of all other violations."""
+    calendar = load_calendar(DEPLOY / "elections" / "kaltim-2024.yaml", None, None)
+    lines = list(describe(calendar, read_receivers(None), None))
+    assert "Handed over from receipt: money_politics within 1d, violations within 7d." in lines
 
 
 @pytest.mark.parametrize("name", ["kaltim-2024", "nasional-2024"])
@@ -111,6 +121,21 @@ BAD_ELECTIONS = [
     ("election: kaltim-2024", "election: x\ncategories: {a b: {violation: true}}", "categories.a b", "label"),
     ("election: kaltim-2024", "election: x\ncategories: {a: {violation: maybe}}", "categories.a.violation", "true or"),
     ("election: kaltim-2024", "election: x\ncategories: {a: true}", "categories.a:", "must be a mapping"),
+    (
+        "election: kaltim-2024",
+        "election: x\ncategories: {a: {violation: true, label: {id: A, en: A}, hand_over: {to: KPU}}}",
+        "categories.a.hand_over.to",
+        "must be a mapping",
+    ),
+    (
+        "election: kaltim-2024",
+        "election: x\ncategories: {a: {violation: true, label: {id: A, en: A}, hand_over: {within: 24h}}}",
+        "categories.a.hand_over.to",
+        "is missing",
+    ),
+    ("election: kaltim-2024", "election: x\nviolation_report_within: soon", "violation_report_within:", "no duration"),
+    ("election: kaltim-2024", "election: x\nrepeated_text_weeks: 1", "repeated_text_weeks:", "greater than or equal"),
+    ("election: kaltim-2024", "election: x\nlogistics: {warn_from: 7}", "logistics.warn_from:", "is no duration"),
     ("election: kaltim-2024", "election: x\nlogistics: [ink]", "logistics:", "is no mapping"),
     ("election: kaltim-2024", "election: x\nlogistics: {items: [ink]}", "logistics:", "is no mapping"),
     ("election: kaltim-2024", "election: x\nlogistics: {items: {ink: {}}}", "logistics.items.ink", "label"),

@@ -38,7 +38,8 @@ def test_one_judgement_per_period_and_moment() -> None:
     in_wib = tuple(
         Region(r.code, r.parent, r.level, r.name, "Asia/Jakarta" if r.code == "64.71" else None) for r in REGIONS
     )
-    owed = judgements.owed_at(a_calendar(*in_wib, obligations_from=date(2024, 12, 9)))
+    calendar = a_calendar(*in_wib, obligations_from=date(2024, 12, 9))
+    owed = {j.id: list(judgements.owed_in(calendar, j)) for j in judgements.planned(calendar).values()}
     assert {judgement: [r.code for r, _ in those] for judgement, those in owed.items()} == {
         "kaltim-2024:2024-12-09@2024-12-09T18:00:00Z": ["64.02", "64.72"],
         "kaltim-2024:2024-12-09@2024-12-09T19:00:00Z": ["64.71"],
@@ -50,9 +51,8 @@ def test_one_judgement_per_period_and_moment() -> None:
 
 def test_document_of_a_judgement() -> None:
     """It begins open, with its period and moment, its ends not taken yet."""
-    owed = judgements.owed_at(a_calendar(obligations_from=date(2024, 12, 16)))
-    ((judgement, those),) = owed.items()
-    document = judgements.to_document(judgement, those)
+    ((judgement, planned),) = judgements.planned(a_calendar(obligations_from=date(2024, 12, 16))).items()
+    document = judgements.to_document(planned)
     assert document["_id"] == judgement
     assert (document["period"], document["judge_at"]) == ("2024-12-16", utc("2024-12-16T18:00Z"))
     assert (document["state"], document["ends"], document["is_called_undetermined"]) == ("open", None, False)

@@ -1,29 +1,18 @@
-"""What a region's page shows of its past, as values for the templates. Pure."""
+"""What a region's page shows of its past, as values for the templates. Pure. `telling.py` makes them."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
-from typing import Any
-from zoneinfo import ZoneInfo
-
-from services.aggregator import incidents
-from services.aggregator.pages.words import Words
-from shared.election.calendar import Calendar
-from shared.election.config import Category
-from shared.events.envelope import identity_of
-
-Document = Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """One verdict: what, why, when."""
+    """One verdict: what, why, when; of one that is still to come, until when."""
 
     verdict: str
     reason: str
     at: str
+    is_to_come: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +58,8 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Incident:
-    """`flags` are `occurred` and `reported`, each if it was in the quiet period."""
+    """`flags` are `occurred` and `reported`, each if it was in the quiet period. `due` is by when it is to be handed
+    over, None where no time is known and where it was, or is closed."""
 
     key: str
     region: str
@@ -88,6 +78,8 @@ class Incident:
     evidence: tuple[str, ...]
     legal_basis: str | None
     hand_over: str | None
+    due: str | None
+    is_overdue: bool
     steps: tuple[Step, ...]
 
 
@@ -104,93 +96,3 @@ class Stock:
     @property
     def is_complete(self) -> bool:
         return self.stated != "" and self.received >= self.required
-
-
-class Teller:
-    """Puts documents into words, each in its region's zone."""
-
-    def __init__(self, words: Words, calendar: Calendar) -> None:
-        self._words, self._calendar = words, calendar
-
-    def attended(self, document: Document) -> Attended:
-        zone = self._calendar.zone(document["region"])
-        judged = [self._judged(verdict, zone) for verdict in reversed(document["verdicts"])]
-        return Attended(self._words.day(date.fromisoformat(document["period"])), judged[0], tuple(judged[1:]))
-
-    def _judged(self, verdict: Document, zone: ZoneInfo) -> Judged:
-        reason = self._words.verdict(verdict["reason"])
-        return Judged(verdict["verdict"], reason, self._words.short_moment(verdict["judged_at"], zone))
-
-    def reports(self, found: Sequence[Document]) -> tuple[Report, ...]:
-        """Which of them corrects which is seen among those that are shown."""
-        corrected = {identity_of(d["agency"], d["replaces"]): d["id"] for d in found if d["replaces"]}
-        return tuple(self._report(document, corrected.get(document["_id"])) for document in found)
-
-    def _report(self, document: Document, corrected_by: str | None) -> Report:
-        zone, withdrawn = self._calendar.zone(document["region"]), document["withdrawn"]
-        return Report(
-            at=self._words.short_moment(document["received_at"], zone),
-            period=self._words.short_day(date.fromisoformat(document["period"])),
-            condition=document["condition"],
-            summary=document["summary"],
-            topics=tuple(
-                (self._words.known("topic", name), said) for name, said in (document["topics"] or {}).items()
-            ),
-            sender=f"{document['agency']} / {document['id']}",
-            office=document["source_office"],
-            replaces=document["replaces"],
-            corrected_by=corrected_by,
-            withdrawn=withdrawn and f"{self._words.short_moment(withdrawn['at'], zone)}: {withdrawn['reason']}",
-        )
-
-    def incident(self, document: Document) -> Incident:
-        """Of one of which nothing but a status has come, what it does not say is empty."""
-        zone = self._calendar.zone(document["region"])
-        slug = document.get("category")
-        category = self._calendar.election.categories.get(slug) if slug else None
-        occurred = document.get("occurred_at")
-        flags = [name for name in ("occurred", "reported") if document.get(f"{name}_in_quiet_period")]
-        places = (document.get("place"), document.get("polling_station"))
-        return Incident(
-            key=document["_id"],
-            region=document["region"],
-            place=", ".join([self._calendar.roster.full_name(document["region"]), *(p for p in places if p)]),
-            category=category.label.said_in(self._words.language) if category else slug or "",
-            is_violation=document.get("is_violation", False),
-            is_quiet=document.get("is_quiet_period_violation", False),
-            flags=tuple(flags),
-            severity=document.get("severity", ""),
-            status=document["status"],
-            is_open=document["status"] in incidents.OPEN,
-            occurred=self._moment(occurred, zone),
-            received=self._moment(document["received_at"], zone),
-            description=document.get("description", ""),
-            party=document.get("reported_party"),
-            evidence=tuple(one["url"] for one in document.get("evidence") or ()),
-            **self._law(category),
-            steps=tuple(self._step(entry, zone) for entry in incidents.history(dict(document))),
-        )
-
-    def _law(self, category: Category | None) -> dict[str, str | None]:
-        texts = {name: getattr(category, name, None) for name in ("legal_basis", "hand_over")}
-        return {name: text.said_in(self._words.language) if text else None for name, text in texts.items()}
-
-    def _step(self, entry: Document, zone: ZoneInfo) -> Step:
-        at = self._words.short_moment(entry["at"], zone)
-        return Step(entry["status"], at, entry["by"], entry["note"], entry["forwarded_to"], entry["is_orphan"])
-
-    def stocks(self, code: str, documents: Sequence[Document]) -> tuple[Stock, ...]:
-        """Every item of the election file, and whatever else was stated."""
-        zone, items = self._calendar.zone(code), self._calendar.election.logistics.items
-        stated = {d["item"]: d for d in documents}
-        labels = {slug: item.label.said_in(self._words.language) for slug, item in items.items()}
-        labels |= {slug: slug for slug in stated if slug not in labels}
-        return tuple(
-            Stock(label, d["received"], d["required"], self._words.short_moment(d["as_of"], zone), d["agency"])
-            if (d := stated.get(slug))
-            else Stock(label, 0, 0, "", "")
-            for slug, label in labels.items()
-        )
-
-    def _moment(self, instant: datetime | None, zone: ZoneInfo) -> str:
-        return self._words.short_moment(instant, zone) if instant else ""

@@ -6,15 +6,17 @@ reported is a fact: a report is in force. The verdict beside it is the notifier'
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from itertools import groupby
 from typing import Any
 
-from services.aggregator.pages.line import Line
-from services.aggregator.pages.stocks import Stocks, total
+from services.aggregator.flags import Flag, said
+from services.aggregator.line import Line
+from services.aggregator.pages.levels import LevelSum
 from services.aggregator.pages.words import Words
+from services.aggregator.stocks import Stocks, total
 from shared.election.calendar import Calendar
 from shared.election.roster import province_of
 from shared.events.verdict import Verdict
@@ -41,6 +43,7 @@ class Row:
     open: int
     quiet: int
     stocks: Stocks
+    flags: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,13 +71,18 @@ class Group:
         return sum(row.quiet for row in self.rows)
 
     @property
+    def flagged(self) -> int:
+        return sum(bool(row.flags) for row in self.rows)
+
+    @property
     def stocks(self) -> Stocks:
         return total(row.stocks for row in self.rows)
 
 
 @dataclass(frozen=True, slots=True)
 class Board:
-    """`counts` is how often each verdict holds; `due` by when the report is due, in words."""
+    """`counts` is how often each verdict holds; `due` by when the report is due, in words; `sums` are of the levels
+    whose regions are not named."""
 
     period: date
     due: str
@@ -82,11 +90,12 @@ class Board:
     all: Group
     groups: tuple[Group, ...]
     counts: tuple[tuple[str, int], ...]
+    sums: tuple[LevelSum, ...] = ()
 
     @property
     def is_judged(self) -> bool:
         """Whether somebody owed a report."""
-        return bool(self.all.rows)
+        return bool(self.all.rows or self.sums)
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +127,14 @@ def is_silent(row: Row) -> bool:
     return not row.has_reported and row.verdict not in _SETTLED
 
 
-def row_of(words: Words, calendar: Calendar, attended: Document, open_counts: tuple[int, int], stocks: Stocks) -> Row:
+def row_of(
+    words: Words,
+    calendar: Calendar,
+    attended: Document,
+    open_counts: tuple[int, int],
+    stocks: Stocks,
+    flagged: Iterable[Flag] = (),
+) -> Row:
     """Out of an item of `/v1/periods/{period}`."""
     facts = attended["facts"]
     zone = calendar.zone(attended["region"])
@@ -135,10 +151,18 @@ def row_of(words: Words, calendar: Calendar, attended: Document, open_counts: tu
         open=open_counts[0],
         quiet=open_counts[1],
         stocks=stocks,
+        flags=tuple(said(flag, words.language) for flag in flagged),
     )
 
 
-def board_of(words: Words, calendar: Calendar, period: date, rows: Sequence[Row], now: datetime) -> Board:
+def board_of(
+    words: Words,
+    calendar: Calendar,
+    period: date,
+    rows: Sequence[Row],
+    now: datetime,
+    sums: Sequence[LevelSum] = (),
+) -> Board:
     """The rows in the order of their codes."""
     by_province = groupby(rows, key=lambda row: province_of(row.code))
     groups = tuple(Group(code, calendar.roster.name(code), tuple(found)) for code, found in by_province)
@@ -152,6 +176,7 @@ def board_of(words: Words, calendar: Calendar, period: date, rows: Sequence[Row]
         all=Group("", "", tuple(rows)),
         groups=groups if len(groups) > 1 else (),
         counts=tuple((verdict.value, found.count(verdict.value)) for verdict in Verdict if verdict.value in found),
+        sums=tuple(sums),
     )
 
 
@@ -161,20 +186,13 @@ def supplies_of(
     """`code` is a region whose clock is shown."""
     known = calendar.election.logistics.items
     items = [Item(known[slug].label.said_in(words.language), by_item.get(slug, Stocks()), regions) for slug in known]
+    needed = list(items)
     items += [Item(slug, stocks, regions) for slug, stocks in sorted(by_item.items()) if slug not in known]
     return Supplies(
         items=tuple(items),
         line=words.moment(line.at, calendar.zone(code)),
         left=words.span(line.left(now)) if now < line.at else None,
-        expected=regions * len(items),
-        stated=sum(item.stocks.stated for item in items),
-        complete=sum(item.stocks.complete for item in items),
+        expected=regions * len(needed),
+        stated=sum(item.stocks.stated for item in needed),
+        complete=sum(item.stocks.complete for item in needed),
     )
-
-
-def period_shown(calendar: Calendar, now: datetime) -> date | None:
-    """The latest judged period that has begun, else the first; None if none is judged at all."""
-    judged = calendar.all_periods()
-    today = now.astimezone(calendar.zone("")).date()
-    begun = [period for period in judged if period <= today]
-    return begun[-1] if begun else next(iter(judged), None)

@@ -4,16 +4,13 @@ DatabaseError."""
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import date, datetime
 
 from pymongo import DESCENDING
 
-from services.aggregator import attendance, incidents, logistics, reports
+from services.aggregator import attendance, incidents, reports
 from services.aggregator.incidents import OPEN
-from services.aggregator.pages.stocks import Stocks
 from shared.mongo import Database, Document, aggregate, below
-
-_COMPLETE: Document = {"$sum": {"$cond": [{"$gte": ["$received", "$required"]}, 1, 0]}}
 
 
 class PageStore:
@@ -33,16 +30,6 @@ class PageStore:
         found = aggregate(self._database[incidents.COLLECTION], [{"$match": _open(within)}, group])
         return {row["_id"]: (row["count"], row["quiet"]) async for row in found}
 
-    async def stocks(self, by: str, codes: Sequence[str]) -> dict[str, Stocks]:
-        """What these regions have stated, by `item` or by `region`."""
-        sums = {"received": {"$sum": "$received"}, "required": {"$sum": "$required"}}
-        group = {"$group": {"_id": f"${by}", "stated": {"$sum": 1}, "complete": _COMPLETE, **sums}}
-        pipeline: list[Document] = [{"$match": {"region": {"$in": list(codes)}}}, group]
-        found = aggregate(self._database[logistics.COLLECTION], pipeline)
-        return {
-            row["_id"]: Stocks(row["stated"], row["complete"], row["received"], row["required"]) async for row in found
-        }
-
     async def newest_at(self) -> datetime | None:
         """When the newest report or incident was received; None if none was."""
         newest = []
@@ -52,10 +39,19 @@ class PageStore:
             newest += [d["received_at"] async for d in found.sort([("received_at", DESCENDING)]).limit(1)]
         return max(newest, default=None)
 
-    async def attended(self, code: str, most: int) -> list[Document]:
-        """The verdicts on one region, the latest period first."""
-        found = self._database[attendance.COLLECTION].find({"region": code, "verdict": {"$type": "string"}})
-        return [d async for d in found.sort([("period", DESCENDING)]).limit(most)]
+    async def attended(self, code: str, before: date | None, most: int) -> list[Document]:
+        """The verdicts on one region, the latest period first, before a period."""
+        wanted: Document = {"region": code, "verdict": {"$type": "string"}}
+        if before is not None:
+            wanted["period"] = {"$lt": before.isoformat()}
+        found = self._database[attendance.COLLECTION].find(wanted).sort([("period", DESCENDING)])
+        return [d async for d in found.limit(most)]
+
+    async def corrections(self, code: str, report_ids: Sequence[str]) -> list[Document]:
+        """The reports of a region that correct one of these: `agency`, `id` and which one (`replaces`)."""
+        wanted = {"region": code, "replaces": {"$in": list(report_ids), "$type": "string"}}
+        shown = {"agency": True, "id": True, "replaces": True}
+        return [d async for d in self._database[reports.COLLECTION].find(wanted, shown).sort("received_at")]
 
 
 def _open(within: str | None) -> Document:

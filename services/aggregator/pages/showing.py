@@ -11,9 +11,10 @@ from starlette.responses import Response
 
 from services.aggregator.pages.key import COOKIE
 from services.aggregator.pages.loading import Desk
-from services.aggregator.pages.overview import period_shown
+from services.aggregator.pages.paging import KINDS, place_of, turns_of
 from services.aggregator.pages.signing import Signing
 from services.aggregator.pages.words import Words
+from services.aggregator.periods import period_shown
 from shared.election.config import Level
 from shared.election.roster import ancestors_and_self
 from shared.http.pages.rendering import Renderer
@@ -59,6 +60,8 @@ class Showing:
         if about is None:
             raise Problem(404, "not_found", "not_found_detail", what=request.url.path)
         words, period, roster = Words(visitor.language), self._period(request), self._desk.calendar.roster
+        asked = {name: value for name, value in request.query_params.items() if name in (PERIOD, *KINDS)}
+        history = await self._desk.history(words, about, place_of(asked))
         is_province = about.level is Level.PROVINCE
         return self._renderer.page(
             request,
@@ -69,7 +72,9 @@ class Showing:
             trail=[(above, roster.name(above)) for above in list(ancestors_and_self(code))[:0:-1]],
             children=[(child.code, roster.name(child.code)) for child in roster.children(code)],
             overview=await self._desk.overview(words, period, code) if is_province else None,
-            history=await self._desk.history(words, about),
+            summary=await self._desk.summary(words, code),
+            history=history,
+            turns={kind: turns_of(asked, kind, history.older[kind]) for kind in KINDS},
             period=period,
             periods=self._desk.calendar.all_periods(),
             health=await self._desk.status(words, code),

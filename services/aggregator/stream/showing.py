@@ -10,6 +10,7 @@ from services.aggregator import alerts, attendance, incidents, logistics, period
 from services.aggregator.region_views import departed, region_views
 from services.aggregator.store import Store
 from services.aggregator.stream.events import Event, Kind, event
+from shared.clock import Clock
 from shared.election.calendar import Calendar
 from shared.events.alert import alert_json
 from shared.mongo import Document
@@ -21,8 +22,8 @@ Shown = tuple[str, str | None, Document]  # the document's id, its region, what 
 class Showing:
     """By a table: what a collection's documents are called, and how they are shown."""
 
-    def __init__(self, calendar: Calendar, store: Store) -> None:
-        self._calendar, self._store = calendar, store
+    def __init__(self, calendar: Calendar, store: Store, clock: Clock) -> None:
+        self._calendar, self._store, self._clock = calendar, store, clock
         self._table: Mapping[str, tuple[Kind, Callable[[list[Document]], Awaitable[list[Shown]]]]] = {
             reports.COLLECTION: (Kind.REPORT, self._reports),
             incidents.COLLECTION: (Kind.INCIDENT, self._incidents),
@@ -50,7 +51,8 @@ class Showing:
         return [(d["_id"], d["region"], views.report(d)) for d in known]
 
     async def _incidents(self, documents: list[Document]) -> list[Shown]:
-        return [(d["_id"], d["region"], views.incident(d)) for d in documents]
+        now = self._clock.now()
+        return [(d["_id"], d["region"], views.incident(self._calendar, d, now)) for d in documents]
 
     async def _logistics(self, documents: list[Document]) -> list[Shown]:
         return [(d["_id"], d["region"], views.stock(self._calendar, d)) for d in documents]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import date
 from typing import Any
 
 import pytest
@@ -68,16 +67,6 @@ async def test_indexes_are_made_once_and_used(
         find = {"find": collection, "filter": wanted, "sort": order, "limit": 200}
         plan = str(await bench.database.command("explain", find))
         assert "COLLSCAN" not in plan, name
-
-
-@pytest.mark.parametrize("codes", [{"64.71", "64.72"}, set()], ids=["owing", "all"])
-async def test_a_period_s_facts_use_an_index(bench: Any, codes: set[str]) -> None:
-    """Their cost is that of the period's reports, not of all that ever came."""
-    pipeline = store.facts_of(date(2024, 11, 18), codes)
-    asked = {"aggregate": "reports", "pipeline": pipeline, "cursor": {}}
-    plan = str(await bench.database.command("explain", asked))
-    assert "'period_1_region_1'" in plan
-    assert "COLLSCAN" not in plan
 
 
 async def test_process_without_neighbours_lives_and_says_so(call: Any) -> None:

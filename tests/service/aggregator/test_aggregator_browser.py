@@ -110,7 +110,7 @@ async def test_it_can_be_read_on_a_phone_and_on_a_projector(seen: Seen, size: tu
     """Nothing is wider than the window, letters are large enough, and the missing are named without scrolling."""
     context = await seen.visitor(size)
     page = await context.new_page()
-    for path in ("/?period=2024-11-18", "/regions/64.71", "/regions/64", "/regions/64.72.01"):
+    for path in ("/?period=2024-11-18", "/", "/regions/64.71", "/regions/64", "/regions/64.72.01"):
         await page.goto(seen.url + path)
         assert await width_beyond(page) <= 0
     await page.goto(f"{seen.url}/?period=2024-11-18")
@@ -124,6 +124,7 @@ async def test_it_can_be_read_on_a_phone_and_on_a_projector(seen: Seen, size: tu
     if size == DESKTOP:
         await page.goto(f"{seen.url}/regions/64.71")
         await expect(page.locator("[data-live]")).to_be_visible()
+        await expect(page.locator(".summary .flags")).to_contain_text("Laporan 25 Nov menyebut normal")
         await picture(page, "page-region")
     await context.close()
 
@@ -145,6 +146,16 @@ async def test_it_prints_for_the_coordination_meeting(seen: Seen) -> None:
     printed = await page.pdf(format="A4")
     assert printed.count(b"/Type /Page\n") <= 4
     await picture(page, "page-print")
+    await page.goto(seen.url)
+    flag = page.locator(".flagged .flags li >> nth=0")
+    await expect(flag).to_be_visible()
+    sign, border = await flag.evaluate(
+        "one => [getComputedStyle(one, '::before').content, getComputedStyle(one).borderTopStyle]"
+    )
+    assert ("\u2691" in sign, border) == (True, "dashed")
+    assert (await page.pdf(format="A4")).count(b"/Type /Page\n") <= 5
+    await page.goto(f"{seen.url}/regions/64.71")
+    await expect(page.locator(".summary .flags li")).to_be_visible()
     await context.close()
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Iterable, Sequence
+from datetime import UTC, datetime
 from typing import Any, NoReturn
 
 import pytest
@@ -444,6 +445,22 @@ async def test_rebalance_while_looking_at_the_lag_is_no_failure(bench: Bench) ->
     bench.member.ends, bench.member.lost = {ZERO: 5, ONE: 2}, {ZERO}
     await bench.consumer()._watch()
     assert bench.said("desk_lag_records 2.0")
+
+
+async def test_the_age_of_what_waits_is_said(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Unknown before anything is read, then by the records' own time, then none."""
+    monkeypatch.setattr("shared.exactly_once.consumer.real", lambda: datetime.fromtimestamp(90, UTC))
+    consumer = bench.consumer()
+    bench.member.ends = {ZERO: 9, ONE: 19}
+    bench.member.at = {ZERO: 7, ONE: 19}
+    await consumer._watch()
+    assert bench.said("desk_lag_seconds NaN")
+    await bench.handle(BATCH)  # of 1970
+    await consumer._watch()
+    assert bench.said("desk_lag_seconds 90.0")
+    bench.member.at = dict(bench.member.ends)
+    await consumer._watch()
+    assert bench.said("desk_lag_seconds 0.0")
 
 
 async def test_batch_carries_on_its_first_record_s_trace(bench: Bench) -> None:

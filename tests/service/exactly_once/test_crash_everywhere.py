@@ -60,6 +60,10 @@ class Life:
         raise Died
 
 
+# Which event of a batch was new, and not a retry, is as a death leaves it.
+_HOW_AND_WHEN = ("rev", "written_at", "event", "journaled_at")
+
+
 class MortalCollection:
     """A collection whose calls a life counts."""
 
@@ -150,11 +154,11 @@ class World:
             await steps.process(batch)
 
     async def outcome(self) -> dict[str, Any]:
-        """All that counts: documents but for how often they were written, the journal, the letters by id."""
+        """All that counts: documents but for how often and when they were written, the journal, the letters by id."""
         found: dict[str, Any] = {"letters": {headers["dead-letter-id"] for *_, headers in self.publisher.published}}
         for name in (*COLLECTIONS, journal.COLLECTION, "positions"):
             documents = [d async for d in self.database[name].find().sort("_id", 1)]
-            found[name] = [{k: v for k, v in d.items() if k != "rev"} for d in documents]
+            found[name] = [{k: v for k, v in d.items() if k not in _HOW_AND_WHEN} for d in documents]
         return found
 
     async def forget(self) -> None:

@@ -1,0 +1,77 @@
+"""Roll-ups of regions as the API and the pages show them: what is asked, summed (docs/decisions/0014)."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from datetime import datetime
+
+from services.aggregator import flags, rollups
+from services.aggregator.flags import Flag, Standing
+from services.aggregator.line import line_of
+from services.aggregator.periods import period_shown
+from services.aggregator.rollup_store import RollUpStore
+from shared.election.calendar import Calendar
+from shared.mongo import Document
+
+
+class RegionRollUps:
+    def __init__(self, calendar: Calendar, store: RollUpStore) -> None:
+        self._calendar, self.store = calendar, store
+
+    async def of(self, code: str, now: datetime) -> Document:
+        """`incidents_by_status`, `open`, `logistics`, `attendance` and `flags` of a region and everything below it."""
+        calendar, line = self._calendar, line_of(self._calendar, code)
+        holding = rollups.holding(calendar, code)
+        by_status, by_item, attended = await asyncio.gather(
+            self.store.incidents(code, now), self.store.stocks_by_item(holding), self._attendance(code, now)
+        )
+        still_open = rollups.still_open(by_status)
+        supplies = rollups.logistics(calendar, line, holding, by_item)
+        gaps = rollups.gaps(calendar, line, supplies["expected"], supplies["complete"], now)
+        found = await self.flags({code: rollups.standing(still_open, gaps)})
+        return {
+            "incidents_by_status": rollups.incidents_by_status(by_status),
+            "open": still_open,
+            "logistics": supplies,
+            "attendance": attended,
+            "flags": [flags.shown(flag) for flag in found.get(code, ())],
+        }
+
+    async def flags(self, standings: Mapping[str, Standing]) -> dict[str, tuple[Flag, ...]]:
+        """Of regions of which is known what is open; those without a flag are left out. At most six queries for any
+        number of regions; two where no text is repeated."""
+        weeks = self._calendar.election.repeated_text_weeks
+        in_force = await self.store.in_force(standings)
+        texts = await self._texts_since(in_force, weeks)
+        found = {
+            code: flags.flags_of(report, standings[code], texts.get(code, {}), weeks)
+            for code, report in in_force.items()
+        }
+        return {code: flagged for code, flagged in found.items() if flagged}
+
+    async def _texts_since(self, in_force: Mapping[str, Document], weeks: int) -> dict[str, dict[str, str]]:
+        """Of the last weeks; where these all say the same, of those before as well, back to where that began."""
+        texts: dict[str, dict[str, str]] = {}
+        running, span = dict(in_force), weeks
+        while running:
+            texts |= await self._texts(running, span)
+            running = {
+                code: report for code, report in running.items() if flags.same_text(report, texts.get(code, {}), span)
+            }
+            if span == flags.MOST_WEEKS:
+                break
+            span = min(4 * span, flags.MOST_WEEKS)
+        return texts
+
+    async def _texts(self, in_force: Mapping[str, Document], weeks: int) -> dict[str, dict[str, str]]:
+        wanted = {period for report in in_force.values() for period in flags.last_periods(report, weeks)}
+        return await self.store.texts(wanted, in_force)
+
+    async def _attendance(self, code: str, now: datetime) -> Document | None:
+        """Of the current period; None where none is judged at all."""
+        period = period_shown(self._calendar, now)
+        if period is None:
+            return None
+        owed = self._calendar.owing(period).below(code)
+        return rollups.attendance(period, owed, await self.store.verdicts(period, code))
