@@ -2,7 +2,8 @@
 
 A topic deleted and made anew starts at offset 0 again, below our cursors: every new record would be skipped in
 silence. So we keep, per partition, the last offset folded and the hash of its bytes, and compare with the log
-before the first batch, and whenever a batch does not begin where the last one ended.
+before the first batch, whenever a batch does not begin where the last one ended, and whenever it comes long after it:
+a new log may have grown beyond that place while nobody read.
 
 The database, not the group's committed offset, knows how far we have read: a database that was lost or restored from
 an older backup stands behind the commits, and what lies between must be read again (`Gap`).
@@ -14,6 +15,7 @@ each partition is kept with the position, and must be in the journal until it ma
 from __future__ import annotations
 
 import hashlib
+import time
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import timedelta
 from typing import Protocol
@@ -29,6 +31,8 @@ from shared.mongo import Collection, Document, is_duplicates_only
 from shared.records import Look, Position, Record, log_name
 
 COLLECTION = "positions"
+# A topic is not deleted, made anew and filled beyond our place within this time.
+_TRUSTED_S = 15.0
 
 
 class OtherLog(Exception):
@@ -73,13 +77,21 @@ class Guard:
         self._log = log
         self._journal, self._retention = journal, retention
         self._expected: dict[str, int] = {}
+        self._checked_at: dict[str, float] = {}  # of the monotonic clock
 
     async def check(self, records: Sequence[Record]) -> None:
         """Raises OtherLog if a partition of the batch is not the log we have read, Gap if it skips a part of it."""
-        firsts = [first for first in _firsts(records) if self._expected.get(first.log) != first.offset]
+        now, every = time.monotonic(), _firsts(records)
+        firsts = [first for first in every if not self._follows(first, now)]
         if firsts:
             read = await self._verified((first.topic, first.partition) for first in firsts)
             await self._refuse_gaps([first for first in firsts if first.offset > read[first.log]], read)
+        self._checked_at.update({first.log: now for first in every})
+
+    def _follows(self, first: Position, now: float) -> bool:
+        """Whether a batch begins where the last one ended, and that was read a moment ago."""
+        is_next = self._expected.get(first.log) == first.offset
+        return is_next and now - self._checked_at.get(first.log, -_TRUSTED_S) < _TRUSTED_S
 
     async def verify_all(self, partitions: Iterable[tuple[str, int]]) -> None:
         """At start: the same check over all partitions, so that an emptied topic is found before its first record."""

@@ -11,7 +11,7 @@ from faststream import AckPolicy
 from faststream.kafka import KafkaBroker
 from faststream.kafka.message import FAKE_CONSUMER, KafkaMessage
 
-from shared.kafka.limits import METADATA_MAX_AGE_MS, POLL_MS, REQUEST_TIMEOUT_MS, SESSION_TIMEOUT_MS
+from shared.kafka.limits import HEARTBEAT_MS, METADATA_MAX_AGE_MS, POLL_MS, REQUEST_TIMEOUT_MS, SESSION_TIMEOUT_MS
 from shared.kafka.tolerant_consumer import TolerantConsumer
 from shared.records import Position, Record
 from shared.topics import Topic
@@ -68,6 +68,7 @@ def subscribe(
         batch_timeout_ms=POLL_MS,
         fetch_max_wait_ms=100,
         session_timeout_ms=SESSION_TIMEOUT_MS,
+        heartbeat_interval_ms=HEARTBEAT_MS,
         parser=_raw_message,
         decoder=_raw_batch,
         include_in_schema=False,

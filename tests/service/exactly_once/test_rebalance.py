@@ -92,7 +92,7 @@ async def replica(address: str, database: Any, topic: Topic) -> AsyncIterator[Re
 
 
 @contextlib.asynccontextmanager
-async def producing(address: str, topic: Topic) -> AsyncIterator[dict[str, list[str]]]:
+async def producing(address: str, topic: Topic, mark: str = "r") -> AsyncIterator[dict[str, list[str]]]:
     """Events of all regencies, again and again as long as the context lasts; yields the ids confirmed, by regency."""
     producer, is_over = Producer(address, 10, "test", Metrics("test")), asyncio.Event()
     confirmed: dict[str, list[str]] = {region: [] for region in REGENCIES}
@@ -101,7 +101,7 @@ async def producing(address: str, topic: Topic) -> AsyncIterator[dict[str, list[
         await producer.start()
         await until(lambda: producer.is_ready)
         for n in itertools.count():
-            await asyncio.gather(*(publish(f"r{n}", region) for region in REGENCIES))
+            await asyncio.gather(*(publish(f"{mark}{n}", region) for region in REGENCIES))
             if is_over.is_set():
                 return
 

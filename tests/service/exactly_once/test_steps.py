@@ -471,6 +471,22 @@ async def test_log_is_looked_at_only_where_a_batch_does_not_follow_the_last(benc
     assert bench.log.lookups == 2
 
 
+async def test_log_made_anew_that_grew_beyond_our_place_is_refused(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nobody read for a while, as where a process stood still; the new log goes on where the old one was read to."""
+    now = [1_000.0]
+    monkeypatch.setattr("shared.exactly_once.guard.time.monotonic", lambda: now[0])
+    steps = bench.steps()
+    await steps.process(produce(bench, "a", "b"))
+    bench.log.partitions.clear()
+    anew = produce(bench, "x", "y", "z")
+    now[0] += 20
+    with pytest.raises(OtherLog):
+        await steps.process(anew[2:])
+    assert await bench.counted() == ["a", "b"]
+
+
 async def test_positions_never_go_back(bench: Bench) -> None:
     """A zombie's older batch does not move the remembered position back."""
     old, new = produce(bench, "a"), produce(bench, "b")
