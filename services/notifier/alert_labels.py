@@ -10,8 +10,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from services.notifier import trials
-from services.notifier.rules import cannot_evaluate, missing_report, quiet_period_violation
+from services.notifier import rules, trials
 from shared.election.calendar import Calendar
 from shared.election.roster import regency_of
 from shared.events.alert import AlertState
@@ -19,13 +18,7 @@ from shared.events.envelope import SYSTEM
 
 Document = dict[str, Any]
 
-SEVERITIES: Mapping[str, str] = {
-    missing_report.NAME: "warning",
-    quiet_period_violation.NAME: "critical",
-    cannot_evaluate.NAME: "critical",
-    trials.RULE: "info",
-}
-_UNTOLD_SEVERITY = "warning"
+_OF_A_TRIAL = "info"
 
 
 def labelled(calendar: Calendar, payload: Document, now: datetime, until: datetime) -> list[Document]:
@@ -40,7 +33,7 @@ def _alert(alert: Document, text: Mapping[str, str], calendar: Calendar, now: da
     labels = {
         "alertname": alert["rule"],
         "desk_alert": alert["id"],
-        "severity": SEVERITIES.get(alert["rule"], _UNTOLD_SEVERITY),
+        "severity": _OF_A_TRIAL if alert["rule"] == trials.RULE else rules.severity_of(alert).word,
         "region": region,
         "regency": "" if region == SYSTEM else calendar.roster.name(regency_of(region)),
         "period": alert["period"] or "",

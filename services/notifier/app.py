@@ -82,7 +82,6 @@ class Notifier:
             parts.settings.undetermined_after_s,
         )
         self.receivers = ReceiverStore(database)
-        self.receivers = ReceiverStore(database)
         self.sending = build_sending(
             parts.receivers.receivers,
             parts.settings,

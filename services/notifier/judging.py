@@ -10,37 +10,21 @@ from datetime import date, datetime, timedelta
 from functools import partial
 from typing import Protocol
 
-from aiokafka.errors import KafkaError
-
-from services.notifier import alerts, judgements, obligations
-from services.notifier.judgements import judgement_id, unread
+from services.notifier import alerts, judgements, obligations, proof
+from services.notifier.judgements import judgement_id
+from services.notifier.proof import LogOffsets
 from services.notifier.rules import cannot_evaluate
-from services.notifier.rules.cannot_evaluate import (
-    KAFKA_AWAY,
-    NO_PARTITIONS,
-    OTHER_LOG,
-    PARTITIONS_UNREAD,
-    Unproven,
-)
+from services.notifier.rules.cannot_evaluate import Unproven
 from services.notifier.store import Store
 from shared.clock import Clock
 from shared.election.calendar import Calendar
 from shared.election.owing import Deadline
 from shared.election.roster import Region, province_of
-from shared.exactly_once.guard import OtherLog
 from shared.logs import get_logger
 from shared.mongo import Document
 from shared.topics import REPORTS
 
 log = get_logger(__name__)
-
-
-class LogOffsets(Protocol):
-    """Where the log ends, and how far our group has committed."""
-
-    async def ends(self, topic: str) -> dict[int, tuple[int, int]]: ...
-
-    async def committed(self, topic: str, partitions: list[int]) -> dict[int, int]: ...
 
 
 class DatabaseClock(Protocol):
@@ -92,19 +76,7 @@ class Judge:
         return had_work
 
     async def _unproven(self, judgement: Document) -> Unproven | None:
-        """None once everything accepted before the moment of judgement is provably read; else what is not."""
-        try:
-            if judgement["ends"] is None:
-                judgement = await self._store.keep_ends(judgement["_id"], await self._offsets.ends(REPORTS.name))
-            ends = {int(p): (begin, end) for p, (begin, end) in judgement["ends"].items()}
-            if not ends:
-                return Unproven(NO_PARTITIONS, {"topic": REPORTS.name})
-            behind = unread(ends, await self._offsets.committed(REPORTS.name, list(ends)))
-        except OtherLog:
-            return Unproven(OTHER_LOG, {"topic": REPORTS.name})
-        except (KafkaError, TimeoutError, OSError) as error:
-            return Unproven(KAFKA_AWAY, {"error": type(error).__name__})
-        return Unproven(PARTITIONS_UNREAD, {"topic": REPORTS.name, "partitions": behind}) if behind else None
+        return await proof.unproven(self._offsets, REPORTS.name, judgement, self._store.keep_ends)
 
     async def _judge(self, judgement: Document, now: datetime) -> None:
         owed = self._owed(judgement["_id"])

@@ -1,10 +1,27 @@
-"""The rules that alert: one pure module each, and this table of their names. See docs/adding-a-rule.md.
+"""The rules that alert: one pure module each, and this table. See docs/adding-a-rule.md.
 
 A rule's name is the first part of its alerts' ids.
 """
 
 from __future__ import annotations
 
-from services.notifier.rules import cannot_evaluate, missing_report, quiet_period_violation
+from collections.abc import Mapping
+from typing import Any
 
-RULES: tuple[str, ...] = (missing_report.NAME, quiet_period_violation.NAME, cannot_evaluate.NAME)
+from services.notifier.rules import cannot_evaluate, missing_report, quiet_period_violation
+from services.notifier.rules.rule import Rule, Severity
+
+_TABLE = (
+    missing_report.RULE,
+    quiet_period_violation.RULE,
+    cannot_evaluate.RULE,
+)
+
+BY_NAME: Mapping[str, Rule] = {rule.name: rule for rule in _TABLE}
+RULES: tuple[str, ...] = tuple(BY_NAME)
+
+
+def severity_of(alert: dict[str, Any]) -> Severity:
+    """How much an alert presses; a warning where a later version's rule is not known here."""
+    rule = BY_NAME.get(alert["rule"])
+    return rule.severity_of(alert) if rule else Severity.WARNING

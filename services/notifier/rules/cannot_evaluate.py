@@ -8,10 +8,12 @@ from datetime import date, datetime
 from typing import Any
 
 from services.notifier import alerts
+from services.notifier.rules.rule import Rule, Severity, always
 from shared.events.envelope import SYSTEM
 
 Document = dict[str, Any]
 NAME = "cannot-evaluate"
+RULE = Rule(NAME, always(Severity.CRITICAL))
 JUDGED = "judged"
 LOG_READ = "log_read"
 

@@ -12,10 +12,12 @@ from datetime import date
 from typing import Any
 
 from services.notifier import alerts, obligations
+from services.notifier.rules.rule import Rule, Severity, always
 from shared.events.verdict import Verdict
 
 Document = dict[str, Any]
 NAME = "missing-report"
+RULE = Rule(NAME, always(Severity.WARNING), is_digested=True)
 
 
 def alert_id(period: date, region: str) -> str:

@@ -15,6 +15,7 @@ from __future__ import annotations
 from typing import Any
 
 from services.notifier import alerts
+from services.notifier.rules.rule import Rule, Severity, always
 from shared.election.quiet_period import QuietPeriodFlags
 from shared.events.envelope import AGENCIES
 from shared.events.incident import IncidentEvent
@@ -23,6 +24,7 @@ from shared.instants import kept
 
 Document = dict[str, Any]
 NAME = "quiet-period-violation"
+RULE = Rule(NAME, always(Severity.CRITICAL))
 DISMISSED = "dismissed"
 MOST_REGIONS = 20
 
