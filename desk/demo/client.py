@@ -22,6 +22,7 @@ PASSING = frozenset({429, 502, 503, 504})
 NEXT_TRY_S = 0.4
 TELL_FIRST, TELL_EVERY = 3, 20  # of the calls in vain
 ACCEPTED = 202
+PATHS = {"report": "/v1/reports", "incident": "/v1/incidents", "logistics": "/v1/logistics"}
 
 Json = dict[str, Any]
 
@@ -50,7 +51,7 @@ class Client:
     async def send(self, step: Step, language: str = "id") -> Answer:
         """Send a submission. Raises ServiceAway."""
         headers = {"Authorization": f"Bearer {self._stack.agency_key}", "Accept-Language": language}
-        return await self._call("POST", "intake", f"/v1/{step.send}s", headers, data=orjson.dumps(step.body))
+        return await self._call("POST", "intake", PATHS[step.send], headers, data=orjson.dumps(step.body))
 
     async def event(self, event_id: str) -> Json | None:
         """What became of an event of ours; None if the aggregator has not seen it. Raises ServiceAway."""

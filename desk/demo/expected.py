@@ -82,7 +82,7 @@ def expect(scenario: Scenario, calendar: Calendar, agency: str) -> Expected:
         violations={alert: step.quiet_period for alert, step in violations.items() if step.quiet_period},
         categories=Counter(str(step.body["category"]) for step in incidents),
         totals={
-            "reports": len(accepted) - len(incidents),
+            "reports": sum(step.send == "report" for step in accepted),
             "incidents": len(incidents),
             "violations": sum(calendar.election.is_violation(step.body["category"]) for step in incidents),
             "quiet_period_violations": len(violations),

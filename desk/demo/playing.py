@@ -71,10 +71,18 @@ class Player:
             self.screen.say("duplicate", "duplicate", name=name, id=step.id)
         elif step.send == "report":
             self.screen.say("accepted", "accepted_report", f'"{step.body["summary"]}"', name=name)
+        elif step.send == "logistics":
+            self._show_received(step, name)
         else:
             label = self.calendar.election.categories[step.body["category"]].label
             quoted = f'"{step.body["description"]}"'
             self.screen.say("accepted", "accepted_incident", quoted, name=name, category=(label.id, label.en))
+
+    def _show_received(self, step: Step, name: str) -> None:
+        """One line for all items that a region received at once."""
+        together = [s for s in self.scenario.steps if (s.send, s.region, s.at) == (step.send, step.region, step.at)]
+        if step is together[-1]:
+            self.screen.say("accepted", "accepted_logistics", name=name, count=len(together))
 
     async def _show_refused(self, step: Step, answer: Answer) -> None:
         """The reason as intake gives it; asked once more for the English one: a refusal stays a refusal."""

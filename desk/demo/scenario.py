@@ -11,7 +11,7 @@ from itertools import groupby
 from typing import Any, Literal
 
 import yaml
-from pydantic import AwareDatetime, BaseModel, ConfigDict
+from pydantic import AwareDatetime, BaseModel, ConfigDict, TypeAdapter, model_validator
 
 from shared.election.calendar import Calendar
 from shared.election.config import Level
@@ -38,7 +38,7 @@ class Step(_Frozen):
     """One submission. `body` goes over the wire as it is; a wrong one is meant to be wrong."""
 
     at: AwareDatetime
-    send: Literal["report", "incident"]
+    send: Literal["report", "incident", "logistics"]
     expect: Expect = Expect.ACCEPTED
     quiet_period: QuietPeriod | None = None
     body: dict[str, Any]
@@ -52,10 +52,44 @@ class Step(_Frozen):
         return str(self.body["region"])
 
 
+class Receipt(_Frozen):
+    """Several items of logistics that a region has received completely: a submission for each. `sets` is how many of
+    each are required: one a polling station."""
+
+    at: AwareDatetime
+    id: str
+    region: str
+    sets: int
+    items: tuple[str, ...]
+
+    def steps(self) -> Iterator[Step]:
+        for item in self.items:
+            pieces = {"required": self.sets, "received": self.sets}
+            body = {
+                "id": f"{self.id}-{item}",
+                "region": self.region,
+                "item": item,
+                **pieces,
+                "as_of": self.at.isoformat(),
+            }
+            yield Step(at=self.at, send="logistics", body=body)
+
+
 class Scenario(_Frozen):
+    """`steps` are all submissions, in order; in the file the receipts of logistics stand apart, in `receipts`."""
+
     start: AwareDatetime
     end: AwareDatetime
     steps: tuple[Step, ...]
+
+    @model_validator(mode="before")
+    @classmethod
+    def _with_receipts(cls, data: dict[str, Any]) -> dict[str, Any]:
+        receipts = TypeAdapter(tuple[Receipt, ...]).validate_python(data.get("receipts", ()))
+        steps = TypeAdapter(tuple[Step, ...]).validate_python(data["steps"])
+        together = [*steps, *(step for receipt in receipts for step in receipt.steps())]
+        rest = {key: value for key, value in data.items() if key not in ("steps", "receipts")}
+        return {**rest, "steps": sorted(together, key=lambda step: step.at)}
 
     def expecting(self, expect: Expect) -> tuple[Step, ...]:
         return tuple(step for step in self.steps if step.expect is expect)

@@ -11,6 +11,7 @@ from desk.demo.scenario import Expect, QuietPeriod, Scenario, Step, judgements, 
 from services.intake.checks import Receipt
 from services.intake.submissions.body import Body, WrongFields, read
 from services.intake.submissions.incident import IncidentBody
+from services.intake.submissions.logistics import LogisticsBody
 from services.intake.submissions.report import ReportBody
 from shared.election.calendar import Calendar
 from shared.election.config import Level
@@ -20,7 +21,7 @@ from shared.settings import Settings
 WITA = ZoneInfo("Asia/Makassar")
 FIRST, SECOND, THIRD = date(2024, 11, 11), date(2024, 11, 18), date(2024, 11, 25)
 SILENT = {"64.07", "64.08", "64.72"}
-BODIES: dict[str, type[Body]] = {"report": ReportBody, "incident": IncidentBody}
+BODIES: dict[str, type[Body]] = {"report": ReportBody, "incident": IncidentBody, "logistics": LogisticsBody}
 
 
 @pytest.fixture(scope="module")
@@ -66,6 +67,19 @@ def test_source_figures(scenario: Scenario) -> None:
     told = {s.region: s.body["summary"] for s in scenario.steps if s.id.endswith("-1118")}
     assert "14 item" in told["64.11"]
     assert "1.214 personel" in told["64.74"]
+
+
+def test_logistics(scenario: Scenario, calendar: Calendar) -> None:
+    """Nine regencies have all 14 items a week before the line; Mahakam Ulu's last one comes on the 25th."""
+    items, desks = set(calendar.election.logistics.items), calendar.roster.at_level(Level.REGENCY)
+    assert len(items) == 14
+    received = [s for s in scenario.expecting(Expect.ACCEPTED) if s.send == "logistics"]
+    assert Counter(s.region for s in received) == {region.code: 14 for region in desks}
+    week_before = datetime(2024, 11, 20, tzinfo=WITA)
+    (last,) = [s for s in received if s.at >= week_before]
+    assert (last.region, last.at.astimezone(WITA).date()) == ("64.11", THIRD)
+    for region in desks:
+        assert {s.body["item"] for s in received if s.region == region.code} == items
 
 
 def test_violations(scenario: Scenario, calendar: Calendar) -> None:
