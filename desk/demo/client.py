@@ -7,11 +7,12 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 import aiohttp
 import orjson
 
-from desk.demo.scenario import Step
+from desk.demo.scenario import Acknowledgement, Step
 
 if TYPE_CHECKING:
     from desk.running import RunningStack
@@ -52,6 +53,12 @@ class Client:
         """Send a submission. Raises ServiceAway."""
         headers = {"Authorization": f"Bearer {self._stack.agency_key}", "Accept-Language": language}
         return await self._call("POST", "intake", PATHS[step.send], headers, data=orjson.dumps(step.body))
+
+    async def acknowledge(self, taken: Acknowledgement) -> Answer:
+        """Take an alert in hand, as an operator. Raises ServiceAway."""
+        headers = {"Authorization": f"Bearer {self._stack.operator_key}"}
+        path = f"/v1/alerts/{quote(taken.alert, safe='')}/acknowledge"
+        return await self._call("POST", "notifier", path, headers, data=orjson.dumps({"note": taken.note}))
 
     async def event(self, event_id: str) -> Json | None:
         """What became of an event of ours; None if the aggregator has not seen it. Raises ServiceAway."""

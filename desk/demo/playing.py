@@ -10,7 +10,7 @@ from desk.demo.client import Answer, Client
 from desk.demo.feed import Feed
 from desk.demo.holding import Outstanding
 from desk.demo.receiver import Receiver
-from desk.demo.scenario import Expect, Scenario, Step, judgements, moments
+from desk.demo.scenario import Acknowledgement, Expect, Scenario, Step, judgements, moments
 from desk.demo.screen import Screen
 from desk.demo.seen import Answers, Seen, look, verdicts
 from desk.demo.stepping import Stepper
@@ -18,6 +18,7 @@ from shared.election.calendar import Calendar
 from shared.events.verdict import Verdict
 
 SETTLE_S = 1.5
+OK = 200
 REPORTED = frozenset({Verdict.ON_TIME.value, Verdict.LATE.value})
 
 
@@ -43,6 +44,8 @@ class Player:
                 await self.stepper.to(step.at)
                 await self._send(step)
             await self.stepper.to(moment.at)
+            if moment.acknowledgement is not None:
+                await self._acknowledge(moment.acknowledgement)
             if moment.period is not None:
                 self.outstanding.judged(moment.period)
             await self.outstanding.hold(self.stepper.now)
@@ -64,6 +67,12 @@ class Player:
             self._show_accepted(step, answer)
         else:
             await self._show_refused(step, answer)
+
+    async def _acknowledge(self, taken: Acknowledgement) -> None:
+        """After the alert is there: its incident was sent at an earlier moment, at which the clock held."""
+        answer = await self.client.acknowledge(taken)
+        key = "acknowledged" if answer.status == OK else "not_acknowledged"
+        self.screen.say("note", key, alert=taken.alert, note=taken.note, status=answer.status)
 
     def _show_accepted(self, step: Step, answer: Answer) -> None:
         name = self.place(step.region)

@@ -1,4 +1,7 @@
-"""A monitoring team's receiver: a real webhook endpoint on 127.0.0.1 that verifies signatures and keeps notices."""
+"""The receivers of the demo: real webhook endpoints on 127.0.0.1 that verify signatures and keep notices.
+
+One is told of everything; one of what nobody has taken in hand for too long; one is there no more (410).
+"""
 
 from __future__ import annotations
 
@@ -17,15 +20,25 @@ import yaml
 from aiohttp import web
 from standardwebhooks import Webhook, WebhookVerificationError
 
+from services.notifier.rules import quiet_period_violation
+
 HOST = "127.0.0.1"
 NAME = "desk-provinsi"
+HEAD = "kepala-desk"
+GONE = "piket-lama"
 PATH = "/notices"
+
+# What HEAD is told of if nobody acknowledges it for so long.
+ESCALATED = {"rules": [quiet_period_violation.NAME], "regions": ["64.72", "64.08"]}
+ESCALATED_AFTER = "30m"
 
 
 @dataclass(frozen=True, slots=True)
 class Notice:
-    """One notice whose signature was right. `alerts` are the ids it tells of, `text` what it says by language."""
+    """One notice whose signature was right, and which receiver it was for. `alerts` are the ids it tells of, `text`
+    what it says by language."""
 
+    receiver: str
     webhook_id: str
     change: str
     alerts: tuple[str, ...]
@@ -41,9 +54,9 @@ class Receiver:
         self.bad_signatures = 0
 
     @property
-    def told(self) -> set[tuple[str, str]]:
-        """The changes of alerts that were told: (alert, change)."""
-        return {(alert, notice.change) for notice in self.notices for alert in notice.alerts}
+    def told(self) -> set[tuple[str, str, str]]:
+        """The changes of alerts that were told: (receiver, alert, change)."""
+        return {(notice.receiver, alert, notice.change) for notice in self.notices for alert in notice.alerts}
 
     @property
     def repeats(self) -> int:
@@ -53,7 +66,8 @@ class Receiver:
     @asynccontextmanager
     async def serve(self, listening: socket.socket) -> AsyncIterator[None]:
         app = web.Application()
-        app.router.add_post(PATH, self._take)
+        app.router.add_post(f"{PATH}/{GONE}", _refuse_for_good)
+        app.router.add_post(f"{PATH}/{{receiver}}", self._take)
         runner = web.AppRunner(app, access_log=None, shutdown_timeout=1.0)
         await runner.setup()
         try:
@@ -67,7 +81,7 @@ class Receiver:
         headers = {name.lower(): value for name, value in request.headers.items()}
         try:
             self._verifier.verify(body.decode(), headers)
-            notice = _notice(headers["webhook-id"], orjson.loads(body))
+            notice = _notice(request.match_info["receiver"], headers["webhook-id"], orjson.loads(body))
         except (WebhookVerificationError, UnicodeDecodeError, KeyError, ValueError):
             self.bad_signatures += 1
             return web.Response(status=401)
@@ -75,9 +89,13 @@ class Receiver:
         return web.Response(status=204)
 
 
-def _notice(webhook_id: str, payload: Mapping[str, Any]) -> Notice:
+async def _refuse_for_good(_request: web.Request) -> web.Response:
+    return web.Response(status=410)
+
+
+def _notice(receiver: str, webhook_id: str, payload: Mapping[str, Any]) -> Notice:
     data = payload["data"]
-    return Notice(webhook_id, data["change"], tuple(alert["id"] for alert in data["alerts"]), data["text"])
+    return Notice(receiver, webhook_id, data["change"], tuple(alert["id"] for alert in data["alerts"]), data["text"])
 
 
 def new_secret() -> str:
@@ -97,13 +115,21 @@ def write_receivers(data_dir: Path, port: int, secret: str) -> Path:
     secret_file = data_dir / "receiver.secret"
     secret_file.touch(mode=0o600)
     secret_file.write_text(secret, encoding="utf-8")
-    us = {
-        "name": NAME,
-        "channel": "webhook",
-        "url": f"http://{HOST}:{port}{PATH}",
-        "secret_file": str(secret_file.resolve()),
-        "allow_private": True,
-    }
+
+    def webhook(name: str, **selected: list[str]) -> dict[str, Any]:
+        url = f"http://{HOST}:{port}{PATH}/{name}"
+        key = {"secret_file": str(secret_file.resolve()), "allow_private": True}
+        return {"name": name, "channel": "webhook", "url": url, **key, **selected}
+
     path = data_dir / "receivers.yaml"
-    path.write_text(yaml.safe_dump({"receivers": [us]}), encoding="utf-8")
+    document = {
+        "digest_wait": "0s",
+        "receivers": [
+            webhook(NAME, regions=["*"]),
+            webhook(HEAD),
+            webhook(GONE, rules=[quiet_period_violation.NAME]),
+        ],
+        "routes": [{**ESCALATED, "to": [NAME], "escalate": [{"after": ESCALATED_AFTER, "to": [HEAD]}]}],
+    }
+    path.write_text(yaml.safe_dump(document), encoding="utf-8")
     return path

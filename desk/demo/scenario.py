@@ -52,6 +52,14 @@ class Step(_Frozen):
         return str(self.body["region"])
 
 
+class Acknowledgement(_Frozen):
+    """An operator takes an alert in hand."""
+
+    at: AwareDatetime
+    alert: str
+    note: str
+
+
 class Receipt(_Frozen):
     """Several items of logistics that a region has received completely: a submission for each. `sets` is how many of
     each are required: one a polling station."""
@@ -81,6 +89,7 @@ class Scenario(_Frozen):
     start: AwareDatetime
     end: AwareDatetime
     steps: tuple[Step, ...]
+    acknowledgements: tuple[Acknowledgement, ...] = ()
 
     @model_validator(mode="before")
     @classmethod
@@ -97,11 +106,12 @@ class Scenario(_Frozen):
 
 @dataclass(frozen=True, slots=True)
 class Moment:
-    """Where the clock holds until the answers are in: after the submissions of a local day, when a period is judged
-    (`period`), at the end (neither)."""
+    """Where the clock holds until the answers are in: after the submissions of a local day, when an operator takes an
+    alert in hand, when a period is judged (`period`), at the end (none of them)."""
 
     at: datetime
     steps: tuple[Step, ...] = ()
+    acknowledgement: Acknowledgement | None = None
     period: date | None = None
 
 
@@ -125,6 +135,7 @@ def judgements(scenario: Scenario, calendar: Calendar) -> dict[date, datetime]:
 def moments(scenario: Scenario, calendar: Calendar) -> list[Moment]:
     """All moments, in order."""
     found = [*_days(scenario), Moment(scenario.end)]
+    found += [Moment(a.at, acknowledgement=a) for a in scenario.acknowledgements]
     found += [Moment(at, period=period) for period, at in judgements(scenario, calendar).items()]
     return sorted(found, key=lambda moment: moment.at)
 
