@@ -11,7 +11,7 @@ from functools import partial
 
 from fastapi import FastAPI
 
-from services.notifier import api, changes, sending_api
+from services.notifier import api, changes, life_api, sending_api, silences_api
 from services.notifier.delivery_store import DeliveryStore
 from services.notifier.judging import Judge
 from services.notifier.outbox import Outbox
@@ -20,6 +20,7 @@ from services.notifier.receiver_store import ReceiverStore
 from services.notifier.receivers import Receivers, read_receivers
 from services.notifier.sending import build_sending
 from services.notifier.settling import Settling
+from services.notifier.silence_store import SilenceStore
 from services.notifier.store import Store
 from shared import asyncapi, mongo
 from shared.access import store as access_store
@@ -72,6 +73,7 @@ class Notifier:
         self.parts = parts
         database = mongo.database(parts.client, mongo.NOTIFIER_DB)
         self.store, self.deliveries = Store(database), DeliveryStore(database)
+        self.silences = SilenceStore(database)
         self.consuming = _consuming(parts, database, after_commit=self._wake)
         self.judge = Judge(
             self.store,
@@ -101,7 +103,7 @@ class Notifier:
         """The loops that follow from what was read."""
         parts, store = self.parts, self.store
         planning = Planning(
-            store, self.deliveries, parts.calendar, parts.receivers, self._now, wake_senders=self.sending.wake
+            store, self.deliveries, parts.calendar, parts.receivers, self.now, wake_senders=self.sending.wake
         )
         outbox = Outbox(store, self.consuming.producer, parts.calendar.election.election, parts.metrics)
         return [
@@ -128,7 +130,7 @@ class Notifier:
         await self.consuming.producer.stop()
         await mongo.close(self.parts.client)
 
-    async def _now(self) -> datetime:
+    async def now(self) -> datetime:
         return self.parts.clock.at(await mongo.server_time(self.parts.client))
 
     def _wake(self) -> None:
@@ -194,6 +196,8 @@ def build(parts: Parts) -> FastAPI:
         lambda: asyncapi_document(parts.settings.kafka),
     )
     app.include_router(api.routes(parts.calendar, notifier.store, notifier.deliveries, access))
+    app.include_router(life_api.routes(notifier.store, access, notifier.now))
+    app.include_router(silences_api.routes(parts.calendar.roster, notifier.silences, access, notifier.now))
     app.include_router(sending_api.routes(parts.receivers.receivers, notifier.deliveries, notifier.receivers, access))
     return app
 
