@@ -26,6 +26,8 @@ RAISED = "raised"
 ACKNOWLEDGED = "acknowledged"
 RAISED_AGAIN = "raised_again"
 RESOLVED = "resolved"
+ESCALATED = "escalated"
+REPEATED = "repeated"
 
 
 def exists(alert: Document) -> bool:

@@ -13,11 +13,14 @@ from fastapi import FastAPI
 
 from services.notifier import api, changes, life_api, sending_api, silences_api
 from services.notifier.delivery_store import DeliveryStore
+from services.notifier.held_store import HeldStore
 from services.notifier.judging import Judge
+from services.notifier.muting import Muting
 from services.notifier.outbox import Outbox
 from services.notifier.planning import Planning
 from services.notifier.receiver_store import ReceiverStore
 from services.notifier.receivers import Receivers, read_receivers
+from services.notifier.releasing import Releasing
 from services.notifier.sending import build_sending
 from services.notifier.settling import Settling
 from services.notifier.silence_store import SilenceStore
@@ -102,13 +105,14 @@ class Notifier:
     def _following(self) -> list[Loop]:
         """The loops that follow from what was read."""
         parts, store = self.parts, self.store
-        planning = Planning(
-            store, self.deliveries, parts.calendar, parts.receivers, self.now, wake_senders=self.sending.wake
-        )
+        muting, wake = Muting(self.silences), self.sending.wake
+        planning = Planning(store, self.deliveries, parts.calendar, parts.receivers, muting, self.now, wake)
+        releasing = Releasing(store, HeldStore(store.database), muting, self.now, wake)
         outbox = Outbox(store, self.consuming.producer, parts.calendar.election.election, parts.metrics)
         return [
             self._loop("settle", Settling(store).step, _FOLLOW_S),
             self._loop("plan", planning.step, _FOLLOW_S),
+            self._loop("release", releasing.step),
             self._loop("publish", outbox.step, _FOLLOW_S),
             self._loop("judge", self.judge.step),
         ]

@@ -15,7 +15,7 @@ from shared.http.lists import Page, given
 from shared.mongo import Document, below
 from shared.strict import Day, RegionCode
 
-DeliveryState = Literal["pending", "delivered", "dead", "suppressed"]
+DeliveryState = Literal["held", "pending", "delivered", "dead", "suppressed"]
 
 
 RuleName = Annotated[str, Field(pattern=f"^({'|'.join(RULES)})$")]
