@@ -11,6 +11,8 @@ from services.notifier.judgement_digests import JudgementDigests
 from services.notifier.muting import Muting
 from services.notifier.planned_deliveries import PlannedDeliveries
 from services.notifier.receivers import Receivers
+from services.notifier.routing import Routing
+from services.notifier.selection import concern_of
 from services.notifier.store import Store
 from shared.election.calendar import Calendar
 from shared.mongo import Document
@@ -27,9 +29,9 @@ class Planning:
         now: Callable[[], Awaitable[datetime]],
         wake_senders: Callable[[], None],
     ) -> None:
-        self._store, self._calendar, self._receivers = store, calendar, receivers
+        self._store, self._calendar, self._routing = store, calendar, Routing(receivers)
         self._planned = PlannedDeliveries(deliveries, muting, now, receivers.max_notice_age)
-        self._digests = JudgementDigests(store, self._planned, calendar, receivers)
+        self._digests = JudgementDigests(store, self._planned, calendar, self._routing)
         self._wake_senders = wake_senders
 
     async def step(self) -> bool:
@@ -44,7 +46,7 @@ class Planning:
         return had_work
 
     async def _plan_alert(self, alert: Document) -> None:
+        told = self._routing.told(concern_of(alert, self._calendar))
         for change in alert["to_notice"]:
-            notice = notices.of_alert(alert, change, self._calendar)
-            await self._planned.plan(notice, [r for r in self._receivers.receivers if r.wants(notice)])
+            await self._planned.plan(notices.of_alert(alert, change, self._calendar), told)
         await self._store.update(alerts.COLLECTION, alert["_id"], lambda a: alerts.noticed(a, alert["revision"]))
