@@ -23,8 +23,11 @@ COLLECTION = "alerts"
 MOST_HISTORY = 200  # so that an alert which is ended and raised without end still fits into a record
 
 RAISED = "raised"
+ACKNOWLEDGED = "acknowledged"
 RAISED_AGAIN = "raised_again"
 RESOLVED = "resolved"
+ESCALATED = "escalated"
+REPEATED = "repeated"
 
 
 def exists(alert: Document) -> bool:
@@ -87,6 +90,14 @@ def resolved(
     ended = {**alert, "resolution": resolution, "details": {**alert["details"], **added}}
     changed = _changed(ended, AlertState.RESOLVED, {"at": at, "by": by, "what": RESOLVED, "why": why}, added)
     return {**changed, "resolved_at": changed["history"][-1]["at"]}
+
+
+def acknowledged(alert: Document, *, at: datetime, by: str, note: str) -> Document:
+    """The alert, taken on by somebody, until it is resolved or fires again; one that does not fire is left as it is.
+    Nobody is told: it ends what would be told."""
+    if not exists(alert) or alert["state"] != AlertState.FIRING:
+        return alert
+    return _changed(alert, AlertState.ACKNOWLEDGED, {"at": at, "by": by, "what": ACKNOWLEDGED, "why": note}, None)
 
 
 def _changed(alert: Document, state: AlertState, entry: Document, told: Document | None) -> Document:

@@ -27,7 +27,7 @@ from shared.texts import in_both
 _SHOWN_VERDICT = ("revision", "verdict", "reason", "judged_at", "report", "received_at")
 _SHOWN_WITHDRAWAL = ("agency", "id", "report", "received_at", "reason")
 _SHOWN_DELIVERY = ("receiver", "channel", "notice", "alerts", "state", "webhook_id", "planned_at", "attempts")
-_SHOWN_IF_RETRIED = ("retried_at", "retried_by")
+_SHOWN_IF_SO = ("held_by", "held_until", "suppressed_because", "released_at", "retried_at", "retried_by")
 
 
 def routes(calendar: Calendar, store: Store, deliveries: DeliveryStore, access: AccessStore) -> APIRouter:
@@ -76,8 +76,8 @@ async def _with_deliveries(deliveries: DeliveryStore, found: list[Document]) -> 
 
 def delivery_json(delivery: Document) -> Document:
     """A delivery with every attempt; the payload is left out: the alerts say it."""
-    retried = {field: delivery[field] for field in _SHOWN_IF_RETRIED if field in delivery}
-    return {"id": delivery["_id"], **{field: delivery[field] for field in _SHOWN_DELIVERY}, **retried}
+    more = {field: delivery[field] for field in _SHOWN_IF_SO if field in delivery}
+    return {"id": delivery["_id"], **{field: delivery[field] for field in _SHOWN_DELIVERY}, **more}
 
 
 def _add_deliveries(router: APIRouter, deliveries: DeliveryStore) -> None:

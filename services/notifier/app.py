@@ -11,15 +11,19 @@ from functools import partial
 
 from fastapi import FastAPI
 
-from services.notifier import api, changes, sending_api
+from services.notifier import api, changes, life_api, sending_api, silences_api
 from services.notifier.delivery_store import DeliveryStore
+from services.notifier.held_store import HeldStore
 from services.notifier.judging import Judge
+from services.notifier.muting import Muting
 from services.notifier.outbox import Outbox
 from services.notifier.planning import Planning
 from services.notifier.receiver_store import ReceiverStore
 from services.notifier.receivers import Receivers, check_stages, read_receivers
+from services.notifier.releasing import Releasing
 from services.notifier.sending import build_sending
 from services.notifier.settling import Settling
+from services.notifier.silence_store import SilenceStore
 from services.notifier.store import Store
 from shared import asyncapi, mongo
 from shared.access import store as access_store
@@ -73,6 +77,7 @@ class Notifier:
         self.parts = parts
         database = mongo.database(parts.client, mongo.NOTIFIER_DB)
         self.store, self.deliveries = Store(database), DeliveryStore(database)
+        self.silences = SilenceStore(database)
         self.consuming = _consuming(parts, database, after_commit=self._wake)
         self.judge = Judge(
             self.store,
@@ -101,13 +106,14 @@ class Notifier:
     def _following(self) -> list[Loop]:
         """The loops that follow from what was read."""
         parts, store = self.parts, self.store
-        planning = Planning(
-            store, self.deliveries, parts.calendar, parts.receivers, self._now, wake_senders=self.sending.wake
-        )
+        muting, wake = Muting(self.silences), self.sending.wake
+        planning = Planning(store, self.deliveries, parts.calendar, parts.receivers, muting, self.now, wake)
+        releasing = Releasing(store, HeldStore(store.database), muting, self.now, wake)
         outbox = Outbox(store, self.consuming.producer, parts.calendar.election.election, parts.metrics)
         return [
             self._loop("settle", Settling(store).step, _FOLLOW_S),
             self._loop("plan", planning.step, _FOLLOW_S),
+            self._loop("release", releasing.step),
             self._loop("publish", outbox.step, _FOLLOW_S),
             self._loop("judge", self.judge.step),
         ]
@@ -129,7 +135,7 @@ class Notifier:
         await self.consuming.producer.stop()
         await mongo.close(self.parts.client)
 
-    async def _now(self) -> datetime:
+    async def now(self) -> datetime:
         return self.parts.clock.at(await mongo.server_time(self.parts.client))
 
     def _wake(self) -> None:
@@ -195,6 +201,8 @@ def build(parts: Parts) -> FastAPI:
         lambda: asyncapi_document(parts.settings.kafka),
     )
     app.include_router(api.routes(parts.calendar, notifier.store, notifier.deliveries, access))
+    app.include_router(life_api.routes(notifier.store, access, notifier.now))
+    app.include_router(silences_api.routes(parts.calendar.roster, notifier.silences, access, notifier.now))
     app.include_router(sending_api.routes(parts.receivers.receivers, notifier.deliveries, notifier.receivers, access))
     return app
 

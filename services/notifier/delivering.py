@@ -43,7 +43,7 @@ def left_s(delivery: Document, retry_for: timedelta) -> float:
 
 
 def _owed_since(delivery: Document) -> datetime:
-    since: datetime = delivery.get("retried_at") or delivery["planned_at"]
+    since: datetime = delivery.get("retried_at") or delivery.get("released_at") or delivery["planned_at"]
     return since
 
 

@@ -9,20 +9,26 @@ from collections.abc import Iterable
 
 from pymongo import ASCENDING, IndexModel, ReturnDocument, UpdateOne
 
+from services.notifier.delivery_states import DEAD as DEAD
+from services.notifier.delivery_states import DELIVERED as DELIVERED
+from services.notifier.delivery_states import HELD as HELD
+from services.notifier.delivery_states import PENDING as PENDING
+from services.notifier.delivery_states import SUPPRESSED as SUPPRESSED
 from shared import mongo
 from shared.mongo import Collection, Database, Document
 
 DELIVERIES = "deliveries"
-PENDING, DELIVERED, DEAD, SUPPRESSED = "pending", "delivered", "dead", "suppressed"
 
 _LOOK_AGAIN_MS = 1000
-_OWED_SINCE = {"$ifNull": ["$retried_at", "$planned_at"]}
+_OWED_SINCE = {"$ifNull": ["$retried_at", "$released_at", "$planned_at"]}
 
 INDEXES = [
     IndexModel([("receiver", ASCENDING), ("state", ASCENDING), ("next_attempt_at", ASCENDING)]),
     IndexModel([("state", ASCENDING), ("_id", ASCENDING)]),
     IndexModel([("alerts", ASCENDING)]),
     IndexModel([("webhook_id", ASCENDING)]),
+    IndexModel([("state", ASCENDING), ("held_by", ASCENDING)]),
+    IndexModel([("state", ASCENDING), ("held_until", ASCENDING)]),
 ]
 
 
@@ -141,7 +147,7 @@ class DeliveryStore:
         delivered there is not, and what waits is due now."""
         due_now = {"next_attempt_at": "$$NOW"}
         done = await self._deliveries.update_one(
-            {"_id": delivery_id, "state": {"$in": [PENDING, DEAD, SUPPRESSED]}},
+            {"_id": delivery_id, "state": {"$in": [HELD, PENDING, DEAD, SUPPRESSED]}},
             [{"$set": {"state": PENDING, **due_now, "retried_at": "$$NOW", "retried_by": {"$literal": by}}}],
         )
         return bool(done.matched_count)

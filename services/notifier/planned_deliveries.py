@@ -1,6 +1,7 @@
 """A delivery for each receiver of a notice is written before anything is sent.
 
-Planning twice changes nothing: a delivery's `_id` is the notice's id and the receiver's name.
+Planning twice changes nothing: a delivery's `_id` is the notice's id and the receiver's name. What is not to be sent
+now is written too, with the reason: `held` until something ends, or `suppressed`.
 """
 
 from __future__ import annotations
@@ -8,10 +9,14 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Iterable
 from datetime import datetime, timedelta
 
-from services.notifier import notices
-from services.notifier.delivery_store import PENDING, SUPPRESSED, DeliveryStore
+from services.notifier import holding, notices
+from services.notifier.delivery_store import HELD, PENDING, SUPPRESSED, DeliveryStore
+from services.notifier.held_store import HeldStore
+from services.notifier.holding import Because, Hold
+from services.notifier.muting import Muting
 from services.notifier.notices import Notice
 from services.notifier.receivers import Receiver
+from shared.mongo import Document
 
 
 class PlannedDeliveries:
@@ -19,24 +24,47 @@ class PlannedDeliveries:
     suppressed: old news wakes nobody."""
 
     def __init__(
-        self, deliveries: DeliveryStore, now: Callable[[], Awaitable[datetime]], max_notice_age: timedelta
+        self,
+        deliveries: DeliveryStore,
+        muting: Muting,
+        now: Callable[[], Awaitable[datetime]],
+        max_notice_age: timedelta,
     ) -> None:
-        self._deliveries, self._now, self._max_notice_age = deliveries, now, max_notice_age
+        self._deliveries, self._held = deliveries, HeldStore(deliveries.database)
+        self._muting, self._now, self._max_notice_age = muting, now, max_notice_age
 
     async def plan(self, notice: Notice, receivers: Iterable[Receiver]) -> None:
         """Write down who is to be told of a notice."""
-        is_old = await self._now() - notice.at > self._max_notice_age
-        state = SUPPRESSED if is_old else PENDING
-        await self._deliveries.plan(
-            {
-                "_id": f"{notice.id}|{receiver.name}",
-                "receiver": receiver.name,
-                "channel": receiver.channel,
-                "notice": notice.id,
-                "alerts": list(notice.alerts),
-                "payload": notice.payload,
-                "webhook_id": notices.webhook_id(f"{notice.id}|{receiver.name}"),
-                "state": state,
-            }
-            for receiver in receivers
-        )
+        wanted, now = list(receivers), await self._now()
+        if not wanted:
+            return
+        is_old = now - notice.at > self._max_notice_age
+        for_all = Because.TOO_OLD if is_old else await self._muting.hold(notice.payload, now)
+        found = [(receiver, await self._fate(notice, receiver, for_all)) for receiver in wanted]
+        await self._deliveries.plan(_delivery(notice, receiver, fate) for receiver, fate in found)
+
+    async def _fate(self, notice: Notice, receiver: Receiver, for_all: Hold | Because | None) -> Hold | Because | None:
+        """What becomes of a notice for a receiver: None if it is to be sent now."""
+        if isinstance(for_all, Because) or not holding.is_end(notice.payload):
+            return for_all
+        earlier = await self._held.told_of(receiver.name, notice.alerts)
+        return holding.fate_of_end(notice.payload, notice.alerts, earlier) or for_all
+
+
+def _delivery(notice: Notice, receiver: Receiver, fate: Hold | Because | None) -> Document:
+    return {
+        "_id": f"{notice.id}|{receiver.name}",
+        "receiver": receiver.name,
+        "channel": receiver.channel,
+        "notice": notice.id,
+        "alerts": list(notice.alerts),
+        "payload": notice.payload,
+        "webhook_id": notices.webhook_id(f"{notice.id}|{receiver.name}"),
+        **_state(fate),
+    }
+
+
+def _state(fate: Hold | Because | None) -> Document:
+    if isinstance(fate, Hold):
+        return {"state": HELD, "held_by": fate.by, "held_until": fate.until}
+    return {"state": PENDING} if fate is None else {"state": SUPPRESSED, "suppressed_because": fate.value}

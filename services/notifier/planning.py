@@ -8,6 +8,7 @@ from datetime import datetime
 from services.notifier import alerts, notices
 from services.notifier.delivery_store import DeliveryStore
 from services.notifier.judgement_digests import JudgementDigests
+from services.notifier.muting import Muting
 from services.notifier.planned_deliveries import PlannedDeliveries
 from services.notifier.receivers import Receivers
 from services.notifier.routing import Routing
@@ -24,11 +25,12 @@ class Planning:
         deliveries: DeliveryStore,
         calendar: Calendar,
         receivers: Receivers,
+        muting: Muting,
         now: Callable[[], Awaitable[datetime]],
         wake_senders: Callable[[], None],
     ) -> None:
         self._store, self._calendar, self._routing = store, calendar, Routing(receivers)
-        self._planned = PlannedDeliveries(deliveries, now, receivers.max_notice_age)
+        self._planned = PlannedDeliveries(deliveries, muting, now, receivers.max_notice_age)
         self._digests = JudgementDigests(store, self._planned, calendar, self._routing)
         self._wake_senders = wake_senders
 

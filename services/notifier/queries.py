@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
+from datetime import datetime
 from typing import Annotated, Literal
 
 from pydantic import Field
 
 from services.notifier.rules import RULES
+from services.notifier.silences import SilenceState
 from shared.http import lists
-from shared.http.lists import Page
-from shared.strict import Day
+from shared.http.lists import Page, given
+from shared.mongo import Document, below
+from shared.strict import Day, RegionCode
 
-DeliveryState = Literal["pending", "delivered", "dead", "suppressed"]
+DeliveryState = Literal["held", "pending", "delivered", "dead", "suppressed"]
 
 
 RuleName = Annotated[str, Field(pattern=f"^({'|'.join(RULES)})$")]
@@ -31,3 +35,24 @@ class ObligationsQuery(Page):
     """`period` is the day a report is for."""
 
     period: Day
+
+
+class SilencesQuery(Page):
+    """`region` takes in everything below it."""
+
+    state: SilenceState | None = None
+    rule: RuleName | None = None
+    region: RegionCode | None = None
+
+    def to_mongo(self, now: datetime) -> Document:
+        return {
+            **given(rule=self.rule, region=below(self.region) if self.region else None),
+            **(_IN_STATE[self.state](now) if self.state else {}),
+        }
+
+
+_IN_STATE: Mapping[SilenceState, Callable[[datetime], Document]] = {
+    SilenceState.PLANNED: lambda now: {"over_at": {"$gt": now}, "from": {"$gt": now}},
+    SilenceState.ACTIVE: lambda now: {"over_at": {"$gt": now}, "from": {"$lte": now}},
+    SilenceState.OVER: lambda now: {"over_at": {"$lte": now}},
+}

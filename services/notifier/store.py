@@ -13,7 +13,7 @@ from typing import Any
 from pymongo import ASCENDING, IndexModel, ReturnDocument
 from pymongo.errors import BulkWriteError
 
-from services.notifier import alerts, delivery_store, judgements, obligations
+from services.notifier import alerts, delivery_store, judgements, obligations, silence_store, silences
 from shared.events.verdict import Verdict
 from shared.exactly_once.cursors import empty
 from shared.exactly_once.documents import compare_and_set
@@ -47,6 +47,7 @@ INDEXES: Mapping[str, list[IndexModel]] = {
         IndexModel([("is_noticed", ASCENDING)], partialFilterExpression={"is_noticed": False}),
     ],
     delivery_store.DELIVERIES: delivery_store.INDEXES,
+    silences.COLLECTION: silence_store.INDEXES,
 }
 
 

@@ -16,17 +16,16 @@ from services.intake.admin import bodies, openapi
 from services.intake.admin.fields import Circumstances
 from services.intake.admin.kinds import HOLDER_KINDS, HolderKind
 from services.intake.door import Door
-from services.intake.submissions.body import WrongFields
 from shared.access.holders import Holder, Refused
 from shared.access.keys import Grant, Role
 from shared.access.registry import Registry
 from shared.clock import real
 from shared.events.envelope import Frozen
 from shared.http.auth import person
+from shared.http.json_body import read_json
 from shared.http.lists import Page
 from shared.http.openapi import NEEDS_KEY
-from shared.http.problems import Problem, invalid
-from shared.http.raw_body import read_raw
+from shared.http.problems import Problem
 from shared.logs import get_logger
 from shared.strict import Slug
 
@@ -127,11 +126,13 @@ def _add_rights(router: APIRouter, kind: HolderKind, door: Door, registry: Regis
 
 
 async def _read(request: Request, body_type: type[B], door: Door) -> B:
-    raw = await read_raw(request, door.body_limit_bytes, door.body_timeout_s)
-    try:
-        return bodies.read(body_type, raw, Circumstances(door.calendar.roster, real()))
-    except WrongFields as error:
-        raise invalid(error.errors) from None
+    return await read_json(
+        request,
+        body_type,
+        Circumstances(door.calendar.roster, real()),
+        limit_bytes=door.body_limit_bytes,
+        timeout_s=door.body_timeout_s,
+    )
 
 
 @contextmanager

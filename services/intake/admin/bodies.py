@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar, TypeVar
+from typing import Any, ClassVar
 
-from pydantic import Field, ValidationError
+from pydantic import Field
 
-from services.intake.admin.fields import Circumstances, EventsPerMinute, Expiry, Kinds, Name, Overlap, Regions
-from services.intake.submissions.body import WrongFields
+from services.intake.admin.fields import EventsPerMinute, Expiry, Kinds, Name, Overlap, Regions
 from shared.access.holders import LONGEST_OVERLAP, OVERLAP
 from shared.access.keys import Grant, Role
 from shared.election.durations import format_duration
 from shared.events.envelope import Frozen
-from shared.field_errors import FieldError, field_errors
 from shared.strict import ShortText
-from shared.strict_json import BadJson, parse_json
 
 
 class AddAgency(Frozen):
@@ -125,18 +122,3 @@ class ChangePerson(Frozen):
 
     def changes(self) -> dict[str, Any]:
         return {"role": self.role}
-
-
-B = TypeVar("B", bound=Frozen)
-
-
-def read(body_type: type[B], raw: bytes, circumstances: Circumstances) -> B:
-    """The body in some bytes. Raises WrongFields with every wrong field."""
-    try:
-        parse_json(raw)  # its strictness is stricter than pydantic's: keys twice, depth, numbers
-        return body_type.model_validate_json(raw, context=circumstances)
-    except BadJson as error:
-        raise WrongFields([FieldError("body", error.reason, **error.details)]) from None
-    except ValidationError as error:
-        found = error.errors(include_url=False, include_input=False)
-        raise WrongFields(field_errors(found, body_type.model_fields)) from None

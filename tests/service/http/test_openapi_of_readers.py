@@ -28,6 +28,7 @@ EXCUSED = {
     "period_not_owed": "nor an election's",
     "date_syntax": "nor the days of a month",
     "time_far_off": "a date's years",
+    "until_past": "nor what the time is",
 }
 
 
@@ -45,7 +46,7 @@ def answers(port: int) -> bool:
 def let_see(mongo_url: str, key: str) -> None:
     client: MongoClient[dict[str, object]] = MongoClient(mongo_url, tz_aware=True)
     with client:
-        document = a_holder_document(key, Grant(key, role=Role.VIEWER))
+        document = a_holder_document(key, Grant(key, role=Role.OPERATOR))
         client[mongo.ACCESS_DB][store.COLLECTION].insert_one(document)
 
 

@@ -12,10 +12,14 @@ from aiokafka.errors import KafkaConnectionError
 from services.notifier.changes import changes_of
 from services.notifier.channels import Message, Sent
 from services.notifier.delivery_store import DeliveryStore
+from services.notifier.held_store import HeldStore
 from services.notifier.judging import Judge
+from services.notifier.muting import Muting
 from services.notifier.planning import Planning
 from services.notifier.receivers import Receivers
+from services.notifier.releasing import Releasing
 from services.notifier.settling import Settling
+from services.notifier.silence_store import SilenceStore
 from services.notifier.store import Store
 from shared import mongo
 from shared.election.calendar import Calendar
@@ -158,13 +162,20 @@ class Bench:
         return Judge(chosen, self.calendar, self.offsets, self.clock, self._database_now, undetermined_after_s)
 
     def planning(self, receivers: Receivers, store: Store | None = None) -> Planning:
-        async def now() -> datetime:
-            return self.clock.now()
+        deliveries, muting = DeliveryStore(self.store.database), self.muting()
+        return Planning(store or self.store, deliveries, self.calendar, receivers, muting, self.now, self.wake)
 
-        def wake() -> None:
-            self.woken += 1
+    def releasing(self) -> Releasing:
+        return Releasing(self.store, HeldStore(self.store.database), self.muting(), self.now, self.wake)
 
-        return Planning(store or self.store, DeliveryStore(self.store.database), self.calendar, receivers, now, wake)
+    def muting(self) -> Muting:
+        return Muting(SilenceStore(self.store.database))
+
+    async def now(self) -> datetime:
+        return self.clock.now()
+
+    def wake(self) -> None:
+        self.woken += 1
 
     def settling(self) -> Settling:
         return Settling(self.store)

@@ -29,12 +29,16 @@ Answer = tuple[int, dict[str, str], Any]
 Get = Callable[..., Awaitable[Answer]]
 
 
-async def call(app: FastAPI, method: str, path: str, query: dict[str, str], headers: dict[str, str]) -> Answer:
+async def call(
+    app: FastAPI, method: str, path: str, query: dict[str, str], headers: dict[str, str], body: bytes = b""
+) -> Answer:
     """One call of an ASGI app: status, headers, JSON."""
     sent: list[Any] = []
+    if body:
+        headers = {"Content-Type": "application/json", "Content-Length": str(len(body)), **headers}
 
     async def receive() -> dict[str, Any]:
-        return {"type": "http.request", "body": b"", "more_body": False}
+        return {"type": "http.request", "body": body, "more_body": False}
 
     async def send(message: Any) -> None:
         sent.append(message)
