@@ -12,6 +12,7 @@ from services.notifier import notices
 from services.notifier.delivery_store import PENDING, SUPPRESSED, DeliveryStore
 from services.notifier.notices import Notice
 from services.notifier.receivers import Receiver
+from services.notifier.rules import receiver_failing
 
 
 class PlannedDeliveries:
@@ -24,7 +25,7 @@ class PlannedDeliveries:
         self._deliveries, self._now, self._max_notice_age = deliveries, now, max_notice_age
 
     async def plan(self, notice: Notice, receivers: Iterable[Receiver]) -> None:
-        """Write down who is to be told of a notice."""
+        """Write down who is to be told of a notice: nobody of its own failing."""
         is_old = await self._now() - notice.at > self._max_notice_age
         state = SUPPRESSED if is_old else PENDING
         await self._deliveries.plan(
@@ -39,4 +40,5 @@ class PlannedDeliveries:
                 "state": state,
             }
             for receiver in receivers
+            if not receiver_failing.is_about(notice.alerts, receiver.name)
         )
