@@ -10,7 +10,6 @@ from datetime import date, datetime
 from services.aggregator import periods
 from services.aggregator.flags import Flag, Standing
 from services.aggregator.levels import Listed
-from services.aggregator.line import line_of
 from services.aggregator.pages.history import Incident
 from services.aggregator.pages.overview import Board, Supplies, board_of, row_of, supplies_of
 from services.aggregator.pages.page_store import PageStore
@@ -29,6 +28,7 @@ from services.aggregator.turnout import Turnout
 from shared.clock import Clock
 from shared.election.calendar import Calendar
 from shared.election.config import Level
+from shared.election.logistics_line import line_of
 from shared.election.roster import Region, is_within
 
 MOST_VIOLATIONS = 50
@@ -113,9 +113,7 @@ class Desk:
         return Overview(
             board_of(words, self.calendar, period, shown, self.now(), named.sums) if period else None,
             Violations(tuple(map(teller.incident, found)), sum(n for n, _ in counts), sum(q for _, q in counts)),
-            supplies_of(
-                words, self.calendar, line_of(self.calendar, clock_of), clock_of, by_item, len(codes), self.now()
-            ),
+            supplies_of(words, self.calendar, clock_of, by_item, len(codes), self.now()),
         )
 
     def _regencies(self, within: str | None) -> list[str]:
@@ -143,7 +141,7 @@ class Desk:
         standings = {}
         for code in codes:
             expected, complete = owing_logistics(calendar, [code]) * needed, by_region.get(code, Stocks()).complete
-            lacking = gaps(calendar, line_of(calendar, code), expected, complete, now)
+            lacking = gaps(calendar, line_of(calendar, code, now), expected, complete, now)
             standings[code] = Standing(*open_counts.get(code, (0, 0)), lacking)
         return await self._rollups.flags(standings)
 
