@@ -87,6 +87,7 @@ def test_every_notice_has_a_text() -> None:
         "missing-report": {"digest", "raised_again", "resolved.reported_late", "resolved.delivered_late"},
         "quiet-period-violation": {"raised_again", "resolved.dismissed"},
         "cannot-evaluate": {"resolved.judged"},
+        "outage": {"raised_again", "resolved.resolved", "resolved.dismissed"},
         "receiver-failing": {"raised_again", *(f"resolved.{r}" for r in RECEIVER_ENDS)},
     }
     told = {f"{rule}.{change}" for rule in RULES for change in {"raised", *changes[rule]}}

@@ -8,13 +8,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from services.notifier.rules import cannot_evaluate, missing_report, quiet_period_violation, receiver_failing
+from services.notifier.rules import cannot_evaluate, missing_report, outage, quiet_period_violation, receiver_failing
 from services.notifier.rules.rule import Rule, Severity
 from shared.election.calendar import Calendar
 
 _TABLE = (
     missing_report.RULE,
     quiet_period_violation.RULE,
+    outage.RULE,
     cannot_evaluate.RULE,
     receiver_failing.RULE,
 )
