@@ -14,6 +14,7 @@ from services.aggregator.stocks import Stocks
 from shared.election.calendar import Calendar
 from shared.election.config import Level
 from shared.election.logistics_line import Line, lines_of
+from shared.election.needed_items import needed_items
 from shared.election.owing import Owing
 from shared.election.roster import level_of
 
@@ -46,10 +47,10 @@ def holding(calendar: Calendar, code: str) -> list[str]:
     return [code]
 
 
-def owing_logistics(calendar: Calendar, codes: Iterable[str]) -> int:
-    """How many of the regions must have everything by the line: the regencies and cities that vote."""
+def expected_logistics(calendar: Calendar, codes: Iterable[str]) -> int:
+    """How many items these regions must have by the line, taken together: the regencies and cities that vote."""
     regencies = (code for code in codes if code in calendar.roster and level_of(code) is Level.REGENCY)
-    return sum(bool(lines_of(calendar, code)) for code in regencies)
+    return sum(len(needed_items(calendar, code)) for code in regencies if lines_of(calendar, code))
 
 
 def logistics(calendar: Calendar, line: Line, codes: Sequence[str], by_item: Mapping[str, Stocks]) -> Document:
@@ -60,7 +61,7 @@ def logistics(calendar: Calendar, line: Line, codes: Sequence[str], by_item: Map
     others = {slug: stocks for slug, stocks in sorted(by_item.items()) if slug not in needed}
     return {
         "line_at": line.at,
-        "expected": owing_logistics(calendar, codes) * len(needed),
+        "expected": expected_logistics(calendar, codes),
         **{name: sum(getattr(stocks, name) for stocks in held.values()) for name in _SUMS},
         "items": [_item(calendar, slug, stocks) for slug, stocks in {**held, **others}.items()],
     }

@@ -121,8 +121,8 @@ Stages = Annotated[tuple[Stage, ...], Field(min_length=1), AfterValidator(_one_q
 Reports = Annotated[tuple[ReportRule, ...], Field(min_length=1)]
 
 
-class Item(Frozen):
-    """Something that must have arrived before voting: ballot boxes, ballots, ink ..."""
+class Item(Scoped):
+    """Something that must have arrived before voting: ballot boxes, ballots, ink ... `regions`: who needs it."""
 
     label: Text
 

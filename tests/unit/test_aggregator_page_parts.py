@@ -97,13 +97,15 @@ def test_every_text_is_used_and_every_text_that_is_used_exists() -> None:
     [("2024-11-26 15:59:59", "0 menit"), ("2024-11-26 16:00", None), ("2024-11-23 02:00", "3 hari 14 jam")],
 )
 def test_the_countdown_ends_at_the_line(now: str, left: str | None) -> None:
-    """And counts what is complete of what is expected: every item that is needed of every region."""
-    calendar = a_calendar()
+    """And counts what is complete of what is expected: every item of every region that needs it."""
+    boats = {"label": {"id": "Perahu", "en": "Boats"}, "regions": ["64.02"]}
+    calendar = a_calendar(logistics={"boats": boats})
     by_item = {"ink": Stocks(3, 2, 50, 60), "drums": Stocks(1, 1, 5, 5)}
-    found = supplies_of(ID, calendar, "64.71", by_item, 3, utc(now))
+    found = supplies_of(ID, calendar, "64.71", by_item, ["64.02", "64.71", "64.72"], utc(now))
     known = len(calendar.election.logistics.items)
-    assert (found.left, found.expected, found.stated, found.complete) == (left, 3 * known, 3, 2)
+    assert (found.left, found.expected, found.stated, found.complete) == (left, 3 * (known - 1) + 1, 3, 2)
     assert {item.label: item.silent for item in found.items}["Tinta"] == 0
+    assert {item.label: item.silent for item in found.items}["Perahu"] == 1
     assert found.items[-1].label == "drums"
     assert found.line == "Rabu, 27 November 2024, 00.00 WITA"
 
