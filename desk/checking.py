@@ -40,6 +40,8 @@ def describe(calendar: Calendar, receivers: Receivers, journal_retention: timede
     yield f"Categories: {len(election.categories)}, of which violations: {', '.join(violations)}."
     yield _hand_overs(election)
     yield f"Logistics: {len(election.logistics.items)} items: {', '.join(election.logistics.items)}."
+    told = ", ".join(format_duration(length) for length in sorted(election.logistics.warn_at, reverse=True))
+    yield f"What of them is missing is told {told + ' before and ' if told else ''}at the line, when voting begins."
     for receiver in receivers.receivers:
         yield _receiver(receiver)
     yield f"Notices older than {format_duration(receivers.max_notice_age)} are stored and not sent."
@@ -86,8 +88,12 @@ def _rule(calendar: Calendar, rule: ReportRule) -> str:
     span = f"{len(periods)} periods from {periods[0]} to {periods[-1]}" if periods else "no period is judged"
     return (
         f"Reports: each of {owing}, every {rule.weekday.value.title()}, due {hours:02}:{rest:02} local, "
-        f"absence judged {format_duration(rule.grace)} later; {span}{_where(calendar, rule)}."
+        f"{_reminder(rule)}absence judged {format_duration(rule.grace)} later; {span}{_where(calendar, rule)}."
     )
+
+
+def _reminder(rule: ReportRule) -> str:
+    return f"desk reminded {format_duration(rule.remind_before)} before, " if rule.remind_before else ""
 
 
 def _count(number: int, level: Level) -> str:

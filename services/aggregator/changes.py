@@ -7,7 +7,7 @@ from functools import partial
 from typing import Any
 
 from services.aggregator import alerts, attendance, hand_overs, incidents, logistics, region_state, reports
-from shared.election import quiet_period
+from shared.election import quiet_period, stock_statements
 from shared.election.calendar import Calendar
 from shared.events.alert import AlertEvent
 from shared.events.envelope import SYSTEM, Envelope
@@ -91,9 +91,9 @@ def _incident_status(_calendar: Calendar, status: IncidentStatusEvent) -> list[T
 
 def _stock(_calendar: Calendar, statement: LogisticsEvent) -> list[Target]:
     region = _region_of(statement)
-    stock = logistics.stock_id(region, statement.data.item)
+    stock = stock_statements.stock_id(region, statement.data.item)
     return [
-        (logistics.COLLECTION, stock, partial(logistics.after_statement, statement=statement)),
+        (logistics.COLLECTION, stock, partial(stock_statements.after_statement, statement=statement)),
         (region_state.COLLECTION, region, partial(region_state.after_untallied, event=statement)),
     ]
 

@@ -8,10 +8,10 @@ from datetime import datetime
 
 from services.aggregator import flags, rollups
 from services.aggregator.flags import Flag, Standing
-from services.aggregator.line import line_of
 from services.aggregator.periods import period_shown
 from services.aggregator.rollup_store import RollUpStore
 from shared.election.calendar import Calendar
+from shared.election.logistics_line import line_of
 from shared.mongo import Document
 
 
@@ -21,7 +21,7 @@ class RegionRollUps:
 
     async def of(self, code: str, now: datetime) -> Document:
         """`incidents_by_status`, `open`, `logistics`, `attendance` and `flags` of a region and everything below it."""
-        calendar, line = self._calendar, line_of(self._calendar, code)
+        calendar, line = self._calendar, line_of(self._calendar, code, now)
         holding = rollups.holding(calendar, code)
         by_status, by_item, attended = await asyncio.gather(
             self.store.incidents(code, now), self.store.stocks_by_item(holding), self._attendance(code, now)

@@ -10,10 +10,11 @@ from typing import Any
 
 from services.aggregator import incidents, periods
 from services.aggregator.flags import Standing
-from services.aggregator.line import Line
 from services.aggregator.stocks import Stocks
 from shared.election.calendar import Calendar
 from shared.election.config import Level
+from shared.election.logistics_line import Line, lines_of
+from shared.election.needed_items import needed_items
 from shared.election.owing import Owing
 from shared.election.roster import level_of
 
@@ -46,9 +47,10 @@ def holding(calendar: Calendar, code: str) -> list[str]:
     return [code]
 
 
-def owing_logistics(calendar: Calendar, codes: Iterable[str]) -> int:
-    """How many of the regions must have everything by the line: the regencies and cities."""
-    return sum(code in calendar.roster and level_of(code) is Level.REGENCY for code in codes)
+def expected_logistics(calendar: Calendar, codes: Iterable[str]) -> int:
+    """How many items these regions must have by the line, taken together: the regencies and cities that vote."""
+    regencies = (code for code in codes if code in calendar.roster and level_of(code) is Level.REGENCY)
+    return sum(len(needed_items(calendar, code)) for code in regencies if lines_of(calendar, code))
 
 
 def logistics(calendar: Calendar, line: Line, codes: Sequence[str], by_item: Mapping[str, Stocks]) -> Document:
@@ -59,7 +61,7 @@ def logistics(calendar: Calendar, line: Line, codes: Sequence[str], by_item: Map
     others = {slug: stocks for slug, stocks in sorted(by_item.items()) if slug not in needed}
     return {
         "line_at": line.at,
-        "expected": owing_logistics(calendar, codes) * len(needed),
+        "expected": expected_logistics(calendar, codes),
         **{name: sum(getattr(stocks, name) for stocks in held.values()) for name in _SUMS},
         "items": [_item(calendar, slug, stocks) for slug, stocks in {**held, **others}.items()],
     }
@@ -76,7 +78,7 @@ def _item(calendar: Calendar, slug: str, stocks: Stocks) -> Document:
 
 def gaps(calendar: Calendar, line: Line, expected: int, complete: int, now: datetime) -> int:
     """What must be there by the line and is not, once that counts."""
-    counts = now >= line.at - calendar.election.logistics.warn_from
+    counts = now >= line.before(calendar.election.logistics.warn_from)
     return max(expected - complete, 0) if counts else 0
 
 

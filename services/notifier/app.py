@@ -7,12 +7,12 @@ import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime
-from functools import partial
 
 from fastapi import FastAPI
 
 from services.notifier import api, changes, life_api, sending_api, silences_api
 from services.notifier.delivery_store import DeliveryStore
+from services.notifier.failing_receivers import FailingReceivers
 from services.notifier.held_store import HeldStore
 from services.notifier.judging import Judge
 from services.notifier.muting import Muting
@@ -84,7 +84,7 @@ class Notifier:
             parts.calendar,
             self.consuming.progress,
             parts.clock,
-            partial(mongo.server_time, parts.client),
+            self._database_now,
             parts.settings.undetermined_after_s,
         )
         self.receivers = ReceiverStore(database)
@@ -109,6 +109,8 @@ class Notifier:
         muting, wake = Muting(self.silences), self.sending.wake
         planning = Planning(store, self.deliveries, parts.calendar, parts.receivers, muting, self.now, wake)
         releasing = Releasing(store, HeldStore(store.database), muting, self.now, wake)
+        names = [receiver.name for receiver in parts.receivers.receivers]
+        failing = FailingReceivers(store, self.deliveries, self.receivers, names, parts.clock, self._database_now)
         outbox = Outbox(store, self.consuming.producer, parts.calendar.election.election, parts.metrics)
         return [
             self._loop("settle", Settling(store).step, _FOLLOW_S),
@@ -116,6 +118,7 @@ class Notifier:
             self._loop("release", releasing.step),
             self._loop("publish", outbox.step, _FOLLOW_S),
             self._loop("judge", self.judge.step),
+            self._loop("receivers", failing.step),
         ]
 
     async def run(self) -> None:
@@ -135,8 +138,11 @@ class Notifier:
         await self.consuming.producer.stop()
         await mongo.close(self.parts.client)
 
+    async def _database_now(self) -> datetime:
+        return await mongo.server_time(self.parts.client)
+
     async def now(self) -> datetime:
-        return self.parts.clock.at(await mongo.server_time(self.parts.client))
+        return self.parts.clock.at(await self._database_now())
 
     def _wake(self) -> None:
         for loop in self.following:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 from services.notifier import alerts, filing, obligations
-from services.notifier.rules import quiet_period_violation
+from services.notifier.rules import outage, quiet_period_violation
 from shared.election import quiet_period
 from shared.election.calendar import Calendar
 from shared.election.owing import Deadline
@@ -19,6 +20,10 @@ from shared.exactly_once.cursors import Apply, Change, Document
 from shared.exactly_once.sightings import Sighting
 
 COLLECTIONS = (obligations.COLLECTION, alerts.COLLECTION)
+_TOLD_OF_STATUSES = (
+    (quiet_period_violation.alert_id, quiet_period_violation.after_status),
+    (outage.alert_id, outage.after_status),
+)
 
 
 def changes_of(calendar: Calendar) -> Callable[[Sighting], Sequence[Change]]:
@@ -70,22 +75,23 @@ def _obligation(sighting: Sighting, event: ReportEvent | WithdrawalEvent, apply:
 
 
 def _incident(calendar: Calendar, sighting: Sighting, incident: IncidentEvent) -> list[Change]:
-    found = quiet_period.flags(calendar, incident)
-    if not found.is_quiet_period_violation:
-        return []
-
-    def apply(alert: Document) -> Document:
-        return quiet_period_violation.raised(alert, incident, found)
-
-    document_id = quiet_period_violation.alert_id(incident.agency, incident.id)
-    return [Change(alerts.COLLECTION, document_id, sighting.position, apply)]
+    """What alerts: an incident may do so by several rules."""
+    found, position = quiet_period.flags(calendar, incident), sighting.position
+    changes = []
+    if found.is_quiet_period_violation:
+        violation_id = quiet_period_violation.alert_id(incident.agency, incident.id)
+        raised = partial(quiet_period_violation.raised, incident=incident, flags=found)
+        changes.append(Change(alerts.COLLECTION, violation_id, position, raised))
+    if outage.is_outage(calendar, incident):
+        outage_id = outage.alert_id(incident.agency, incident.id)
+        changes.append(Change(alerts.COLLECTION, outage_id, position, partial(outage.raised, incident=incident)))
+    return changes
 
 
 def _incident_status(_calendar: Calendar, sighting: Sighting, status: IncidentStatusEvent) -> list[Change]:
     """Also where no alert is known: the incident may be read later."""
-
-    def apply(alert: Document) -> Document:
-        return quiet_period_violation.after_status(alert, status)
-
-    document_id = quiet_period_violation.alert_id(status.data.incident_agency, status.data.incident_id)
-    return [Change(alerts.COLLECTION, document_id, sighting.position, apply)]
+    agency, incident = status.data.incident_agency, status.data.incident_id
+    return [
+        Change(alerts.COLLECTION, alert_id(agency, incident), sighting.position, partial(after_status, event=status))
+        for alert_id, after_status in _TOLD_OF_STATUSES
+    ]

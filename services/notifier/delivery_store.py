@@ -20,6 +20,7 @@ from shared.mongo import Collection, Database, Document
 DELIVERIES = "deliveries"
 
 _LOOK_AGAIN_MS = 1000
+_SOME = 200  # documents of one turn of a loop
 _OWED_SINCE = {"$ifNull": ["$retried_at", "$released_at", "$planned_at"]}
 
 INDEXES = [
@@ -29,6 +30,7 @@ INDEXES = [
     IndexModel([("webhook_id", ASCENDING)]),
     IndexModel([("state", ASCENDING), ("held_by", ASCENDING)]),
     IndexModel([("state", ASCENDING), ("held_until", ASCENDING)]),
+    IndexModel([("unsettled", ASCENDING)], name="unsettled_waits", partialFilterExpression={"unsettled": {"$gte": 1}}),
 ]
 
 
@@ -98,7 +100,9 @@ class DeliveryStore:
     async def record_attempt(
         self, delivery: Document, outcome: Document, state: str, retry_in_s: float | None
     ) -> None:
-        """The attempt's end: what came back, the delivery's new state and, if it is to be tried again, when."""
+        """The attempt's end: what came back, the delivery's new state and, if it is to be tried again, when. One that
+        goes dead is marked (`unsettled`: how many attempts it had): an alert follows from it."""
+        mark = {"unsettled": len(delivery["attempts"])} if state == DEAD else {}
         last = len(delivery["attempts"]) - 1
         attempts = {**delivery["attempts"][last], **outcome}
         await self._deliveries.update_one(
@@ -107,6 +111,7 @@ class DeliveryStore:
                 {
                     "$set": {
                         "state": state,
+                        **mark,
                         "lease_until": "$$NOW",
                         "next_attempt_at": {"$add": ["$$NOW", int((retry_in_s or 0) * 1000)]},
                         "attempts": {
@@ -125,15 +130,26 @@ class DeliveryStore:
         left to whoever has them."""
         over = {"$subtract": ["$$NOW", int(retry_for_s * 1000)]}
         ended = {"started_at": "$$NOW", "ended_at": "$$NOW", "outcome": "failed", "problem": {"$literal": problem}}
+        tried = {"$concatArrays": ["$attempts", [ended]]}
         done = await self._deliveries.update_many(
             {
                 "receiver": receiver,
                 "state": PENDING,
                 "$expr": {"$and": [{"$lte": ["$lease_until", "$$NOW"]}, {"$lt": [_OWED_SINCE, over]}]},
             },
-            [{"$set": {"state": DEAD, "attempts": {"$concatArrays": ["$attempts", [ended]]}}}],
+            [{"$set": {"state": DEAD, "attempts": tried, "unsettled": {"$size": tried}}}],
         )
         return int(done.modified_count)
+
+    async def given_up(self) -> list[Document]:
+        """Some deliveries that went dead and whose alert does not know it yet."""
+        found = self._deliveries.find({"unsettled": {"$gte": 1}}, {"payload": False}).limit(_SOME)
+        return [d async for d in found]
+
+    async def keep_settled(self, delivery: Document) -> None:
+        """Its alert knows; unless it was sent again meanwhile and went dead anew."""
+        seen = {"_id": delivery["_id"], "unsettled": delivery["unsettled"]}
+        await self._deliveries.update_one(seen, {"$unset": {"unsettled": True}})
 
     async def release(self, receiver: str) -> None:
         """The receiver is back: what waits for another try is due now."""

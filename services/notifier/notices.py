@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
-from services.notifier import alerts
+from services.notifier import alerts, rules
 from services.notifier.rules import cannot_evaluate, missing_report
 from shared.election.calendar import Calendar
 from shared.events.alert import alert_json
@@ -141,6 +141,7 @@ def _values(alert: Document, change: Document, calendar: Calendar) -> Document:
         "description": details.get("description", "")[:_LONGEST_DESCRIPTION],
         "because": _because(details) if "reason" in details else "",
         **_said(change["details"], region, calendar),
+        **rules.values_of({**alert, "details": details}, calendar),
     }
 
 

@@ -16,6 +16,7 @@ from services.notifier.holding import Because, Hold
 from services.notifier.muting import Muting
 from services.notifier.notices import Notice
 from services.notifier.receivers import Receiver
+from services.notifier.rules import receiver_failing
 from shared.mongo import Document
 
 
@@ -34,8 +35,9 @@ class PlannedDeliveries:
         self._muting, self._now, self._max_notice_age = muting, now, max_notice_age
 
     async def plan(self, notice: Notice, receivers: Iterable[Receiver]) -> None:
-        """Write down who is to be told of a notice."""
-        wanted, now = list(receivers), await self._now()
+        """Write down who is to be told of a notice: nobody of its own failing."""
+        wanted = [r for r in receivers if not receiver_failing.is_about(notice.alerts, r.name)]
+        now = await self._now()
         if not wanted:
             return
         is_old = now - notice.at > self._max_notice_age

@@ -153,7 +153,8 @@ def _deadline(zone: ZoneInfo, rule: ReportRule, period: date) -> Deadline:
     due = datetime.combine(period, time(), tzinfo=zone)
     whole_days, rest = divmod(rule.due, timedelta(days=1))
     due_at = (due + timedelta(days=whole_days) + rest).astimezone(UTC)
-    return Deadline(period=period, due_at=due_at, judge_at=due_at + rule.grace)
+    remind_at = None if rule.remind_before is None else due_at - rule.remind_before
+    return Deadline(period, due_at, due_at + rule.grace, remind_at)
 
 
 def covers(scoped: Scoped, code: str) -> bool:

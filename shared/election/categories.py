@@ -19,9 +19,11 @@ class HandOver(Frozen):
 
 
 class Category(Frozen):
-    """A kind of incident. `legal_basis` is a text for people; nothing is decided by it."""
+    """A kind of incident. `outage`: whoever is struck may be unable to report, so that one for a whole province or
+    regency alerts. `legal_basis` is a text for people; nothing is decided by it."""
 
     violation: bool
+    outage: bool = False
     label: Text
     legal_basis: Text | None = None
     hand_over: HandOver | None = None

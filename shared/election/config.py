@@ -80,14 +80,20 @@ class Stage(Scoped):
             raise ValueError(f"stage {self.stage}: `to` {self.to} lies before `from` {self.from_}")
         return self
 
+    @property
+    def is_quiet_period(self) -> bool:
+        return self.stage == QUIET_PERIOD
+
 
 class ReportRule(Scoped):
-    """Which regions owe a report, how often, until when. `due` counts from the period day's local midnight."""
+    """Which regions owe a report, how often, until when. `due` counts from the period day's local midnight. The desk
+    itself is reminded `remind_before` it, if at all."""
 
     level: Level
     weekday: Weekday = Weekday.MONDAY
     due: TimeOfDay = timedelta(hours=24)
     grace: Duration = timedelta(hours=2)
+    remind_before: Duration | None = None
     from_: Date = Field(alias="from")
     until: Date
 
@@ -100,6 +106,8 @@ class ReportRule(Scoped):
                 f"`grace` must exceed the publish deadline ({format_duration(PUBLISH_DEADLINE)}) and "
                 f"the allowed clock skew ({format_duration(ALLOWED_CLOCK_SKEW)}) together, for example grace: 2h"
             )
+        if self.remind_before is not None and not timedelta() < self.remind_before <= timedelta(days=7):
+            raise ValueError("`remind_before` must be longer than 0 and at most 7d, for example remind_before: 4h")
         return self
 
 
@@ -113,18 +121,28 @@ Stages = Annotated[tuple[Stage, ...], Field(min_length=1), AfterValidator(_one_q
 Reports = Annotated[tuple[ReportRule, ...], Field(min_length=1)]
 
 
-class Item(Frozen):
-    """Something that must have arrived before voting: ballot boxes, ballots, ink ..."""
+class Item(Scoped):
+    """Something that must have arrived before voting: ballot boxes, ballots, ink ... `regions`: who needs it."""
 
     label: Text
 
 
 class Logistics(Frozen):
     """The items of logistics, by slug: the standard ones and the file's own. From `warn_from` before the line on, what
-    is not complete counts as a gap."""
+    is not complete counts as a gap; it is told at each of `warn_at` before the line, and at the line."""
 
     items: dict[Slug, Item]
     warn_from: Duration = timedelta(days=7)
+    warn_at: tuple[Duration, ...] = (timedelta(days=7), timedelta(days=3), timedelta(days=1))
+
+    @field_validator("warn_at")
+    @classmethod
+    def _ahead(cls, lengths: tuple[timedelta, ...]) -> tuple[timedelta, ...]:
+        if any(length <= timedelta() for length in lengths) or len(set(lengths)) < len(lengths):
+            raise ValueError(
+                "holds a length twice, or one that is not before the line; write for example [7d, 3d, 1d]"
+            )
+        return lengths
 
 
 class Amendment(Frozen):
@@ -175,7 +193,7 @@ class Election(Frozen):
         return known is not None and known.violation
 
     def quiet_periods(self) -> tuple[Stage, ...]:
-        return tuple(s for s in self.stages if s.stage == QUIET_PERIOD)
+        return tuple(stage for stage in self.stages if stage.is_quiet_period)
 
 
 def with_obligations_from(election: Election, first: Date) -> Election:

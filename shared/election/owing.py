@@ -14,11 +14,13 @@ from datetime import date, datetime
 
 @dataclass(frozen=True, slots=True)
 class Deadline:
-    """When one period's report is due and when its absence is judged. Aware UTC."""
+    """When one period's report is due, when its absence is judged, and when the desk is reminded of it before: None
+    where the election does not say so. Aware UTC."""
 
     period: date
     due_at: datetime
     judge_at: datetime
+    remind_at: datetime | None = None
 
 
 Slot = tuple[int, str]  # a rule's number, a zone's key: what a deadline depends on within a period

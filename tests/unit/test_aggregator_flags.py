@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from services.aggregator import rollups
 from services.aggregator.flags import Standing, alike, flags_of, last_periods, said, same_text, shown
-from services.aggregator.line import line_of
+from shared.election.logistics_line import line_of
 from shared.texts import catalogue
 from tests.builders import MONDAY, a_calendar, utc
 
@@ -121,5 +121,5 @@ def test_what_is_the_same_stays_the_same(summary: str) -> None:
 def test_gaps_in_logistics_count_from_a_week_before_the_line(now: str, counted: int) -> None:
     """Before that nobody need have received anything."""
     calendar = a_calendar()
-    assert rollups.gaps(calendar, line_of(calendar, "64.72"), 12, 5, utc(now)) == counted
-    assert rollups.gaps(calendar, line_of(calendar, "64.72"), 12, 12, utc(now)) == 0
+    assert rollups.gaps(calendar, line_of(calendar, "64.72", utc(now)), 12, 5, utc(now)) == counted
+    assert rollups.gaps(calendar, line_of(calendar, "64.72", utc(now)), 12, 12, utc(now)) == 0

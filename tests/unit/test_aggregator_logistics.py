@@ -11,7 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.aggregator import logistics, views
+from services.aggregator import views
+from shared.election import stock_statements
 from shared.events.logistics import LogisticsEvent
 from shared.exactly_once.cursors import Document, empty
 from tests.builders import a_calendar, a_stock, utc
@@ -26,7 +27,7 @@ BETWEEN = a_stock(AT + 4 * HOUR, 70, received=AT + 9 * HOUR, event_id="l3")
 
 
 def after(*statements: LogisticsEvent) -> Document:
-    return reduce(logistics.after_statement, statements, empty("64.72/ballot_boxes"))
+    return reduce(stock_statements.after_statement, statements, empty("64.72/ballot_boxes"))
 
 
 @pytest.mark.parametrize("order", list(permutations([EARLY, BETWEEN, LATE])))
@@ -57,7 +58,7 @@ def test_complete_is_all_that_is_required(required: int, received: int, complete
 
 def test_item_that_left_the_election_file_has_no_label() -> None:
     """What was stated is still shown."""
-    document = logistics.after_statement(empty("64.72/lanterns"), a_stock(AT, item="lanterns"))
+    document = stock_statements.after_statement(empty("64.72/lanterns"), a_stock(AT, item="lanterns"))
     shown = views.stock(a_calendar(), document)
     assert (shown["item"], shown["label"], shown["received"]) == ("lanterns", None, 10)
 

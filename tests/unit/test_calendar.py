@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import ValidationError
 
 from shared.election.calendar import WEEK, Calendar, latest_weekday
 from shared.election.config import Level, Weekday, with_obligations_from
@@ -101,6 +102,24 @@ def test_due_is_the_local_clock_also_where_the_clock_changes() -> None:
         calendar = a_calendar(zone="America/New_York", reports=[rule])
         deadline = calendar.deadline(regency(calendar), calendar.election.reports[0], date(2024, 11, 3))
         assert deadline.due_at == utc(expected), due
+
+
+@pytest.mark.parametrize(
+    ("remind_before", "expected"), [(None, None), ("4h", "2024-11-18 12:00"), ("1d", "2024-11-17 16:00")]
+)
+def test_the_desk_is_reminded_before_a_report_is_due(remind_before: str | None, expected: str | None) -> None:
+    """Where the election says so."""
+    calendar = a_calendar(reports=[a_rule(remind_before=remind_before)])
+    deadline = calendar.owed(regency(calendar), MONDAY)
+    assert deadline is not None
+    assert deadline.remind_at == (utc(expected) if expected else None)
+
+
+@pytest.mark.parametrize("remind_before", ["0s", "8d"])
+def test_a_reminder_when_it_is_due_or_weeks_before_is_refused(remind_before: str) -> None:
+    """It would be none."""
+    with pytest.raises(ValidationError, match="remind_before"):
+        a_calendar(reports=[a_rule(remind_before=remind_before)])
 
 
 def with_zones(**zones_of_regions: str) -> tuple[Region, ...]:

@@ -12,6 +12,7 @@ import yaml
 
 from desk.checking import describe
 from services.notifier.receivers import read_receivers
+from services.notifier.rules import RULES
 from shared.election.durations import format_duration, parse_duration, parse_time_of_day
 from shared.election.files import read_election, read_roster
 from shared.election.loaded import load_calendar
@@ -382,7 +383,7 @@ def test_good_receivers(tmp_path: Path) -> None:
     found = read_receivers(file)
     hook, console = found.receivers
     assert hook.regions == console.regions == ("*",)
-    assert set(hook.rules) == {"missing-report", "quiet-period-violation", "cannot-evaluate"}
+    assert hook.rules == RULES
     assert hook.channel == "webhook"
     assert hook.signing_secrets() == (EXAMPLE,)
     assert found.max_notice_age == timedelta(days=2)

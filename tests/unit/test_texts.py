@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from services.notifier import filing, mails, obligations
-from services.notifier.rules import RULES, cannot_evaluate
+from services.notifier.rules import RULES, cannot_evaluate, receiver_failing
 from shared.events.alert import AlertState
 from shared.events.incident_status import IncidentStatus
 from shared.events.verdict import Verdict
@@ -78,12 +78,17 @@ REASONS = (
 )
 
 
+RECEIVER_ENDS = (receiver_failing.DELIVERED, receiver_failing.ENABLED, receiver_failing.REMOVED)
+
+
 def test_every_notice_has_a_text() -> None:
     """Each rule tells of its raising, its raising again and each way in which it is resolved; no text is idle."""
     changes = {
         "missing-report": {"digest", "raised_again", "resolved.reported_late", "resolved.delivered_late"},
         "quiet-period-violation": {"raised_again", "resolved.dismissed"},
         "cannot-evaluate": {"resolved.judged"},
+        "outage": {"raised_again", "resolved.resolved", "resolved.dismissed"},
+        "receiver-failing": {"raised_again", *(f"resolved.{r}" for r in RECEIVER_ENDS)},
     }
     told = {f"{rule}.{change}" for rule in RULES for change in {"raised", *changes[rule]}}
     because = {f"cannot-evaluate.because.{reason}" for reason in REASONS}

@@ -10,7 +10,6 @@ from datetime import date, datetime
 from services.aggregator import periods
 from services.aggregator.flags import Flag, Standing
 from services.aggregator.levels import Listed
-from services.aggregator.line import line_of
 from services.aggregator.pages.history import Incident
 from services.aggregator.pages.overview import Board, Supplies, board_of, row_of, supplies_of
 from services.aggregator.pages.page_store import PageStore
@@ -22,13 +21,14 @@ from services.aggregator.pages.telling import Teller
 from services.aggregator.pages.words import Words
 from services.aggregator.region_rollups import RegionRollUps
 from services.aggregator.region_views import departed
-from services.aggregator.rollups import gaps, owing_logistics
+from services.aggregator.rollups import expected_logistics, gaps
 from services.aggregator.stocks import Stocks
 from services.aggregator.store import Store
 from services.aggregator.turnout import Turnout
 from shared.clock import Clock
 from shared.election.calendar import Calendar
 from shared.election.config import Level
+from shared.election.logistics_line import line_of
 from shared.election.roster import Region, is_within
 
 MOST_VIOLATIONS = 50
@@ -113,9 +113,7 @@ class Desk:
         return Overview(
             board_of(words, self.calendar, period, shown, self.now(), named.sums) if period else None,
             Violations(tuple(map(teller.incident, found)), sum(n for n, _ in counts), sum(q for _, q in counts)),
-            supplies_of(
-                words, self.calendar, line_of(self.calendar, clock_of), clock_of, by_item, len(codes), self.now()
-            ),
+            supplies_of(words, self.calendar, clock_of, by_item, codes, self.now()),
         )
 
     def _regencies(self, within: str | None) -> list[str]:
@@ -137,13 +135,13 @@ class Desk:
         codes: Sequence[str],
     ) -> dict[str, tuple[Flag, ...]]:
         """They are about how things stand now: none beside another period than the current one."""
-        now, calendar, needed = self.now(), self.calendar, len(self.calendar.election.logistics.items)
+        now, calendar = self.now(), self.calendar
         if period is None or period != periods.period_shown(calendar, now):
             return {}
         standings = {}
         for code in codes:
-            expected, complete = owing_logistics(calendar, [code]) * needed, by_region.get(code, Stocks()).complete
-            lacking = gaps(calendar, line_of(calendar, code), expected, complete, now)
+            expected, complete = expected_logistics(calendar, [code]), by_region.get(code, Stocks()).complete
+            lacking = gaps(calendar, line_of(calendar, code, now), expected, complete, now)
             standings[code] = Standing(*open_counts.get(code, (0, 0)), lacking)
         return await self._rollups.flags(standings)
 

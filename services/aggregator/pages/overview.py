@@ -14,10 +14,10 @@ from typing import Any
 
 from services.aggregator.flags import Flag, said
 from services.aggregator.levels import LevelSum
-from services.aggregator.line import Line
 from services.aggregator.pages.words import Words
 from services.aggregator.stocks import Stocks, total
-from shared.election.calendar import Calendar
+from shared.election.calendar import Calendar, covers
+from shared.election.logistics_line import line_of
 from shared.election.roster import province_of
 from shared.events.verdict import Verdict
 
@@ -181,18 +181,22 @@ def board_of(
 
 
 def supplies_of(
-    words: Words, calendar: Calendar, line: Line, code: str, by_item: Mapping[str, Stocks], regions: int, now: datetime
+    words: Words, calendar: Calendar, code: str, by_item: Mapping[str, Stocks], codes: Sequence[str], now: datetime
 ) -> Supplies:
-    """`code` is a region whose clock is shown."""
+    """Of the regions `codes`; `code` is one whose line and clock are shown."""
+    line = line_of(calendar, code, now)
     known = calendar.election.logistics.items
-    items = [Item(known[slug].label.said_in(words.language), by_item.get(slug, Stocks()), regions) for slug in known]
+    items = [
+        Item(item.label.said_in(words.language), by_item.get(slug, Stocks()), sum(covers(item, c) for c in codes))
+        for slug, item in known.items()
+    ]
     needed = list(items)
-    items += [Item(slug, stocks, regions) for slug, stocks in sorted(by_item.items()) if slug not in known]
+    items += [Item(slug, stocks, len(codes)) for slug, stocks in sorted(by_item.items()) if slug not in known]
     return Supplies(
         items=tuple(items),
         line=words.moment(line.at, calendar.zone(code)),
         left=words.span(line.left(now)) if now < line.at else None,
-        expected=regions * len(needed),
+        expected=sum(item.regions for item in needed),
         stated=sum(item.stocks.stated for item in needed),
         complete=sum(item.stocks.complete for item in needed),
     )

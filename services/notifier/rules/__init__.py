@@ -8,13 +8,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from services.notifier.rules import cannot_evaluate, missing_report, quiet_period_violation
+from services.notifier.rules import cannot_evaluate, missing_report, outage, quiet_period_violation, receiver_failing
 from services.notifier.rules.rule import Rule, Severity
+from shared.election.calendar import Calendar
 
 _TABLE = (
     missing_report.RULE,
     quiet_period_violation.RULE,
+    outage.RULE,
     cannot_evaluate.RULE,
+    receiver_failing.RULE,
 )
 
 BY_NAME: Mapping[str, Rule] = {rule.name: rule for rule in _TABLE}
@@ -25,3 +28,9 @@ def severity_of(alert: dict[str, Any]) -> Severity:
     """How much an alert presses; a warning where a later version's rule is not known here."""
     rule = BY_NAME.get(alert["rule"])
     return rule.severity_of(alert) if rule else Severity.WARNING
+
+
+def values_of(alert: dict[str, Any], calendar: Calendar) -> dict[str, Any]:
+    """What the texts of an alert's rule need of their own."""
+    rule = BY_NAME.get(alert["rule"])
+    return rule.values_of(alert, calendar) if rule else {}

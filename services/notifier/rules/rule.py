@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from enum import IntEnum
 from typing import Any
 
+from shared.election.calendar import Calendar
+
 Document = dict[str, Any]
 
 
@@ -28,11 +30,19 @@ def always(severity: Severity) -> Callable[[Document], Severity]:
     return lambda _alert: severity
 
 
+def no_values(_alert: Document, _calendar: Calendar) -> Document:
+    """For a rule whose texts need nothing beyond what every notice has."""
+    return {}
+
+
 @dataclass(frozen=True, slots=True)
 class Rule:
     """`name` is the part of its alerts' ids before the first colon. `severity_of` takes an alert's document.
-    `is_digested`: alerts of one period are told together, by province, instead of one by one."""
+    `is_digested`: alerts of one period are told together, by province, instead of one by one. `values_of` takes an
+    alert with the details that its change told, and gives what the rule's texts need of its own: a text, or one in
+    each language."""
 
     name: str
     severity_of: Callable[[Document], Severity]
     is_digested: bool = False
+    values_of: Callable[[Document, Calendar], Document] = no_values
