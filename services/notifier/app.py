@@ -11,8 +11,10 @@ from functools import partial
 
 from fastapi import FastAPI
 
-from services.notifier import api, changes, sending_api
+from services.notifier import api, changes, excuse_api, sending_api
 from services.notifier.delivery_store import DeliveryStore
+from services.notifier.excuse_store import ExcuseStore
+from services.notifier.excusing import Excusing
 from services.notifier.judging import Judge
 from services.notifier.outbox import Outbox
 from services.notifier.planning import Planning
@@ -30,6 +32,7 @@ from shared.election.loaded import load_calendar
 from shared.events.codec import SCHEMAS
 from shared.exactly_once import journal
 from shared.exactly_once.wiring import Consuming, build_consuming
+from shared.http.json_body import BodyLimits
 from shared.http.service import make_app
 from shared.loops import Loop, supervise
 from shared.metrics import Metrics
@@ -101,7 +104,7 @@ class Notifier:
         """The loops that follow from what was read."""
         parts, store = self.parts, self.store
         planning = Planning(
-            store, self.deliveries, parts.calendar, parts.receivers, self._now, wake_senders=self.sending.wake
+            store, self.deliveries, parts.calendar, parts.receivers, self.now, wake_senders=self.sending.wake
         )
         outbox = Outbox(store, self.consuming.producer, parts.calendar.election.election, parts.metrics)
         return [
@@ -109,6 +112,7 @@ class Notifier:
             self._loop("plan", planning.step, _FOLLOW_S),
             self._loop("publish", outbox.step, _FOLLOW_S),
             self._loop("judge", self.judge.step),
+            self._loop("excuse", Excusing(store, self.now).step),
         ]
 
     async def run(self) -> None:
@@ -128,7 +132,8 @@ class Notifier:
         await self.consuming.producer.stop()
         await mongo.close(self.parts.client)
 
-    async def _now(self) -> datetime:
+    async def now(self) -> datetime:
+        """The election's time by the database's clock."""
         return self.parts.clock.at(await mongo.server_time(self.parts.client))
 
     def _wake(self) -> None:
@@ -194,6 +199,15 @@ def build(parts: Parts) -> FastAPI:
         lambda: asyncapi_document(parts.settings.kafka),
     )
     app.include_router(api.routes(parts.calendar, notifier.store, notifier.deliveries, access))
+    app.include_router(
+        excuse_api.routes(
+            parts.calendar,
+            ExcuseStore(notifier.store.database),
+            access,
+            notifier.now,
+            BodyLimits.of(parts.settings),
+        )
+    )
     app.include_router(sending_api.routes(parts.receivers.receivers, notifier.deliveries, notifier.receivers, access))
     return app
 

@@ -9,7 +9,8 @@ from pydantic import Field
 from services.notifier.rules import RULES
 from shared.http import lists
 from shared.http.lists import Page
-from shared.strict import Day
+from shared.mongo import Document, below
+from shared.strict import Day, RegionCode
 
 DeliveryState = Literal["pending", "delivered", "dead", "suppressed"]
 
@@ -25,6 +26,15 @@ class AlertsQuery(lists.AlertsQuery):
 
 class DeliveriesQuery(Page):
     state: DeliveryState | None = None
+
+
+class ExcusesQuery(Page):
+    """`region` takes in everything below it."""
+
+    region: RegionCode | None = None
+
+    def to_mongo(self) -> Document:
+        return lists.given(region=below(self.region) if self.region else None)
 
 
 class ObligationsQuery(Page):

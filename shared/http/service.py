@@ -36,9 +36,9 @@ class _Trace:
 _NOT_READY: dict[str, Any] = {"description": "not ready: `problems` says why", "content": {"application/json": {}}}
 
 
-def json_response(content: Any) -> Response:
+def json_response(content: Any, status: int = 200) -> Response:
     """Content as the documents have it: orjson takes times and dates."""
-    return Response(orjson.dumps(content), media_type="application/json")
+    return Response(orjson.dumps(content), status, media_type="application/json")
 
 
 def make_app(
