@@ -135,6 +135,29 @@ DeviceInstant = Annotated[
     AfterValidator(_within_years(1970, 2099)),
     _instant_field("(19[7-9][0-9]|20[0-9]{2})"),
 ]
+
+
+def _day_or_time_in(value: Any) -> Any:
+    if not isinstance(value, str | date):
+        raise PydanticCustomError("time_syntax", "must be a date or an RFC 3339 time")
+    if isinstance(value, str) and _ISO_DAY.fullmatch(value):
+        return _day_in(value)
+    instant = _time_in(value)
+    if isinstance(instant, datetime) and instant.tzinfo is None:
+        raise PydanticCustomError("timezone_aware", "needs an offset, for example 2024-11-18T09:00:00+08:00")
+    return instant
+
+
+def _plausible(moment: date | datetime) -> date | datetime:
+    return _within_years(2000, 2099)(moment) if isinstance(moment, datetime) else _plausible_day(moment)
+
+
+DayOrInstant = Annotated[
+    datetime | date,
+    BeforeValidator(_day_or_time_in),
+    AfterValidator(_plausible),
+    Field(description="a date, `2024-11-18`, or an RFC 3339 time with offset"),
+]
 Day = Annotated[
     date, BeforeValidator(_day_in), AfterValidator(_plausible_day), Field(description="a date, `2024-11-18`")
 ]

@@ -1,8 +1,9 @@
 """Attendance: the notifier's verdicts on who owed which report. Pure.
 
 A document of the collection `attendance`, `_id` = `<period>/<region>`: `verdict`, `revision`, `reason`, `judged_at`,
-`due_at`, `report` of the highest revision, and `verdicts`, all of them in order. The aggregator never judges: without
-a verdict a report that is owed shows as pending. Who has filed is asked of the collection `reports` (`periods.py`).
+`due_at`, `report`, `excuse` of the highest revision, and `verdicts`, all of them in order. The aggregator never
+judges: without a verdict a report that is owed shows as pending. Who has filed is asked of the collection `reports`
+(`periods.py`).
 
 Of more than `MOST_VERDICTS` the first and the latest stay, by revision.
 """
@@ -20,7 +21,7 @@ MOST_VERDICTS = 200
 
 Document = dict[str, Any]
 
-_CURRENT = ("verdict", "revision", "reason", "judged_at", "due_at", "report")
+_CURRENT = ("verdict", "revision", "reason", "judged_at", "due_at", "report", "excuse")
 
 
 def attendance_id(period: date, region: str) -> str:
@@ -35,7 +36,7 @@ def after_verdict(document: Document, event: VerdictEvent) -> Document:
     by_revision[verdict["revision"]] = max(rival, verdict, key=lambda v: (v["judged_at"], v["event"]))
     ordered = [by_revision[revision] for revision in sorted(by_revision)]
     verdicts = [*ordered[:1], *ordered[1:][1 - MOST_VERDICTS :]]
-    current = {field: verdicts[-1][field] for field in _CURRENT}
+    current = {field: verdicts[-1].get(field) for field in _CURRENT}
     about = {"period": event.data.period.isoformat(), "region": event.subject}
     return {**document, **about, **current, "verdicts": verdicts}
 
@@ -49,6 +50,7 @@ def _verdict(event: VerdictEvent) -> Document:
         "judged_at": kept(data.judged_at),
         "due_at": kept(data.due_at),
         "report": data.report,
+        "excuse": data.excuse and data.excuse.model_dump() | {"at": kept(data.excuse.at)},
         "election": data.election,
         "event": event.id,
     }

@@ -83,6 +83,7 @@ def _item(
         "reason_text": in_both("verdicts", attended.get("reason")),
         "judged_at": attended.get("judged_at"),
         "report": attended.get("report"),
+        "excuse": attended.get("excuse"),
         "facts": facts,
         "verdicts": [_told(one) for one in attended.get("verdicts", ())],
     }

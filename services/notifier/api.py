@@ -127,7 +127,7 @@ def _obligation_json(calendar: Calendar, region: Region, deadline: Deadline, kno
 
 
 def _verdict_json(entry: Document) -> Document:
-    """A verdict, with the report that decided or the withdrawal that left none."""
+    """A verdict, with the report that decided, the withdrawal that left none, or the excuse."""
     withdrawal = entry["withdrawal"]
     shown = {name: withdrawal[name] for name in _SHOWN_WITHDRAWAL} if withdrawal else None
-    return {**{name: entry[name] for name in _SHOWN_VERDICT}, "withdrawal": shown}
+    return {**{name: entry[name] for name in _SHOWN_VERDICT}, "withdrawal": shown, "excuse": entry.get("excuse")}

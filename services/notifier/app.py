@@ -10,8 +10,10 @@ from datetime import datetime
 
 from fastapi import FastAPI
 
-from services.notifier import api, changes, life_api, sending_api, silences_api
+from services.notifier import api, changes, excuse_api, life_api, sending_api, silences_api
 from services.notifier.delivery_store import DeliveryStore
+from services.notifier.excuse_store import ExcuseStore
+from services.notifier.excusing import Excusing
 from services.notifier.failing_receivers import FailingReceivers
 from services.notifier.held_store import HeldStore
 from services.notifier.judging import Judge
@@ -119,6 +121,7 @@ class Notifier:
             self._loop("publish", outbox.step, _FOLLOW_S),
             self._loop("judge", self.judge.step),
             self._loop("receivers", failing.step),
+            self._loop("excuse", Excusing(store, self.now).step),
         ]
 
     async def run(self) -> None:
@@ -142,6 +145,7 @@ class Notifier:
         return await mongo.server_time(self.parts.client)
 
     async def now(self) -> datetime:
+        """The election's time by the database's clock."""
         return self.parts.clock.at(await self._database_now())
 
     def _wake(self) -> None:
@@ -209,6 +213,8 @@ def build(parts: Parts) -> FastAPI:
     app.include_router(api.routes(parts.calendar, notifier.store, notifier.deliveries, access))
     app.include_router(life_api.routes(notifier.store, access, notifier.now))
     app.include_router(silences_api.routes(parts.calendar.roster, notifier.silences, access, notifier.now))
+    excuses = ExcuseStore(notifier.store.database)
+    app.include_router(excuse_api.routes(parts.calendar, excuses, access, notifier.now))
     app.include_router(sending_api.routes(parts.receivers.receivers, notifier.deliveries, notifier.receivers, access))
     return app
 

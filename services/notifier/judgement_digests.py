@@ -48,7 +48,7 @@ class JudgementDigests:
         alert_id, obligation_id = missing_report.alert_id(period, region), obligations.obligation_id(period, region)
         alert = await self._store.alert(alert_id)
         if alert is None:
-            await self._settling.settle((await self._store.obligations([obligation_id]))[obligation_id])
+            await self._settling.settle((await self._store.obligations([obligation_id])).values())
             alert = await self._store.alert(alert_id)
         assert alert is not None
         return alert

@@ -11,6 +11,7 @@ from functools import partial
 from typing import Protocol
 
 from services.notifier import alerts, judgements, obligations, proof
+from services.notifier.excuse_store import ExcuseStore
 from services.notifier.judgements import judgement_id
 from services.notifier.proof import LogOffsets
 from services.notifier.rules import cannot_evaluate
@@ -44,6 +45,7 @@ class Judge:
         undetermined_after_s: float,
     ) -> None:
         self._store, self._calendar, self._offsets = store, calendar, offsets
+        self._excuses = ExcuseStore(store.database)
         self._clock, self._database_now = clock, database_now
         self._patience = timedelta(seconds=undetermined_after_s)
         self._planned = judgements.planned(calendar)
@@ -82,8 +84,10 @@ class Judge:
         owed = self._owed(judgement["_id"])
         missing: dict[str, list[str]] = defaultdict(list)
         decided = await self._decided(judgement["period"])
+        excuses = await self._excuses.of_period(judgement["period"])
         for region, deadline in owed:
-            if await self._is_missing(region, deadline, now, decided.get(region.code)):
+            excuse = excuses.of(region.code, deadline)
+            if await self._is_missing(region, deadline, now, decided.get(region.code), excuse):
                 missing[province_of(region.code)].append(region.code)
         await self._store.close_judgement(judgement["_id"], missing)
         log.info("judged", judgement=judgement["_id"], owed=len(owed), missing=sum(map(len, missing.values())))
@@ -93,13 +97,17 @@ class Judge:
         decided = await self._store.decided(period)
         return {o["region"]: obligations.is_told_by_digest(o) for o in decided}
 
-    async def _is_missing(self, region: Region, deadline: Deadline, now: datetime, known: bool | None) -> bool:
+    async def _is_missing(
+        self, region: Region, deadline: Deadline, now: datetime, known: bool | None, excuse: Document | None
+    ) -> bool:
         """Whether it was missing at the moment of judgement; what came after it may have been read since."""
         if known is not None:
             return known
         document_id = obligations.obligation_id(deadline.period, region.code)
         judged = await self._store.update(
-            obligations.COLLECTION, document_id, lambda o: obligations.missed(o, region.code, deadline, now)
+            obligations.COLLECTION,
+            document_id,
+            lambda o: obligations.missed(o, region.code, deadline, now, excuse=excuse),
         )
         return obligations.is_told_by_digest(judged)
 
@@ -112,7 +120,10 @@ class Judge:
             if not await self._store.is_closed(judgement_id(self._calendar.election.election, period, judge_at)):
                 continue  # it is judged with all the others
             region, deadline = obligation["region"], Deadline(period, obligation["due_at"], judge_at)
-            missed = partial(obligations.missed, region=region, deadline=deadline, now=now, is_in_digest=False)
+            excuse = (await self._excuses.of_period(obligation["period"])).of(region, deadline)
+            missed = partial(
+                obligations.missed, region=region, deadline=deadline, now=now, excuse=excuse, is_in_digest=False
+            )
             await self._store.update(obligations.COLLECTION, obligation["_id"], missed)
             had_work = True
         return had_work

@@ -146,13 +146,14 @@ def _values(alert: Document, change: Document, calendar: Calendar) -> Document:
 
 
 def _said(details: Document, region: str, calendar: Calendar) -> Document:
-    """What an agency said that brought the change about: it withdrew a report, or spoke of an incident."""
-    said = details.get("withdrawn") or details.get("last_status")
+    """What somebody said that brought the change about: an agency withdrew a report or spoke of an incident, an
+    operator gave an excuse."""
+    said = details.get("withdrawn") or details.get("last_status") or details.get("excuse")
     if not said:
         return {}
     note = said.get("reason") or said.get("note")
     return {
-        "by": said["agency"],
+        "by": said.get("agency") or said["by"],
         "said_at": _local_time(said["at"], region, calendar),
         "note": note[:_LONGEST_DESCRIPTION] if note else _in_both("no_note", {}),
         "status": _in_both(f"status.{said['status']}", {}) if "status" in said else "",

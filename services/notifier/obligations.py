@@ -4,7 +4,7 @@ One document per (period, region) that something was sent for: `_id` = `<period>
 each with its revision; the last one holds. Each is what the reports that are left deserve (`filed_reports.py`): the
 first one decides, a later one improves late to on time, a withdrawn one no longer counts. A region without a verdict
 has not been judged and has not reported: it is `pending`, and pending again if all that it reported is withdrawn
-before it is judged.
+before it is judged. Where an excuse holds it is `excused` instead of missing, until it reports.
 
 Three marks name a revision, 0 if none: `unsettled` waits to be settled into an alert, `unpublished` is not on
 `desk.alerts` yet, `unjudged` is pending again. `held` keeps, in their order, what was received at or after the moment
@@ -16,7 +16,7 @@ from __future__ import annotations
 from datetime import date, datetime
 from typing import Any
 
-from services.notifier import filed_reports
+from services.notifier import excuses, filed_reports
 from services.notifier.filed_reports import Entry
 from services.notifier.filing import Finding
 from shared.election.owing import Deadline
@@ -32,6 +32,7 @@ LOG_NOT_READ = "log_not_read"
 REPORTED_LATE = "reported_late"
 DELIVERED_LATE = "delivered_late"
 REPORT_WITHDRAWN = "report_withdrawn"
+EXCUSE_GIVEN = "excuse_given"
 
 REPORTED = (Verdict.ON_TIME, Verdict.LATE)
 _UNDECIDED = (Verdict.PENDING, Verdict.UNDETERMINED)
@@ -69,16 +70,31 @@ def withdrawn(obligation: Document, withdrawal: WithdrawalEvent, deadline: Deadl
 
 
 def missed(
-    obligation: Document, region: str, deadline: Deadline, now: datetime, *, is_in_digest: bool = True
+    obligation: Document,
+    region: str,
+    deadline: Deadline,
+    now: datetime,
+    *,
+    excuse: Document | None = None,
+    is_in_digest: bool = True,
 ) -> Document:
-    """The obligation after the judgement found no report, everything accepted by then provably read."""
+    """The obligation after the judgement found no report, everything accepted by then provably read: missing, or
+    excused where an excuse holds."""
     if current(obligation) not in _UNDECIDED:
         return obligation
     begun = _begun(obligation, region, deadline)
+    if excuse is not None:
+        return _released(_excused(begun, excuse, now))
     withdrawal = filed_reports.last_withdrawal(begun)
     reason = NOTHING_RECEIVED if withdrawal is None else REPORT_WITHDRAWN
     found = _with_verdict(begun, Verdict.MISSING, reason, now, withdrawal=withdrawal, is_in_digest=is_in_digest)
     return _released(found)
+
+
+def excused(obligation: Document, excuse: Document, now: datetime) -> Document:
+    """The obligation after an excuse that was given when it had been found missing; one that is not missing is left
+    as it is."""
+    return _excused(obligation, excuse, now) if current(obligation) is Verdict.MISSING else obligation
 
 
 def undetermined(obligation: Document, region: str, deadline: Deadline, now: datetime) -> Document:
@@ -128,9 +144,22 @@ def _applied(obligation: Document, entry: Entry) -> Document:
         return _with_verdict(obligation, verdict, _reason(obligation, best), entry["received_at"], filing=best)
     if before not in REPORTED:
         return obligation
+    excuse = _last_excuse(obligation)
+    if excuse is not None:
+        return _with_verdict(obligation, Verdict.EXCUSED, EXCUSE_GIVEN, entry["received_at"], excuse=excuse)
     is_to_be_judged = entry["received_at"] < obligation["judge_at"] and not has_been(obligation, Verdict.MISSING)
     verdict = Verdict.PENDING if is_to_be_judged else Verdict.MISSING
     return _with_verdict(obligation, verdict, REPORT_WITHDRAWN, entry["received_at"], withdrawal=entry)
+
+
+def _excused(obligation: Document, excuse: Document, now: datetime) -> Document:
+    return _with_verdict(obligation, Verdict.EXCUSED, EXCUSE_GIVEN, now, excuse=excuses.as_told(excuse))
+
+
+def _last_excuse(obligation: Document) -> Document | None:
+    """What excused it before it reported, and does again when all that it reported is withdrawn."""
+    given = [v["excuse"] for v in obligation["verdicts"] if v.get("excuse")]
+    return given[-1] if given else None
 
 
 def _reason(obligation: Document, filing: Entry) -> str:
@@ -160,6 +189,7 @@ def _with_verdict(
     *,
     filing: Entry | None = None,
     withdrawal: Entry | None = None,
+    excuse: Document | None = None,
     is_in_digest: bool = False,
 ) -> Document:
     """The obligation with one more verdict, which is never dated before the one it follows."""
@@ -173,6 +203,7 @@ def _with_verdict(
         "report": filing and filing["report"],
         "received_at": filing and filing["received_at"],
         "withdrawal": withdrawal,
+        "excuse": excuse,
         "is_in_digest": is_in_digest,
     }
     concerns_an_alert = verdict is Verdict.MISSING or has_been(obligation, Verdict.MISSING)

@@ -31,6 +31,15 @@ class DeliveriesQuery(Page):
     state: DeliveryState | None = None
 
 
+class ExcusesQuery(Page):
+    """`region` takes in everything below it."""
+
+    region: RegionCode | None = None
+
+    def to_mongo(self) -> Document:
+        return lists.given(region=below(self.region) if self.region else None)
+
+
 class ObligationsQuery(Page):
     """`period` is the day a report is for."""
 

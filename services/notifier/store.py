@@ -10,14 +10,23 @@ from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
-from pymongo import ASCENDING, IndexModel, ReturnDocument
+from pymongo import ASCENDING, IndexModel, ReturnDocument, UpdateOne
 from pymongo.errors import BulkWriteError
 
-from services.notifier import alerts, delivery_store, judgements, obligations, silence_store, silences
+from services.notifier import (
+    alerts,
+    delivery_store,
+    excuse_store,
+    excuses,
+    judgements,
+    obligations,
+    silence_store,
+    silences,
+)
 from shared.events.verdict import Verdict
 from shared.exactly_once.cursors import empty
-from shared.exactly_once.documents import compare_and_set
-from shared.mongo import Collection, Database, Document, is_duplicates_only
+from shared.exactly_once.documents import compare_and_set, compare_and_set_all
+from shared.mongo import Collection, Database, Document, below, is_duplicates_only
 
 _SOME = 200  # documents of one turn of a loop
 _WAITS = {"$gte": 1}  # a mark names the revision that waits
@@ -30,6 +39,7 @@ def _waiting_by(mark: str) -> IndexModel:
 
 INDEXES: Mapping[str, list[IndexModel]] = {
     obligations.COLLECTION: [
+        IndexModel([("verdict", ASCENDING), ("period", ASCENDING), ("region", ASCENDING)]),
         IndexModel([("period", ASCENDING)]),
         _waiting_by("unsettled"),
         _waiting_by("unpublished"),
@@ -48,6 +58,7 @@ INDEXES: Mapping[str, list[IndexModel]] = {
     ],
     delivery_store.DELIVERIES: delivery_store.INDEXES,
     silences.COLLECTION: silence_store.INDEXES,
+    excuses.COLLECTION: excuse_store.INDEXES,
 }
 
 
@@ -75,6 +86,22 @@ class Store:
             if await compare_and_set(documents, old, new):
                 return new
 
+    async def update_all(
+        self, collection: str, changes: Mapping[str, Callable[[Document], Document]]
+    ) -> dict[str, Document]:
+        """As `update`, for many documents at once, by id. A change must be one that changes nothing the second time:
+        where somebody wrote one of them in between, all are looked at again."""
+        documents = self.database[collection]
+        while True:
+            stored = {document_id: empty(document_id) for document_id in changes}
+            stored.update({d["_id"]: d async for d in documents.find({"_id": {"$in": list(changes)}})})
+            changed = {document_id: change(stored[document_id]) for document_id, change in changes.items()}
+            pairs = [
+                (stored[i], {**new, "rev": stored[i]["rev"] + 1}) for i, new in changed.items() if new is not stored[i]
+            ]
+            if not pairs or await compare_and_set_all(documents, pairs) == len(pairs):
+                return stored | {new["_id"]: new for _, new in pairs}
+
     # marks
     async def waiting(self, collection: str, mark: str) -> list[Document]:
         """Some documents whose mark (`unsettled`, `unpublished`) names a revision that waits."""
@@ -85,6 +112,11 @@ class Store:
         writes changed fields only, and one that read the old mark must still set its own."""
         seen = {"_id": document["_id"], mark: document[mark]}
         await self.database[collection].update_one(seen, {"$set": {mark: 0}})
+
+    async def take_off_all(self, collection: str, documents: Iterable[Document], mark: str) -> None:
+        """As `take_off`, of many."""
+        wanted = [UpdateOne({"_id": d["_id"], mark: d[mark]}, {"$set": {mark: 0}}) for d in documents]
+        await self.database[collection].bulk_write(wanted, ordered=False)
 
     async def keep_published(self, collection: str, document: Document) -> None:
         """How far a document is on `desk.alerts`; a field that no fold touches."""
@@ -122,6 +154,14 @@ class Store:
         wanted = {"period": period, "verdict": {"$nin": undecided}}
         return [o async for o in self._obligations.find(wanted, {"region": True, "verdicts": True})]
 
+    async def found_missing(self, excuse: Document) -> list[Document]:
+        """Some obligations that are missing and that an excuse covers."""
+        days = {"$gte": excuse["from"], "$lte": excuse["until"]}
+        wanted = {"verdict": Verdict.MISSING.value, "period": days, "region": below(excuse["region"])}
+        if excuse["ended_at"] is not None:
+            wanted["judge_at"] = {"$lte": excuse["ended_at"]}
+        return await self._some(self._obligations, wanted)
+
     async def pending_again(self, now: datetime) -> list[Document]:
         """The obligations whose reports are all withdrawn, and whose moment of judgement has come."""
         wanted = {"unjudged": _WAITS, "judge_at": {"$lte": now}}
@@ -141,6 +181,11 @@ class Store:
     async def due_judgements(self, now: datetime) -> list[Document]:
         due = {"state": judgements.OPEN, "judge_at": {"$lte": now}}
         return [d async for d in self._judgements.find(due).sort("judge_at", ASCENDING)]
+
+    async def is_judging(self, first: str, last: str, now: datetime) -> bool:
+        """Whether a judgement of these periods is due and not closed yet."""
+        due = {"state": judgements.OPEN, "judge_at": {"$lte": now}, "period": {"$gte": first, "$lte": last}}
+        return await self._judgements.find_one(due) is not None
 
     async def open_judgements_of(self, period: str) -> int:
         return int(await self._judgements.count_documents({"period": period, "state": judgements.OPEN}))

@@ -7,7 +7,7 @@ from typing import Any
 
 from shared.events.codec import content_hash
 from shared.events.envelope import NOTIFIER
-from shared.events.verdict import Verdict, VerdictData, VerdictEvent
+from shared.events.verdict import ExcuseTold, Verdict, VerdictData, VerdictEvent
 
 Document = dict[str, Any]
 
@@ -27,6 +27,7 @@ def _event(obligation: Document, entry: Document, election: str) -> VerdictEvent
         judged_at=entry["judged_at"],
         due_at=obligation["due_at"],
         report=entry["report"],
+        excuse=ExcuseTold(**entry["excuse"]) if entry.get("excuse") else None,
     )
     return VerdictEvent(
         id=f"verdict:{obligation['_id']}#{entry['revision']}",

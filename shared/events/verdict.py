@@ -27,8 +27,18 @@ class Verdict(StrEnum):
     EXCUSED = "excused"
 
 
+class ExcuseTold(Frozen):
+    """The excuse that holds: which, why and who gave it."""
+
+    id: str
+    reason: str
+    by: str
+    at: Instant
+
+
 class VerdictData(Frozen):
-    """`reason` says why in a key of `shared/texts/verdicts.yaml`; `report` names the report that decided."""
+    """`reason` says why in a key of `shared/texts/verdicts.yaml`; `report` names the report that decided, `excuse` the
+    excuse."""
 
     election: str
     period: date
@@ -38,6 +48,7 @@ class VerdictData(Frozen):
     judged_at: Instant
     due_at: Instant
     report: str | None = None
+    excuse: ExcuseTold | None = None
 
 
 class VerdictEvent(Envelope):

@@ -76,14 +76,19 @@ class Documents:
         return done
 
     async def _write(self, name: str, pairs: list[tuple[Document, Document]]) -> int:
-        operations = [_compare_and_set(old, new) for old, new in pairs]
-        try:
-            result = await self._database[name].bulk_write(operations, ordered=False)
-        except BulkWriteError as error:
-            if not is_duplicates_only(error):
-                raise
-            return int(error.details["nInserted"] + error.details["nMatched"])
-        return int(result.inserted_count + result.matched_count)
+        return await compare_and_set_all(self._database[name], pairs)
+
+
+async def compare_and_set_all(collection: Collection, pairs: Sequence[tuple[Document, Document]]) -> int:
+    """Documents, each old with its new one; how many of them nobody wrote in between. Raises DatabaseError."""
+    operations = [_compare_and_set(old, new) for old, new in pairs]
+    try:
+        result = await collection.bulk_write(operations, ordered=False)
+    except BulkWriteError as error:
+        if not is_duplicates_only(error):
+            raise
+        return int(error.details["nInserted"] + error.details["nMatched"])
+    return int(result.inserted_count + result.matched_count)
 
 
 def _compare_and_set(old: Document, new: Document) -> InsertOne[Document] | UpdateOne:
@@ -98,10 +103,4 @@ async def compare_and_set(collection: Collection, old: Document, new: Document) 
     `new` must carry `rev` one above `old`'s; an `old` of revision 0 is inserted.
     """
     assert new["rev"] == old["rev"] + 1
-    try:
-        result = await collection.bulk_write([_compare_and_set(old, new)])
-    except BulkWriteError as error:
-        if not is_duplicates_only(error):
-            raise
-        return False
-    return bool(result.inserted_count + result.matched_count)
+    return await compare_and_set_all(collection, [(old, new)]) == 1

@@ -9,8 +9,8 @@ from fastapi import Request
 from pydantic import BaseModel, ValidationError
 
 from shared.field_errors import FieldError, field_errors
-from shared.http.openapi import Sample, inlined, problem_answer
-from shared.http.problems import Problem, invalid
+from shared.http.openapi import BAD_BODY, inlined, problem_answer
+from shared.http.problems import invalid
 from shared.http.raw_body import read_raw
 from shared.strict_json import BadJson, parse_json
 
@@ -50,20 +50,7 @@ def parsed(body_type: type[B], raw: bytes, context: Any = None) -> B:
         raise invalid(field_errors(found, [f.alias or name for name, f in body_type.model_fields.items()])) from None
 
 
-BODY_ERRORS: Mapping[int | str, dict[str, Any]] = {
-    408: problem_answer(
-        "the body came too slowly; nothing of it is kept",
-        [Sample("too_slow", Problem(408, "too_slow", "too_slow_detail", limit=f"{TIMEOUT_S:g}"))],
-    ),
-    413: problem_answer(
-        "the body is too large",
-        [Sample("too_large", Problem(413, "too_large", "too_large_detail", limit=LIMIT_BYTES))],
-    ),
-    415: problem_answer(
-        "not `application/json` in UTF-8, or compressed",
-        [Sample("media_type", Problem(415, "unsupported_media_type", "unsupported_media_type_detail"))],
-    ),
-}
+BODY_ERRORS: Mapping[int | str, dict[str, Any]] = {status: problem_answer(*said) for status, said in BAD_BODY.items()}
 
 
 def taking(

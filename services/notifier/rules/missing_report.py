@@ -1,8 +1,8 @@
 """Missing report: a region owed one, and everything accepted by the deadline has provably been read. Pure.
 
 A report that arrives afterwards resolves the alert: `reported_late`, or `delivered_late` if it was written in time
-and only synced late, which retracts it. If all that was reported is withdrawn, the alert fires, or fires again: that
-is told alone, the digest being the judgement's.
+and only synced late, which retracts it. An excuse that is given afterwards resolves it as well: `excused`. If all that
+was reported is withdrawn, the alert fires, or fires again: that is told alone, the digest being the judgement's.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from shared.events.verdict import Verdict
 
 Document = dict[str, Any]
 NAME = "missing-report"
+EXCUSED = "excused"
 RULE = Rule(NAME, always(Severity.WARNING), is_digested=True)
 
 
@@ -74,11 +75,17 @@ def _reported(alert: Document, _obligation: Document, entry: Document) -> Docume
     return alerts.resolved(alert, at=entry["judged_at"], resolution=resolution, why=entry["reason"], details=told)
 
 
+def _excused(alert: Document, _obligation: Document, entry: Document) -> Document:
+    """Also the excuse that was found at the judgement: then there is no alert to end."""
+    told = {"excuse": entry["excuse"]}
+    return alerts.resolved(alert, at=entry["judged_at"], resolution=EXCUSED, why=entry["reason"], details=told)
+
+
 _AFTER: Mapping[Verdict, Callable[[Document, Document, Document], Document]] = {
     Verdict.MISSING: _missing,
     Verdict.ON_TIME: _reported,
     Verdict.LATE: _reported,
     Verdict.PENDING: _unconcerned,
     Verdict.UNDETERMINED: _unconcerned,
-    Verdict.EXCUSED: _unconcerned,
+    Verdict.EXCUSED: _excused,
 }

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any, TypeVar
 
 import pytest
 from aiokafka.errors import KafkaConnectionError
 
+from services.notifier import excuses
 from services.notifier.changes import changes_of
 from services.notifier.channels import Message, Sent
 from services.notifier.delivery_store import DeliveryStore
+from services.notifier.excuse_store import ExcuseStore
+from services.notifier.excusing import Excusing
 from services.notifier.held_store import HeldStore
 from services.notifier.judging import Judge
 from services.notifier.muting import Muting
@@ -171,14 +174,22 @@ class Bench:
     def muting(self) -> Muting:
         return Muting(SilenceStore(self.store.database))
 
-    async def now(self) -> datetime:
-        return self.clock.now()
-
     def wake(self) -> None:
         self.woken += 1
 
     def settling(self) -> Settling:
         return Settling(self.store)
+
+    def excusing(self, store: Store | None = None) -> Excusing:
+        return Excusing(store or self.store, self.now)
+
+    async def excuse(self, region: str = "64.72", first: str = "2024-11-18", last: str = "2024-11-18") -> Document:
+        """An operator gives an excuse."""
+        days = date.fromisoformat(first), date.fromisoformat(last)
+        excuse = excuses.given(f"{region}@{first}", region, *days, reason="Banjir.", by="budi", at=self.clock.now())
+        given = await ExcuseStore(self.store.database).give(excuse)
+        assert given is not None
+        return given
 
     async def file(self, event: Envelope) -> None:
         """What the consumer does with an event, a report for example."""
@@ -192,10 +203,15 @@ class Bench:
         return {d["region"]: [v["verdict"] for v in d["verdicts"]] async for d in found}
 
     async def alerts(self) -> dict[str, str]:
-        return {d["_id"]: d["state"] async for d in self.store.database.alerts.find().sort("_id", 1)}
+        """The state of each; without the stubs that wait for an incident."""
+        raised = self.store.database.alerts.find({"state": {"$exists": True}}).sort("_id", 1)
+        return {alert["_id"]: alert["state"] async for alert in raised}
 
     async def deliveries(self, **wanted: Any) -> list[Document]:
         return [d async for d in self.store.database.deliveries.find(wanted).sort("_id", 1)]
+
+    async def now(self) -> datetime:
+        return self.clock.now()
 
     async def _database_now(self) -> datetime:
         return await mongo.server_time(self.client) + self.real_shift

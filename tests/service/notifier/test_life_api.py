@@ -19,9 +19,9 @@ from shared.events.incident_status import IncidentStatus
 from shared.http.service import make_app
 from shared.metrics import Metrics
 from tests.builders import a_holder_document, a_status, an_incident, utc
+from tests.service.notifier.asgi import Answer
+from tests.service.notifier.asgi import call as call_app
 from tests.service.notifier.conftest import Bench
-from tests.service.notifier.test_notifier_api import Answer
-from tests.service.notifier.test_notifier_api import call as call_app
 
 Call = Callable[..., Awaitable[Answer]]
 VIOLATION = "quiet-period-violation:bawaslu:i1"

@@ -7,10 +7,8 @@ from collections.abc import Awaitable, Callable
 from contextlib import asynccontextmanager
 from datetime import timedelta
 from typing import Any
-from urllib.parse import urlencode
 
 import pytest
-from fastapi import FastAPI
 
 from services.notifier import api
 from services.notifier.delivery_store import DeliveryStore
@@ -21,34 +19,12 @@ from shared.events.incident_status import IncidentStatus
 from shared.http.service import make_app
 from shared.metrics import Metrics
 from tests.builders import a_holder_document, a_report, a_status, a_withdrawal, an_incident, utc
+from tests.service.notifier.asgi import Answer, call
 from tests.service.notifier.conftest import Bench, receivers_of, until_idle
 
 IN_TIME = utc("2024-11-18T08:00:00Z")
 DIGEST = "missing-report:2024-11-18:64@2024-11-18T18:00:00Z"
-Answer = tuple[int, dict[str, str], Any]
 Get = Callable[..., Awaitable[Answer]]
-
-
-async def call(
-    app: FastAPI, method: str, path: str, query: dict[str, str], headers: dict[str, str], body: bytes = b""
-) -> Answer:
-    """One call of an ASGI app: status, headers, JSON."""
-    sent: list[Any] = []
-    if body:
-        headers = {"Content-Type": "application/json", "Content-Length": str(len(body)), **headers}
-
-    async def receive() -> dict[str, Any]:
-        return {"type": "http.request", "body": body, "more_body": False}
-
-    async def send(message: Any) -> None:
-        sent.append(message)
-
-    scope = {"type": "http", "method": method, "path": path, "raw_path": path.encode(), "http_version": "1.1"}
-    scope |= {"query_string": urlencode(query).encode(), "root_path": "", "scheme": "http"}
-    raw_headers = [(k.lower().encode(), v.encode()) for k, v in headers.items()]
-    await app({**scope, "headers": raw_headers, "server": ("notifier", 80), "client": ("1.1.1.1", 1)}, receive, send)
-    body = b"".join(m.get("body", b"") for m in sent[1:])
-    return sent[0]["status"], {k.decode(): v.decode() for k, v in sent[0]["headers"]}, json.loads(body)
 
 
 @pytest.fixture
@@ -67,7 +43,7 @@ async def get(bench: Bench) -> Get:
     access = AccessStore(holders, 15)
 
     @asynccontextmanager
-    async def lifespan(_app: FastAPI) -> Any:
+    async def lifespan(_app: Any) -> Any:
         yield
 
     app = make_app("test", lifespan, {}, Metrics("test"), lambda: b"{}")
@@ -306,6 +282,7 @@ async def test_obligations_of_who_withdrew(judged: Bench, get: Get) -> None:
         "judged_at": "2024-11-18T09:00:00+00:00",
         "report": None,
         "received_at": None,
+        "excuse": None,
         "withdrawal": {
             "agency": "samarinda-desk",
             "report": "r1",

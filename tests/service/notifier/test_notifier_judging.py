@@ -256,8 +256,7 @@ async def test_settles_again_after_undetermined(bench: Bench) -> None:
     await bench.judge().step()
     obligations = [o async for o in bench.store.database.obligations.find()]
     for _ in range(2):
-        for obligation in obligations:
-            await bench.settling().settle(obligation)
+        await bench.settling().settle(obligations)
     states = {a: s for a, s in (await bench.alerts()).items() if a.startswith("missing-report")}
     assert set(states.values()) == {"firing"}
 

@@ -22,9 +22,9 @@ from shared.access.store import COLLECTION, AccessStore
 from shared.http.service import make_app
 from shared.metrics import Metrics
 from tests.builders import a_holder_document, a_notice_payload
+from tests.service.notifier.asgi import Answer
+from tests.service.notifier.asgi import call as call_app
 from tests.service.notifier.conftest import FakeChannel, receivers_of
-from tests.service.notifier.test_notifier_api import Answer
-from tests.service.notifier.test_notifier_api import call as call_app
 
 Call = Callable[..., Awaitable[Answer]]
 ADDRESSES = receivers_of({"name": "hook"}, {"name": "quiet"}).receivers

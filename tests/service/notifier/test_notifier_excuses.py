@@ -1,0 +1,188 @@
+"""Excuses on a real database: before the judgement, after it, at the same time, and over HTTP."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Awaitable, Callable
+from contextlib import asynccontextmanager
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from services.notifier import excuse_api
+from services.notifier.excuse_store import ExcuseStore
+from shared.access.keys import Grant, Role
+from shared.access.store import COLLECTION, AccessStore
+from shared.http.service import make_app
+from shared.metrics import Metrics
+from tests.builders import a_holder_document, a_report, a_withdrawal, utc
+from tests.service.notifier.asgi import Answer, call
+from tests.service.notifier.conftest import JUDGED_AT, Bench, Crash, dying, receivers_of, until_idle
+
+SAMARINDA = "missing-report:2024-11-18:64.72"
+IN_TIME = utc("2024-11-18T08:00:00Z")
+
+
+async def test_given_before_the_judgement(bench: Bench) -> None:
+    """No verdict missing, no alert; the digest counts it apart from the missing."""
+    await bench.excuse()
+    receivers = receivers_of({"name": "a"})
+    await until_idle(bench.judge().step, bench.settling().step, bench.excusing().step, bench.planning(receivers).step)
+    assert await bench.verdicts() == {"64.02": ["missing"], "64.71": ["missing"], "64.72": ["excused"]}
+    assert SAMARINDA not in await bench.alerts()
+    (digest,) = await bench.deliveries()
+    assert "Samarinda" not in digest["payload"]["data"]["text"]["id"]
+
+
+async def test_given_after_the_judgement(bench: Bench) -> None:
+    """The province is excused: every alert ends and who got the alarm is told, by whom and why."""
+    receivers = receivers_of({"name": "a"})
+    steps = [bench.judge().step, bench.settling().step, bench.excusing().step, bench.planning(receivers).step]
+    await until_idle(*steps)
+    bench.clock.fixed = JUDGED_AT + timedelta(hours=3)
+    await bench.excuse("64", "2024-11-11", "2024-11-24")
+    await until_idle(*steps)
+    assert set(map(tuple, (await bench.verdicts()).values())) == {("missing", "excused")}
+    assert set((await bench.alerts()).values()) == {"resolved"}
+    alert = await bench.store.alert(SAMARINDA)
+    assert alert is not None
+    assert (alert["resolution"], alert["details"]["excuse"]["by"]) == ("excused", "budi")
+    (told,) = await bench.deliveries(notice=f"{SAMARINDA}#2")
+    assert told["payload"]["data"]["text"]["en"] == (
+        "KOTA SAMARINDA is excused for 18-11-2024, says budi (19-11-2024 05:00 WITA). Reason: Banjir."
+    ).replace("KOTA SAMARINDA", "Kota Samarinda")
+    assert await bench.excusing().step() is False
+
+
+async def test_given_while_it_is_judged(bench: Bench) -> None:
+    """The judge has asked for excuses and dies half-way; the excuse waits until the judgement is done."""
+    with pytest.raises(Crash):
+        await bench.judge(dying(bench.store, "close_judgement")).step()
+    excuse = await bench.excuse("64.02")
+    await until_idle(bench.excusing().step)
+    waiting = await ExcuseStore(bench.store.database).unapplied()
+    assert [e["_id"] for e in waiting] == [excuse["_id"]]
+    await until_idle(bench.judge().step, bench.excusing().step)
+    assert (await bench.verdicts())["64.02"] == ["missing", "excused"]
+    assert await ExcuseStore(bench.store.database).unapplied() == []
+
+
+async def test_dies_while_excusing(bench: Bench) -> None:
+    """Whoever comes next excuses the rest, and nobody twice."""
+    await bench.judge().step()
+    await bench.excuse("64")
+    with pytest.raises(Crash):
+        await bench.excusing(dying(bench.store, "update_all")).step()
+    await until_idle(bench.excusing().step, bench.excusing().step)
+    assert set(map(tuple, (await bench.verdicts()).values())) == {("missing", "excused")}
+
+
+async def test_withdrawn_after_the_judgement_under_an_excuse(bench: Bench) -> None:
+    """It had reported when it was judged, and was not asked about: still it is excused, not missing."""
+    await bench.excuse()
+    await bench.file(a_report(IN_TIME))
+    await until_idle(bench.judge().step, bench.excusing().step)
+    await bench.file(a_withdrawal(JUDGED_AT + timedelta(hours=1)))
+    await until_idle(bench.settling().step)
+    assert (await bench.verdicts())["64.72"] == ["on_time", "missing", "excused"]
+    assert (await bench.alerts())[SAMARINDA] == "resolved"
+
+
+async def test_ended_before_the_judgement(bench: Bench) -> None:
+    """Then it holds for nothing; after the judgement the verdict stays."""
+    bench.clock.fixed = JUDGED_AT - timedelta(minutes=1)
+    excuse = await bench.excuse()
+    other = await bench.excuse("64.02")
+    store = ExcuseStore(bench.store.database)
+    await store.end(excuse["_id"], "budi", bench.clock.fixed)
+    bench.clock.fixed = JUDGED_AT
+    await until_idle(bench.judge().step, bench.excusing().step)
+    await store.end(other["_id"], "budi", JUDGED_AT + timedelta(hours=1))
+    await until_idle(bench.judge().step, bench.excusing().step)
+    assert await bench.verdicts() == {"64.02": ["excused"], "64.71": ["missing"], "64.72": ["missing"]}
+
+
+Say = Callable[..., Awaitable[Answer]]
+
+
+@pytest.fixture
+async def say(bench: Bench) -> Say:
+    """Calls `/v1/excuses` with a key by its name and a body."""
+    holders = bench.store.database[COLLECTION]
+    for key, role in {"viewer": Role.VIEWER, "operator": Role.OPERATOR}.items():
+        await holders.insert_one(a_holder_document(key, Grant(key, role=role)))
+
+    @asynccontextmanager
+    async def lifespan(_app: Any) -> Any:
+        yield
+
+    app = make_app("test", lifespan, {}, Metrics("test"), lambda: b"{}")
+    store, access = ExcuseStore(bench.store.database), AccessStore(holders, 15)
+    app.include_router(excuse_api.routes(bench.calendar, store, access, bench.now))
+
+    async def say(method: str, path: str = "", body: Any = None, key: str = "operator", **query: str) -> Answer:
+        headers = {"Authorization": f"Bearer {key}", "Accept-Language": "en", "Content-Type": "application/json"}
+        raw = b"" if body is None else json.dumps(body).encode()
+        return await call(app, method, f"/v1/excuses{path}", query, headers, raw)
+
+    return say
+
+
+EXCUSE = {"region": "64.72", "from": "2024-11-18", "until": "2024-11-24", "reason": "Banjir.", "id": "banjir-1"}
+
+
+async def test_given_listed_and_ended(say: Say) -> None:
+    """With who and why; ended it is still there; a repeat is answered as before, other content is a conflict."""
+    status, _, given = await say("POST", body=EXCUSE)
+    assert status == 201
+    assert {name: given[name] for name in EXCUSE} == EXCUSE
+    assert (given["given_by"], given["ended_at"]) == ("operator", None)
+    assert await say("POST", body=EXCUSE) == (201, {**(await say("POST", body=EXCUSE))[1]}, given)
+    assert (await say("POST", body={**EXCUSE, "reason": "Lain."}))[0] == 409
+    assert (await say("GET", key="viewer", region="64"))[2]["items"] == [given]
+    assert (await say("GET", key="viewer", region="64.71"))[2]["items"] == []
+    status, _, ended = await say("DELETE", "/banjir-1")
+    assert (status, ended["ended_by"]) == (200, "operator")
+    assert ended["ended_at"] is not None
+    assert (await say("GET", key="viewer"))[2]["items"] == [ended]
+    assert (await say("DELETE", "/banjir-1"))[2] == ended
+    assert (await say("DELETE", "/nobody"))[0] == 404
+
+
+async def test_instants_are_days(say: Say) -> None:
+    """Local days of the region; an id is made where none is given."""
+    instants = {"from": "2024-11-18T00:00:00+08:00", "until": "2024-11-19T00:00:00+08:00"}
+    status, _, given = await say("POST", body={"region": "64.72", "reason": "Banjir.", **instants})
+    assert (status, given["from"], given["until"]) == (201, "2024-11-18", "2024-11-18")
+    assert given["id"]
+
+
+@pytest.mark.parametrize(
+    ("changes", "field", "code"),
+    [
+        ({"reason": ""}, "reason", "text_blank"),
+        ({"reason": None}, "reason", "type_text"),
+        ({"until": None}, "until", "time_syntax"),
+        ({"until": "2024-11-17"}, "until", "until_before_from"),
+        ({"until": "2024-11-18T09:00:00"}, "until", "timezone_aware"),
+        ({"until": "besok"}, "until", "time_syntax"),
+        ({"until": "9999-01-01"}, "until", "time_far_off"),
+        ({"region": "64.99"}, "region", "region_unknown"),
+        ({"region": {"$gt": ""}}, "region", "type_text"),
+        ({"id": "a b"}, "id", "slug"),
+        ({"alasan": "x"}, "alasan", "extra_forbidden"),
+    ],
+)
+async def test_refused(say: Say, changes: dict[str, Any], field: str, code: str) -> None:
+    """Every wrong field is named; nothing is kept."""
+    status, _, problem = await say("POST", body={**EXCUSE, **changes})
+    assert status == 422, problem
+    assert [(e["field"], e["code"]) for e in problem["errors"]] == [(field, code)]
+    assert (await say("GET"))[2]["items"] == []
+
+
+@pytest.mark.parametrize(("method", "path"), [("POST", ""), ("DELETE", "/banjir-1")])
+async def test_only_an_operator(say: Say, method: str, path: str) -> None:
+    """Who may look may not excuse."""
+    assert (await say(method, path, EXCUSE, key="viewer"))[0] == 403
