@@ -10,7 +10,7 @@ from services.notifier.receivers import Receiver, Receivers
 from services.notifier.rules import RULES
 from shared.access.keys import EVERYWHERE
 from shared.election.calendar import Calendar, covers
-from shared.election.config import Amendment, Election, Level, ReportRule, Scoped
+from shared.election.config import Amendment, Election, Every, Level, ReportRule, Scoped
 from shared.election.durations import format_duration
 from shared.exactly_once import retention
 
@@ -87,9 +87,13 @@ def _rule(calendar: Calendar, rule: ReportRule) -> str:
     periods = list(calendar.periods(rule))
     span = f"{len(periods)} periods from {periods[0]} to {periods[-1]}" if periods else "no period is judged"
     return (
-        f"Reports: each of {owing}, every {rule.weekday.value.title()}, due {hours:02}:{rest:02} local, "
+        f"Reports: each of {owing}, every {_how_often(rule)}, due {hours:02}:{rest:02} local, "
         f"{_reminder(rule)}absence judged {format_duration(rule.grace)} later; {span}{_where(calendar, rule)}."
     )
+
+
+def _how_often(rule: ReportRule) -> str:
+    return rule.weekday.value.title() if rule.every is Every.WEEK else "day"
 
 
 def _reminder(rule: ReportRule) -> str:

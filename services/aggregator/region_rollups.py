@@ -10,8 +10,10 @@ from services.aggregator import flags, rollups
 from services.aggregator.flags import Flag, Standing
 from services.aggregator.periods import period_shown
 from services.aggregator.rollup_store import RollUpStore
+from shared.election.cadence import PeriodDays
 from shared.election.calendar import Calendar
 from shared.election.logistics_line import line_of
+from shared.election.roster import level_of
 from shared.mongo import Document
 
 
@@ -45,7 +47,7 @@ class RegionRollUps:
         in_force = await self.store.in_force(standings)
         texts = await self._texts_since(in_force, weeks)
         found = {
-            code: flags.flags_of(report, standings[code], texts.get(code, {}), weeks)
+            code: flags.flags_of(report, standings[code], texts.get(code, {}), weeks, self._days(code))
             for code, report in in_force.items()
         }
         return {code: flagged for code, flagged in found.items() if flagged}
@@ -57,7 +59,9 @@ class RegionRollUps:
         while running:
             texts |= await self._texts(running, span)
             running = {
-                code: report for code, report in running.items() if flags.same_text(report, texts.get(code, {}), span)
+                code: report
+                for code, report in running.items()
+                if flags.same_text(report, texts.get(code, {}), span, self._days(code))
             }
             if span == flags.MOST_WEEKS:
                 break
@@ -65,8 +69,15 @@ class RegionRollUps:
         return texts
 
     async def _texts(self, in_force: Mapping[str, Document], weeks: int) -> dict[str, dict[str, str]]:
-        wanted = {period for report in in_force.values() for period in flags.last_periods(report, weeks)}
+        wanted = {
+            period
+            for code, report in in_force.items()
+            for period in flags.last_periods(report, weeks, self._days(code))
+        }
         return await self.store.texts(wanted, in_force)
+
+    def _days(self, code: str) -> PeriodDays:
+        return self._calendar.period_days(code, level_of(code))
 
     async def _attendance(self, code: str, now: datetime) -> Document | None:
         """Of the current period; None where none is judged at all."""
