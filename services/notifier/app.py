@@ -103,7 +103,7 @@ class Notifier:
         planning = Planning(
             store, self.deliveries, parts.calendar, parts.receivers, self._now, wake_senders=self.sending.wake
         )
-        outbox = Outbox(store, self.consuming.producer, parts.calendar.election.election, parts.metrics)
+        outbox = Outbox(store, self.consuming.producer, parts.metrics)
         return [
             self._loop("settle", Settling(store).step, _FOLLOW_S),
             self._loop("plan", planning.step, _FOLLOW_S),

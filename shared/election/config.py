@@ -174,11 +174,13 @@ class Amendment(Frozen):
     categories: dict[Slug, Category] = Field(default_factory=dict)
 
 
-class Election(Frozen):
+class Election(Scoped):
     """A whole election file, defaults filled in. `categories` and `logistics.items` hold the standard ones and the
-    file's own."""
+    file's own. `also` are the files of other elections at the same time, beside this one; `regions` are those of all
+    stages and reports that name none."""
 
     election: Slug
+    also: tuple[str, ...] = ()
     title: Text | None = None
     zone: ZoneName
     zones: dict[RegionCode, ZoneName] = Field(default_factory=dict)

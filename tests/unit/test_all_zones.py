@@ -93,10 +93,10 @@ def test_due_instants_are_in_order(initials: str) -> None:
     for zone in zones_of(initials):
         for due in DUE:
             daily = calendar(zone, "day", due)
-            (rule,), region = daily.election.reports, daily.roster[CODE]
+            (duty,), region = daily.duties, daily.roster[CODE]
             for monday in odd_weeks(zone):
                 days = [monday + n * DAY for n in range(8)]
-                found = [daily.deadline(region, rule, day) for day in days]
+                found = [daily.deadline(region, duty, day) for day in days]
                 instants = [deadline.due_at for deadline in found]
                 assert instants == sorted(set(instants)), (zone, due)
                 for day, deadline in zip(days, found, strict=True):

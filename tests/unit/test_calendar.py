@@ -101,7 +101,7 @@ def test_due_is_the_local_clock_also_where_the_clock_changes() -> None:
     for due, expected in (("24:00", "2024-11-04 05:00"), ("18:00", "2024-11-03 23:00")):
         rule = a_rule(weekday="sunday", due=due, **{"from": date(2024, 11, 3)})
         calendar = a_calendar(zone="America/New_York", reports=[rule])
-        deadline = calendar.deadline(regency(calendar), calendar.election.reports[0], date(2024, 11, 3))
+        deadline = calendar.deadline(regency(calendar), calendar.duties[0], date(2024, 11, 3))
         assert deadline.due_at == utc(expected), due
 
 
