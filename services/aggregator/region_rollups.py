@@ -12,7 +12,7 @@ from services.aggregator.periods import period_shown
 from services.aggregator.rollup_store import RollUpStore
 from shared.election.cadence import PeriodDays
 from shared.election.calendar import Calendar
-from shared.election.logistics_line import line_of
+from shared.election.logistics_line import line_of, since_of
 from shared.election.roster import level_of
 from shared.mongo import Document
 
@@ -26,7 +26,9 @@ class RegionRollUps:
         calendar, line = self._calendar, line_of(self._calendar, code, now)
         holding = rollups.holding(calendar, code)
         by_status, by_item, attended = await asyncio.gather(
-            self.store.incidents(code, now), self.store.stocks_by_item(holding), self._attendance(code, now)
+            self.store.incidents(code, now),
+            self.store.stocks_by_item(holding, since_of(calendar, holding, now)),
+            self._attendance(code, now),
         )
         still_open = rollups.still_open(by_status)
         supplies = rollups.logistics(calendar, line, holding, by_item)

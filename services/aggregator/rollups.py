@@ -13,7 +13,7 @@ from services.aggregator.flags import Standing
 from services.aggregator.stocks import Stocks
 from shared.election.calendar import Calendar
 from shared.election.config import Level
-from shared.election.logistics_line import Line, lines_of
+from shared.election.logistics_line import Line, has_line
 from shared.election.owing import Owing
 from shared.election.roster import level_of
 
@@ -49,7 +49,7 @@ def holding(calendar: Calendar, code: str) -> list[str]:
 def owing_logistics(calendar: Calendar, codes: Iterable[str]) -> int:
     """How many of the regions must have everything by the line: the regencies and cities that vote."""
     regencies = (code for code in codes if code in calendar.roster and level_of(code) is Level.REGENCY)
-    return sum(bool(lines_of(calendar, code)) for code in regencies)
+    return sum(has_line(calendar, code) for code in regencies)
 
 
 def logistics(calendar: Calendar, line: Line, codes: Sequence[str], by_item: Mapping[str, Stocks]) -> Document:
