@@ -13,7 +13,7 @@ from typing import Any
 from pymongo import ASCENDING, IndexModel, ReturnDocument
 from pymongo.errors import BulkWriteError
 
-from services.notifier import alerts, delivery_store, judgements, obligations
+from services.notifier import alerts, delivery_store, digest_store, judgements, obligations
 from shared.events.verdict import Verdict
 from shared.exactly_once.cursors import empty
 from shared.exactly_once.documents import compare_and_set
@@ -41,6 +41,7 @@ INDEXES: Mapping[str, list[IndexModel]] = {
         IndexModel([("region", ASCENDING)]),
         IndexModel([("period", ASCENDING)]),
         _waiting_by("unpublished"),
+        *digest_store.ALERT_INDEXES,
     ],
     judgements.COLLECTION: [
         IndexModel([("state", ASCENDING), ("judge_at", ASCENDING)]),
