@@ -16,6 +16,7 @@ from pymongo.errors import BulkWriteError
 from services.notifier import (
     alerts,
     delivery_store,
+    digest_store,
     excuse_store,
     excuses,
     judgements,
@@ -51,6 +52,7 @@ INDEXES: Mapping[str, list[IndexModel]] = {
         IndexModel([("region", ASCENDING)]),
         IndexModel([("period", ASCENDING)]),
         _waiting_by("unpublished"),
+        *digest_store.ALERT_INDEXES,
     ],
     judgements.COLLECTION: [
         IndexModel([("state", ASCENDING), ("judge_at", ASCENDING)]),

@@ -85,7 +85,6 @@ def test_every_notice_has_a_text() -> None:
     """Each rule tells of its raising, its raising again and each way in which it is resolved; no text is idle."""
     changes = {
         "missing-report": {
-            "digest",
             "raised_again",
             "resolved.reported_late",
             "resolved.delivered_late",
@@ -97,9 +96,11 @@ def test_every_notice_has_a_text() -> None:
         "receiver-failing": {"raised_again", *(f"resolved.{r}" for r in RECEIVER_ENDS)},
     }
     told = {f"{rule}.{change}" for rule in RULES for change in {"raised", *changes[rule]}}
+    alike = {f"{rule}.digest.{c}" for rule in ("missing-report",) for c in {"raised", *changes[rule]}}
+    digests = {"missing-report.digest", "missing-report.digest.complete", *alike, *(f"{key}.each" for key in alike)}
     because = {f"cannot-evaluate.because.{reason}" for reason in REASONS}
-    said = {"no_note", *(f"status.{status}" for status in IncidentStatus)}
-    assert set(catalogue("notices")) == told | because | said
+    said = {"no_note", "others", *(f"status.{status}" for status in IncidentStatus)}
+    assert set(catalogue("notices")) == told | digests | because | said
 
 
 def test_every_text_of_channels_is_used() -> None:

@@ -2,7 +2,7 @@
 
 A report that arrives afterwards resolves the alert: `reported_late`, or `delivered_late` if it was written in time
 and only synced late, which retracts it. An excuse that is given afterwards resolves it as well: `excused`. If all that
-was reported is withdrawn, the alert fires, or fires again: that is told alone, the digest being the judgement's.
+was reported is withdrawn, the alert fires, or fires again.
 """
 
 from __future__ import annotations

@@ -13,6 +13,7 @@ from services.notifier import excuses
 from services.notifier.changes import changes_of
 from services.notifier.channels import Message, Sent
 from services.notifier.delivery_store import DeliveryStore
+from services.notifier.digest_store import DigestStore
 from services.notifier.excuse_store import ExcuseStore
 from services.notifier.excusing import Excusing
 from services.notifier.held_store import HeldStore
@@ -33,7 +34,7 @@ from shared.records import Position, Record
 from tests.builders import MONDAY, a_calendar, utc
 
 Document = dict[str, Any]
-AnyStore = TypeVar("AnyStore", Store, DeliveryStore)
+AnyStore = TypeVar("AnyStore", Store, DeliveryStore, DigestStore)
 JUDGED_AT = utc("2024-11-18T18:00:00Z")
 
 
@@ -225,7 +226,9 @@ async def bench(store: Store, calendar: Calendar, notifier_client: mongo.Client)
 
 
 def receivers_of(*wanted: Document, **more: Any) -> Receivers:
-    return Receivers.model_validate({"receivers": [{"channel": "console", **w} for w in wanted], **more})
+    """What is told together does not wait, unless `more` says so."""
+    receivers = [{"channel": "console", **w} for w in wanted]
+    return Receivers.model_validate({"receivers": receivers, "digest_wait": "0s", **more})
 
 
 async def until_idle(*steps: Callable[[], Any], most: int = 50) -> None:
