@@ -199,7 +199,7 @@ class Team:
         from services.notifier.delivering import Sender
         from services.notifier.receivers import Receivers
 
-        file = {"receivers": [{"name": "am", "channel": "alertmanager", "url": self.address.url}]}
+        file = {"receivers": [{"name": "am", "channel": "alertmanager", "url": self.address.url}], "digest_wait": "0s"}
         receivers = Receivers.model_validate(file)
         await until_idle(self.bench.settling().step, self.bench.planning(receivers).step)
         sender = Sender(self.address, self.channel, self.deliveries, self.receivers, "me", 30, self.metrics)
