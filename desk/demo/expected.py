@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 
+from desk.demo.receiver import NAME
 from desk.demo.scenario import Expect, QuietPeriod, Scenario, Step, judgements
 from services.notifier.alerts import RAISED, RESOLVED
 from services.notifier.rules import missing_report, quiet_period_violation
@@ -23,6 +24,11 @@ class Telling:
     alert: str
     change: str
     at: datetime
+    receiver: str = NAME
+
+    @property
+    def key(self) -> tuple[str, str, str]:
+        return self.receiver, self.alert, self.change
 
 
 @dataclass(frozen=True)
@@ -45,9 +51,9 @@ class Expected:
     def alerts(self) -> int:
         return sum(map(len, self.missing.values())) + len(self.violations)
 
-    def told_by(self, now: datetime) -> set[tuple[str, str]]:
-        """The changes of alerts that must have been told by now."""
-        return {(telling.alert, telling.change) for telling in self.tellings if telling.at <= now}
+    def told_by(self, now: datetime) -> set[tuple[str, str, str]]:
+        """The changes of alerts that must have been told by now: receiver, alert, change."""
+        return {telling.key for telling in self.tellings if telling.at <= now}
 
 
 @dataclass(frozen=True, slots=True)

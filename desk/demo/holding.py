@@ -27,7 +27,7 @@ class Outstanding:
         self._expected, self._client, self._receiver, self._screen = expected, client, receiver, screen
         self._uncounted: set[str] = set()
         self._unjudged: set[date] = set()
-        self._given_up: set[tuple[str, str]] = set()
+        self._given_up: set[tuple[str, str, str]] = set()
 
     def accepted(self, event_id: str) -> None:
         self._uncounted.add(event_id)

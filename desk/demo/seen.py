@@ -16,8 +16,8 @@ PROVINCE = "64"
 @dataclass(frozen=True)
 class Seen:
     """`accepted`, `refused`: ids, as intake answered. `repeated`: ids accepted twice that the aggregator shows as
-    duplicates. `counted`: ids of those sent that the aggregator counts. `incidents`: id and category. `told`: changes
-    of alerts that reached the receiver.
+    duplicates. `counted`: ids of those sent that the aggregator counts. `incidents`: id and category. `told`:
+    receiver, alert and change of what reached the receivers.
     """
 
     accepted: frozenset[str]
@@ -28,7 +28,7 @@ class Seen:
     verdicts: Mapping[date, Mapping[str, str]]
     incidents: tuple[tuple[str, str], ...]
     totals: Mapping[str, int]
-    told: frozenset[tuple[str, str]]
+    told: frozenset[tuple[str, str, str]]
     bad_signatures: int
     repeated_notices: int
     notifier_restarts: int

@@ -128,7 +128,7 @@ def _flags_text(flags: QuietPeriod | None) -> str:
 
 
 def _notices(expected: Expected, seen: Seen) -> list[Row]:
-    wanted = frozenset((t.alert, t.change) for t in expected.tellings)
+    wanted = frozenset(telling.key for telling in expected.tellings)
     # One that died between the receiver's answer and its own mark sends once more, under the same webhook-id.
     allowed = seen.notifier_restarts
     limit = f"≤ {allowed}" if allowed else "0"

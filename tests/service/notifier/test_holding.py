@@ -194,7 +194,9 @@ async def test_a_digest_waits_if_all_it_tells_is_silenced(bench: Bench) -> None:
     await until_idle(bench.settling().step, bench.planning(b).step)
     bench.clock.fixed = JUDGED_AT + 2 * HOUR
     await until_idle(bench.releasing().step)
-    ends = {d["receiver"]: d["state"] for d in await bench.deliveries(notice="missing-report:2024-11-18:64~1-resolved")}
+    ends = {
+        d["receiver"]: d["state"] for d in await bench.deliveries(notice="missing-report:2024-11-18:64~1-resolved")
+    }
     assert ends == {"a": "pending", "samarinda": "suppressed"}
 
 
