@@ -121,7 +121,7 @@ UNTIL_TUESDAYS = {"level": "regency", "from": date(2024, 9, 30), "until": date(2
 def test_weeks_are_weeks_also_of_daily_reports(
     rules: list[dict[str, Any]], last: str, said: list[str], weeks: int | None
 ) -> None:
-    """What is said on some days running is no finding; it counts from so many weeks on, said in each of their periods."""
+    """What is said on some days running is no finding; it counts from so many weeks on, in each period of them."""
     days = a_calendar(reports=rules).period_days("64.72", Level.REGENCY)
     report = in_force(period=date.fromisoformat(last))
     asked = {day: "Nihil" for day in last_periods(report, 3, days) if day in said}
