@@ -19,7 +19,7 @@ from shared.events.report import Condition
 from shared.texts import Language, text
 
 NORMAL_WHILE_OPEN, SAME_TEXT = "normal_while_open", "same_text"
-# How far back a run of the same text is followed.
+# In weeks, how far back a run of the same text is followed.
 MOST_WEEKS = 53
 
 Pointer = Mapping[str, Any]  # to the report in force: `own.latest_report` of a region's document
@@ -87,13 +87,12 @@ def alike(summary: str) -> str:
 
 
 def last_periods(report: Pointer, weeks: int, days: PeriodDays) -> list[str]:
-    """The period of the report in force and those before it, of so many weeks in all."""
-    last = day = date.fromisoformat(report["period"])
-    found = []
-    while last - day <= (weeks - 1) * WEEK:
-        found.append(day.isoformat())
-        day = days.before(day)
-    return found
+    """The period of the report in force and those before it, as far back as a run of so many weeks must reach."""
+    last = date.fromisoformat(report["period"])
+    found = [last]
+    while last - found[-1] < (weeks - 1) * WEEK:
+        found.append(days.before(found[-1]))
+    return [day.isoformat() for day in found]
 
 
 def shown(flag: Flag) -> dict[str, Any]:

@@ -105,6 +105,31 @@ def test_a_run_is_flagged_exactly_from_so_many_weeks_on(said: list[str], weeks: 
     assert last_periods(in_force(), weeks, MONDAYS)[-1] == (MONDAY - (weeks - 1) * WEEK).isoformat()
 
 
+DAILY = {"level": "regency", "every": "day", "from": date(2024, 9, 30), "until": date(2024, 12, 16)}
+TUESDAYS = {"level": "regency", "weekday": "tuesday", "from": date(2024, 11, 12), "until": date(2024, 12, 16)}
+UNTIL_TUESDAYS = {"level": "regency", "from": date(2024, 9, 30), "until": date(2024, 11, 11)}
+
+
+@pytest.mark.parametrize(
+    ("rules", "last", "said", "weeks"),
+    [
+        ([DAILY], "2024-11-18", ["2024-11-18", *(f"2024-11-{day:02}" for day in range(17, 4, -1))], None),  # 14 days
+        ([DAILY], "2024-11-18", ["2024-11-18", *(f"2024-11-{day:02}" for day in range(17, 3, -1))], 3),
+        ([UNTIL_TUESDAYS, TUESDAYS], "2024-11-19", ["2024-11-19", "2024-11-12", "2024-11-11", "2024-11-04"], 3),
+    ],
+)
+def test_weeks_are_weeks_also_of_daily_reports(
+    rules: list[dict[str, Any]], last: str, said: list[str], weeks: int | None
+) -> None:
+    """What is said on some days running is no finding; it counts from so many weeks on, in each period of them."""
+    days = a_calendar(reports=rules).period_days("64.72", Level.REGENCY)
+    report = in_force(period=date.fromisoformat(last))
+    asked = {day: "Nihil" for day in last_periods(report, 3, days) if day in said}
+    found = same_text(report, asked, 3, days)
+    assert (found and found.counts["weeks"]) == weeks
+    assert found is None or same_text(report, {day: asked[day] for day in list(asked)[:-1]}, 3, days) is None
+
+
 @given(st.text(max_size=40))
 def test_what_is_the_same_stays_the_same(summary: str) -> None:
     """Making texts alike twice changes nothing, nor do blanks around them."""
