@@ -13,14 +13,17 @@ from fastapi import FastAPI
 
 from services.notifier import api, changes, life_api, sending_api, silences_api
 from services.notifier.delivery_store import DeliveryStore
+from services.notifier.escalating import Escalating
 from services.notifier.held_store import HeldStore
 from services.notifier.judging import Judge
 from services.notifier.muting import Muting
 from services.notifier.outbox import Outbox
+from services.notifier.planned_deliveries import PlannedDeliveries
 from services.notifier.planning import Planning
 from services.notifier.receiver_store import ReceiverStore
 from services.notifier.receivers import Receivers, check_stages, read_receivers
 from services.notifier.releasing import Releasing
+from services.notifier.routing import Routing
 from services.notifier.sending import build_sending
 from services.notifier.settling import Settling
 from services.notifier.silence_store import SilenceStore
@@ -106,14 +109,21 @@ class Notifier:
     def _following(self) -> list[Loop]:
         """The loops that follow from what was read."""
         parts, store = self.parts, self.store
-        muting, wake = Muting(self.silences), self.sending.wake
-        planning = Planning(store, self.deliveries, parts.calendar, parts.receivers, muting, self.now, wake)
-        releasing = Releasing(store, HeldStore(store.database), muting, self.now, wake)
+        wake, calendar, routing = self.sending.wake, parts.calendar, Routing(parts.receivers)
+        held, max_age = HeldStore(store.database), parts.receivers.max_notice_age
+        muting = Muting(store, self.silences, calendar, routing)
+        planned = PlannedDeliveries(self.deliveries, muting, routing, self.now, max_age)
+        planning = Planning(store, self.deliveries, calendar, parts.receivers, muting, self.now, wake)
+        releasing = Releasing(store, held, muting, self.now, wake)
+        escalating = Escalating(
+            store, held, planned, calendar, routing, parts.clock, self.now, max_age, wake_senders=wake
+        )
         outbox = Outbox(store, self.consuming.producer, parts.calendar.election.election, parts.metrics)
         return [
             self._loop("settle", Settling(store).step, _FOLLOW_S),
             self._loop("plan", planning.step, _FOLLOW_S),
             self._loop("release", releasing.step),
+            self._loop("escalate", escalating.step),
             self._loop("publish", outbox.step, _FOLLOW_S),
             self._loop("judge", self.judge.step),
         ]

@@ -8,9 +8,11 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
-from services.notifier import alerts
+from services.notifier import alerts, pressing_texts
+from services.notifier.escalation import Press
 from services.notifier.rules import cannot_evaluate, missing_report
 from shared.election.calendar import Calendar
+from shared.election.roster import province_of
 from shared.events.alert import alert_json
 from shared.events.verdict import Verdict
 from shared.texts import Language, text
@@ -90,6 +92,22 @@ def of_judgement(
     return notice
 
 
+def of_press(press: Press, told: Sequence[Document], said: Mapping[str, str] | None, calendar: Calendar) -> Notice:
+    """Of alerts that nobody has acknowledged for so long: one, or those of a rule, a period and a province. `said` is
+    the text of the alarm; None for those that are told by name."""
+    first = told[0]
+    region = first["region"] if said else province_of(first["region"])
+    about = first["_id"] if said else f"{first['rule']}:{first['period']}:{region}"
+    notice_id = f"{about}!{press.change}@{press.at:%Y-%m-%dT%H:%M:%SZ}"
+    what = said or pressing_texts.by_name(first["rule"], _local_day(first["period"]), _names(told, calendar))
+    texts = pressing_texts.of_press(press, what)
+    return _noticed(notice_id, texts, told, press.change, press.at, region)
+
+
+def _names(told: Sequence[Document], calendar: Calendar) -> list[str]:
+    return [calendar.roster.name(region) for region in sorted(alert["region"] for alert in told)]
+
+
 def _notice(
     notice_id: str,
     text_key: str,
@@ -98,6 +116,17 @@ def _notice(
     change: str,
     at: datetime,
     region: str | None = None,
+) -> Notice:
+    return _noticed(notice_id, _in_both(text_key, values), told, change, at, region)
+
+
+def _noticed(
+    notice_id: str,
+    texts: Mapping[Language, str],
+    told: Sequence[Document],
+    change: str,
+    at: datetime,
+    region: str | None,
 ) -> Notice:
     first = told[0]
     payload = {
@@ -110,7 +139,7 @@ def _notice(
             "period": first["period"],
             "region": region or first["region"],
             "alerts": [alert_json(alert) for alert in told],
-            "text": _in_both(text_key, values),
+            "text": texts,
         },
     }
     ids = tuple(alert["_id"] for alert in told)

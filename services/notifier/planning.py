@@ -30,7 +30,7 @@ class Planning:
         wake_senders: Callable[[], None],
     ) -> None:
         self._store, self._calendar, self._routing = store, calendar, Routing(receivers)
-        self._planned = PlannedDeliveries(deliveries, muting, now, receivers.max_notice_age)
+        self._planned = PlannedDeliveries(deliveries, muting, self._routing, now, receivers.max_notice_age)
         self._digests = JudgementDigests(store, self._planned, calendar, self._routing)
         self._wake_senders = wake_senders
 
