@@ -12,7 +12,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from datetime import datetime, timedelta
 from functools import partial
 
-from services.notifier import alerts, escalation, notices, rules
+from services.notifier import alerts, escalation, pressing_notices, rules
 from services.notifier.escalation import Press, Repeats, Steps
 from services.notifier.held_store import HeldStore
 from services.notifier.planned_deliveries import PlannedDeliveries
@@ -65,8 +65,7 @@ class Escalating:
 
     async def _pressing_with(self, alert: Document, now: datetime) -> list[Document]:
         """All that are to be looked at together with an alert, itself among them."""
-        rule = rules.BY_NAME.get(alert["rule"])
-        if rule is None or not rule.is_digested:
+        if not rules.is_digested(alert["rule"]):
             return [alert]
         same = {"rule": alert["rule"], "period": alert["period"], "region": below(province_of(alert["region"]))}
         return await self._store.alerts_to_look_at(now, same) or [alert]
@@ -112,10 +111,8 @@ class Escalating:
         return steps, self._routing.repeats(concern)
 
     async def _plan(self, press: Press, told: list[Document]) -> None:
-        rule = rules.BY_NAME.get(told[0]["rule"])
-        is_by_name = rule is not None and rule.is_digested
-        said = None if is_by_name else await self._said(told[0])
-        notice = notices.of_press(press, told, said, self._calendar)
+        said = None if rules.is_digested(told[0]["rule"]) else await self._said(told[0])
+        notice = pressing_notices.of_press(press, told, said, self._calendar)
         await self._planned.plan(notice, [r for name in press.receivers for r in self._routing.receivers_of(name)])
 
     async def _said(self, alert: Document) -> Mapping[str, str]:

@@ -8,16 +8,15 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
-from services.notifier import alerts, pressing_texts
-from services.notifier.escalation import Press
+from services.notifier import alerts, rules
 from services.notifier.rules import cannot_evaluate, missing_report
 from shared.election.calendar import Calendar
-from shared.election.roster import province_of
 from shared.events.alert import alert_json
 from shared.events.verdict import Verdict
 from shared.texts import Language, text
 
 Document = dict[str, Any]
+Text = dict[Language, str]
 TYPE = "desk.notice.v1"
 _LONGEST_DESCRIPTION = 500
 
@@ -43,11 +42,19 @@ def webhook_id(delivery_id: str) -> str:
 
 def of_alert(alert: Document, change: Document, calendar: Calendar) -> Notice:
     """The notice of one change of one alert, with what was told of it then, whatever became of it since."""
-    key = f"{alert['rule']}.{change['change']}"
-    if change["change"] == alerts.RESOLVED:
-        key = f"{key}.{change['resolution']}"
-    values = _values(alert, change, calendar)
-    return _notice(f"{alert['_id']}#{change['revision']}", key, values, [alert], change["change"], change["at"])
+    said = in_words(key_of(change), alert, change, calendar)
+    return made(f"{alert['_id']}#{change['revision']}", said, [alert], change["change"], change["at"])
+
+
+def key_of(change: Document) -> str:
+    """Which text of its rule tells a change: `raised`, or `resolved.reported_late`."""
+    is_end = change["change"] == alerts.RESOLVED
+    return f"{change['change']}.{change['resolution']}" if is_end else str(change["change"])
+
+
+def in_words(key: str, alert: Document, change: Document, calendar: Calendar) -> Text:
+    """One of the texts of an alert's rule, about one change of it."""
+    return in_both(f"{alert['rule']}.{key}", _values(alert, change, calendar))
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,52 +89,21 @@ def of_judgement(
         "owed": standing.owed,
         "reported": standing.reported,
         "names": ", ".join(map(calendar.roster.name, standing.missing)),
-        "period": _local_day(judgement["period"]),
+        "period": local_day(judgement["period"]),
     }
     notice_id = f"{missing_report.NAME}:{judgement['period']}:{province}@{judgement['judge_at']:%Y-%m-%dT%H:%M:%SZ}"
     at = max(alert["raised_at"] for alert in missing)
-    notice = _notice(notice_id, f"{missing_report.NAME}.digest", values, missing, alerts.RAISED, at, region=province)
+    said = in_both(f"{missing_report.NAME}.digest", values)
+    notice = made(notice_id, said, missing, alerts.RAISED, at, region=province)
     counts = {"owed": standing.owed, "reported": standing.reported, "missing": len(standing.missing)}
     notice.payload["data"]["counts"] = counts
     return notice
 
 
-def of_press(press: Press, told: Sequence[Document], said: Mapping[str, str] | None, calendar: Calendar) -> Notice:
-    """Of alerts that nobody has acknowledged for so long: one, or those of a rule, a period and a province. `said` is
-    the text of the alarm; None for those that are told by name."""
-    first = told[0]
-    region = first["region"] if said else province_of(first["region"])
-    about = first["_id"] if said else f"{first['rule']}:{first['period']}:{region}"
-    notice_id = f"{about}!{press.change}@{press.at:%Y-%m-%dT%H:%M:%SZ}"
-    what = said or pressing_texts.by_name(first["rule"], _local_day(first["period"]), _names(told, calendar))
-    texts = pressing_texts.of_press(press, what)
-    return _noticed(notice_id, texts, told, press.change, press.at, region)
-
-
-def _names(told: Sequence[Document], calendar: Calendar) -> list[str]:
-    return [calendar.roster.name(region) for region in sorted(alert["region"] for alert in told)]
-
-
-def _notice(
-    notice_id: str,
-    text_key: str,
-    values: Document,
-    told: Sequence[Document],
-    change: str,
-    at: datetime,
-    region: str | None = None,
+def made(
+    notice_id: str, said: Text, told: Sequence[Document], change: str, at: datetime, region: str | None = None
 ) -> Notice:
-    return _noticed(notice_id, _in_both(text_key, values), told, change, at, region)
-
-
-def _noticed(
-    notice_id: str,
-    texts: Mapping[Language, str],
-    told: Sequence[Document],
-    change: str,
-    at: datetime,
-    region: str | None,
-) -> Notice:
+    """The notice of one kind of change of some alerts; `region` unless it is that of the only one."""
     first = told[0]
     payload = {
         "type": TYPE,
@@ -136,10 +112,11 @@ def _noticed(
             "notice": notice_id,
             "rule": first["rule"],
             "change": change,
+            "severity": max(map(rules.severity_of, told)).word,
             "period": first["period"],
             "region": region or first["region"],
             "alerts": [alert_json(alert) for alert in told],
-            "text": texts,
+            "text": said,
         },
     }
     ids = tuple(alert["_id"] for alert in told)
@@ -149,7 +126,8 @@ def _noticed(
 _LANGUAGES: tuple[Language, ...] = ("id", "en")
 
 
-def _in_both(text_key: str, values: Document) -> dict[Language, str]:
+def in_both(text_key: str, values: Document) -> Text:
+    """A text in both languages; a value may itself be one."""
     return {lang: text("notices", text_key, lang, **_in_language(values, lang)) for lang in _LANGUAGES}
 
 
@@ -162,7 +140,7 @@ def _values(alert: Document, change: Document, calendar: Calendar) -> Document:
     known = calendar.election.categories.get(details.get("category", ""))
     return {
         "names": calendar.roster.full_name(region),
-        "period": _local_day(alert["period"]),
+        "period": local_day(alert["period"]),
         "at": _local_time(change["details"].get("reported_at", change["at"]), region, calendar),
         "category": known.label.model_dump() if known else details.get("category", ""),
         "occurred": _local_time(details["occurred_at"], region, calendar) if "occurred_at" in details else "",
@@ -182,18 +160,19 @@ def _said(details: Document, region: str, calendar: Calendar) -> Document:
     return {
         "by": said["agency"],
         "said_at": _local_time(said["at"], region, calendar),
-        "note": note[:_LONGEST_DESCRIPTION] if note else _in_both("no_note", {}),
-        "status": _in_both(f"status.{said['status']}", {}) if "status" in said else "",
+        "note": note[:_LONGEST_DESCRIPTION] if note else in_both("no_note", {}),
+        "status": in_both(f"status.{said['status']}", {}) if "status" in said else "",
     }
 
 
-def _because(details: Document) -> dict[Language, str]:
+def _because(details: Document) -> Text:
     """Why reports cannot be judged yet, in words."""
     values = {k: ", ".join(map(str, v)) if isinstance(v, list) else v for k, v in details["values"].items()}
-    return _in_both(f"{cannot_evaluate.NAME}.because.{details['reason']}", values)
+    return in_both(f"{cannot_evaluate.NAME}.because.{details['reason']}", values)
 
 
-def _local_day(period: str | None) -> str:
+def local_day(period: str | None) -> str:
+    """A period's day as people write it; nothing for none."""
     return f"{date.fromisoformat(period):%d-%m-%Y}" if period else ""
 
 

@@ -38,10 +38,8 @@ class PlannedDeliveries:
         self._now, self._max_notice_age = now, max_notice_age
 
     async def plan(self, notice: Notice, receivers: Iterable[Receiver]) -> None:
-        """Write down who is to be told of a notice; of an alarm's end whoever was to be told of the alarm, too."""
+        """Write down who is to be told of a notice."""
         wanted, now = list(receivers), await self._now()
-        if holding.is_end(notice.payload):
-            wanted += await self._others_told(notice, wanted)
         if not wanted:
             return
         is_old = now - notice.at > self._max_notice_age
@@ -50,8 +48,9 @@ class PlannedDeliveries:
         people = [self._routing.members(receiver.name) for receiver in wanted]
         await self._deliveries.plan(map(_delivery, repeat(notice), wanted, people, fates))
 
-    async def _others_told(self, notice: Notice, receivers: Iterable[Receiver]) -> list[Receiver]:
-        names = await self._held.receivers_told_of(notice.alerts) - {receiver.name for receiver in receivers}
+    async def told_besides(self, alert_ids: Iterable[str], receivers: Iterable[Receiver]) -> list[Receiver]:
+        """Who else was to be told of these alerts, by escalation, and is to be told of their end, too."""
+        names = await self._held.receivers_told_of(alert_ids) - {receiver.name for receiver in receivers}
         return [receiver for name in sorted(names) for receiver in self._routing.receivers_of(name)]
 
     async def _fate(

@@ -56,6 +56,14 @@ class Routing:
         selections = [s for s in self._selections.get(receiver, ()) if rule in s.rules]
         return [region for region in regions if any(s.covers(region) for s in selections)]
 
+    def is_told_by_its_own(self, receiver: Receiver) -> bool:
+        """Whether its own selection holds, which may be everything."""
+        return receiver.is_of_its_own or receiver.name not in self._mentioned
+
+    def is_ever_told(self, receiver: str) -> bool:
+        """Whether anything leads to a receiver, be it the last step of an escalation."""
+        return any(receiver in way.to or any(receiver in names for _, names in way.steps) for way in self._ways)
+
     def steps(self, concern: Concern) -> tuple[Step, ...]:
         """The escalation of an alert, of all the routes that tell of it, in order."""
         found: dict[timedelta, set[str]] = {}
@@ -103,9 +111,14 @@ class Routing:
         return [way for way in self._ways if way.selection.wants(concern)]
 
     @cached_property
+    def _mentioned(self) -> frozenset[str]:
+        """Receivers that a route or a team names."""
+        by_routes = (name for route in self._file.routes for name in route.named())
+        return self._reached(*by_routes, *(team.name for team in self._file.teams))
+
+    @cached_property
     def _ways(self) -> tuple[_Way, ...]:
-        named = self._reached(*(n for r in self._file.routes for n in r.named()), *(t.name for t in self._file.teams))
-        own = (r for r in self._file.receivers if r.is_of_its_own or r.name not in named)
+        own = (receiver for receiver in self._file.receivers if self.is_told_by_its_own(receiver))
         by_routes = (
             _Way(
                 route,

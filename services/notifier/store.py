@@ -13,7 +13,15 @@ from typing import Any
 from pymongo import ASCENDING, IndexModel, ReturnDocument
 from pymongo.errors import BulkWriteError
 
-from services.notifier import alerts, delivery_store, judgements, obligations, silence_store, silences
+from services.notifier import (
+    alerts,
+    delivery_store,
+    digest_store,
+    judgements,
+    obligations,
+    silence_store,
+    silences,
+)
 from shared.events.verdict import Verdict
 from shared.exactly_once.cursors import empty
 from shared.exactly_once.documents import compare_and_set
@@ -43,6 +51,7 @@ INDEXES: Mapping[str, list[IndexModel]] = {
         IndexModel([("period", ASCENDING)]),
         IndexModel([("look_at", ASCENDING)], partialFilterExpression={"look_at": {"$gt": _EVER}}),
         _waiting_by("unpublished"),
+        *digest_store.ALERT_INDEXES,
     ],
     judgements.COLLECTION: [
         IndexModel([("state", ASCENDING), ("judge_at", ASCENDING)]),

@@ -188,6 +188,8 @@ async def test_loops_find_their_work_by_index(store: Store) -> None:
         ("deliveries", {"state": "held", "$or": [{"held_until": {"$lte": JUDGE_AT}}, {"held_by": {"$in": ["s"]}}]}),
         ("deliveries", {"alerts": {"$in": ["a"]}, "receiver": "hook"}),
         ("silences", {"over_at": {"$gt": JUDGE_AT}}),
+        ("alerts", {"digest": {"$gt": ""}}),
+        ("alerts", {"digest": "missing-report:2024-11-18:64"}),
         ("judgements", {"is_noticed": False}),
         ("judgements", {"state": "open", "judge_at": {"$lte": JUDGE_AT}}),
         ("judgements", {"state": "closed", "is_called_undetermined": True}),

@@ -82,14 +82,16 @@ REASONS = (
 def test_every_notice_has_a_text() -> None:
     """Each rule tells of its raising, its raising again and each way in which it is resolved; no text is idle."""
     changes = {
-        "missing-report": {"digest", "raised_again", "resolved.reported_late", "resolved.delivered_late"},
+        "missing-report": {"raised_again", "resolved.reported_late", "resolved.delivered_late"},
         "quiet-period-violation": {"raised_again", "resolved.dismissed"},
         "cannot-evaluate": {"resolved.judged"},
     }
     told = {f"{rule}.{change}" for rule in RULES for change in {"raised", *changes[rule]}}
+    alike = {f"{rule}.digest.{c}" for rule in ("missing-report",) for c in {"raised", *changes[rule]}}
+    digests = {"missing-report.digest", "missing-report.digest.complete", *alike, *(f"{key}.each" for key in alike)}
     because = {f"cannot-evaluate.because.{reason}" for reason in REASONS}
-    said = {"no_note", *(f"status.{status}" for status in IncidentStatus)}
-    assert set(catalogue("notices")) == told | because | said
+    said = {"no_note", "others", *(f"status.{status}" for status in IncidentStatus)}
+    assert set(catalogue("notices")) == told | digests | because | said
 
 
 def test_every_rule_that_is_told_by_digest_has_a_label() -> None:

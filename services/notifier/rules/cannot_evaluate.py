@@ -13,7 +13,7 @@ from shared.events.envelope import SYSTEM
 
 Document = dict[str, Any]
 NAME = "cannot-evaluate"
-RULE = Rule(NAME, always(Severity.CRITICAL))
+RULE = Rule(NAME, always(Severity.CRITICAL), is_about_the_system=True)
 JUDGED = "judged"
 LOG_READ = "log_read"
 

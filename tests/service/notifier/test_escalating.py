@@ -152,6 +152,12 @@ async def test_by_digest(bench: Bench) -> None:
     }
     assert told["notice"] == "missing-report:2024-11-18:64!escalated@2024-11-18T18:30:00Z"
     assert told["alerts"] == ["missing-report:2024-11-18:64.02", "missing-report:2024-11-18:64.71"]
+    await bench.file(a_report(JUDGED_AT + 40 * MINUTE, region="64.71"))
+    await watch.turn(JUDGED_AT + 40 * MINUTE)
+    _alarm, end = await bench.deliveries(receiver="head")
+    assert end["payload"]["data"]["text"]["en"] == (
+        "Kota Balikpapan reported late for 18-11-2024 (19-11-2024 02:40 WITA)."
+    )
 
 
 async def test_the_night_of_those_who_sleep_wakes_nobody_else(bench: Bench) -> None:

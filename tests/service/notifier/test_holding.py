@@ -195,7 +195,8 @@ async def test_a_digest_waits_if_all_it_tells_is_silenced(bench: Bench) -> None:
     await until_idle(bench.settling().step, bench.planning(b).step)
     bench.clock.fixed = JUDGED_AT + 2 * HOUR
     await until_idle(bench.releasing().step)
-    ends = {d["receiver"]: d["state"] for d in await bench.deliveries(notice="missing-report:2024-11-18:64.72#2")}
+    found = await bench.deliveries(**{"payload.data.change": "resolved"})
+    ends = {d["receiver"]: d["state"] for d in found}
     assert ends == {"a": "pending", "samarinda": "suppressed"}
 
 
@@ -248,7 +249,7 @@ async def test_what_is_held_back_is_told_when_the_other_ends(bench: Bench) -> No
     await violate(bench, "i2", "64.71")
     await bench.file(a_report(JUDGED_AT + HOUR, region="64.71"))
     await until_idle(bench.planning(file).step, bench.settling().step)
-    (end,) = await bench.deliveries(notice="missing-report:2024-11-18:64.71#2")
+    (end,) = await bench.deliveries(**{"payload.data.change": "resolved"})
     assert end["state"] == "pending"
     await say(bench, IncidentStatus.DISMISSED, 1)
     await until_idle(bench.releasing(file).step)
