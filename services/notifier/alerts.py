@@ -3,6 +3,9 @@
 An alert's `_id` is a value, for example `missing-report:2024-11-18:64.72`, so raising it twice changes nothing. Every
 change counts `revision` up and has who, when, why in `history`, which keeps the first one and the latest.
 
+While it fires, `look_at` is when to look again whether it presses (`escalation.py`), None for never; `fired_at` is
+when it fired last, `told_since` when that was told first, None while it is not.
+
 `to_notice` lists changes whose notices are not planned yet, each with what it told: what an alert says later is no
 news of an earlier change. Those that a digest tells wait in `to_digest`, and `digest` names their series.
 `unpublished` is the revision that is not on `desk.alerts` yet, 0 if it is. A document without `state` is a stub: it
@@ -101,11 +104,29 @@ def acknowledged(alert: Document, *, at: datetime, by: str, note: str) -> Docume
     return _changed(alert, AlertState.ACKNOWLEDGED, {"at": at, "by": by, "what": ACKNOWLEDGED, "why": note}, None)
 
 
+def looked_at(alert: Document, seen: Document, *, look_at: datetime | None, told_since: datetime | None) -> Document:
+    """The alert, to be looked at again at `look_at`; left as it is if it is not as it was `seen` any more."""
+    if alert.get("look_at") != seen["look_at"] or alert["state"] != AlertState.FIRING:
+        return alert
+    return {**alert, "look_at": look_at, "told_since": told_since}
+
+
+def pressed(alert: Document, *, at: datetime, what: str, why: str) -> Document:
+    """The alert, somebody being told of it because nobody has acknowledged it; one that does not fire is left."""
+    if alert["state"] != AlertState.FIRING:
+        return alert
+    return _changed(alert, AlertState.FIRING, {"at": at, "by": NOTIFIER, "what": what, "why": why}, None)
+
+
 def _changed(alert: Document, state: AlertState, entry: Document, told: Document | None) -> Document:
     """One more change, never dated before the one it follows. `told` are its details, None if it is told of
     elsewhere."""
     revision, history = alert["revision"] + 1, alert["history"]
     at = max([entry["at"], *(earlier["at"] for earlier in history[-1:])])
+    is_fresh = entry["what"] in (RAISED, RAISED_AGAIN)
+    pressing = {"look_at": at, "fired_at": at, "told_since": None} if is_fresh else {}
+    if state != AlertState.FIRING:
+        pressing = {"look_at": None}
     notice = {"revision": revision, "change": entry["what"], "at": at, "resolution": alert["resolution"]}
     return {
         **alert,
@@ -114,6 +135,7 @@ def _changed(alert: Document, state: AlertState, entry: Document, told: Document
         "history": [*history[:1], *history[1:][2 - MOST_HISTORY :], {**entry, "at": at}],
         "to_notice": [*alert["to_notice"], *([] if told is None else [{**notice, "details": told}])],
         "unpublished": revision,
+        **pressing,
     }
 
 

@@ -50,7 +50,8 @@ def _owed_since(delivery: Document) -> datetime:
 def message_of(delivery: Document) -> Message:
     """What is to be sent now: after an attempt that reached some of several recipients, only for the rest."""
     left = next((a["left"] for a in reversed(delivery["attempts"]) if a.get("left")), ())
-    return Message(delivery["webhook_id"], delivery["payload"], tuple(left))
+    at: datetime = delivery["attempts"][-1]["started_at"]
+    return Message(delivery["webhook_id"], delivery["payload"], tuple(left), at)
 
 
 class Sender:

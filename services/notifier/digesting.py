@@ -6,6 +6,7 @@ is taken off the alerts before all of it is planned; what was never frozen waits
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import date, timedelta
 from functools import partial
 
@@ -13,6 +14,7 @@ from services.notifier import alerts, digests, notices
 from services.notifier.digest_store import DigestStore
 from services.notifier.digests import Changes, Standing
 from services.notifier.planned_deliveries import PlannedDeliveries
+from services.notifier.receivers import Receiver
 from services.notifier.routing import Routing
 from services.notifier.rules import missing_report
 from services.notifier.selection import concern_of
@@ -59,12 +61,23 @@ class Digesting:
         known = await self._digests.alerts(told["alert"] for told in frozen["frozen"])
         for changed in digests.frozen_changes(frozen["frozen"], known).values():
             concerns = {alert["_id"]: concern_of(alert, self._calendar) for alert, _change in changed}
+            await self._plan_besides(frozen, changed, self._routing.told_any(concerns.values()))
             for receiver in self._routing.told_any(concerns.values()):
                 theirs = [(a, c) for a, c in changed if self._routing.tells(receiver.name, concerns[a["_id"]])]
                 standing = await self._standing(receiver.name, theirs)
                 series, number = frozen["_id"], frozen["number"]
                 notice = digests.of_changes(series, number, theirs, standing, self._calendar)
                 await self._planned.plan(notice, [receiver])
+
+    async def _plan_besides(self, frozen: Document, changed: Changes, told: Sequence[Receiver]) -> None:
+        """Those who were told of alarms by escalation are told of their ends, not of how all stand."""
+        if changed[0][1]["change"] != alerts.RESOLVED:
+            return
+        besides = {alert["_id"]: await self._planned.told_besides([alert["_id"]], told) for alert, _change in changed}
+        for receiver in {receiver.name: receiver for found in besides.values() for receiver in found}.values():
+            theirs = [(alert, change) for alert, change in changed if receiver in besides[alert["_id"]]]
+            notice = digests.of_changes(frozen["_id"], frozen["number"], theirs, None, self._calendar)
+            await self._planned.plan(notice, [receiver])
 
     async def _standing(self, receiver: str, theirs: Changes) -> Standing:
         """How all stand whom a receiver is told of."""

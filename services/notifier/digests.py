@@ -58,19 +58,20 @@ def frozen_changes(frozen: Iterable[Document], known: Mapping[str, Document]) ->
     return found
 
 
-def of_changes(series: str, number: int, changed: Changes, standing: Standing, calendar: Calendar) -> Notice:
-    """The message of one kind of change, the `number`th of its series."""
+def of_changes(series: str, number: int, changed: Changes, standing: Standing | None, calendar: Calendar) -> Notice:
+    """The message of one kind of change, the `number`th of its series; without a standing only of what changed."""
     first, kind = changed[0][0], changed[0][1]["change"]
     province = province_of(first["region"])
     where = {"where": calendar.roster.name(province), "period": notices.local_day(first["period"])}
-    how_all_stand = _standing(first["rule"], standing, where, calendar) if _is_news(changed) else []
+    how_all_stand = _standing(first["rule"], standing, where, calendar) if standing and _is_news(changed) else []
     sentences = [*_changes(changed, where, calendar), *how_all_stand]
-    if how_all_stand and _is_all_said(changed, standing):
+    if how_all_stand and standing and _is_all_said(changed, standing):
         sentences = how_all_stand
     at = max(change["at"] for _alert, change in changed)
     told = [alert for alert, _change in changed]
     notice = notices.made(f"{series}~{number}-{kind}", _joined(sentences, " "), told, kind, at, province)
-    notice.payload["data"]["counts"] = dict(standing.counts)
+    if standing:
+        notice.payload["data"]["counts"] = dict(standing.counts)
     return notice
 
 

@@ -38,6 +38,14 @@ class HeldStore:
         wanted = {"alerts": {"$in": list(alert_ids)}, "receiver": receiver}
         return [d async for d in self._deliveries.find(wanted).sort(_IN_ORDER)]
 
+    async def receivers_told_of(self, alert_ids: Iterable[str]) -> set[str]:
+        """Whoever anything about these alerts was ever planned for."""
+        return set(await self._deliveries.distinct("receiver", {"alerts": {"$in": list(alert_ids)}}))
+
+    async def about(self, alert_id: str) -> list[Document]:
+        """All deliveries that tell of an alert, to whomever, in the order they were planned."""
+        return [d async for d in self._deliveries.find({"alerts": alert_id}).sort(_IN_ORDER)]
+
     async def release(self, delivery: Document) -> bool:
         """To be sent now; whether it was still held."""
         due = {"state": PENDING, "released_at": "$$NOW", "next_attempt_at": "$$NOW"}

@@ -6,8 +6,9 @@ now is written too, with the reason: `held` until something ends, or `suppressed
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from datetime import datetime, timedelta
+from itertools import repeat
 
 from services.notifier import holding, notices
 from services.notifier.delivery_store import HELD, PENDING, SUPPRESSED, DeliveryStore
@@ -16,6 +17,7 @@ from services.notifier.holding import Because, Hold
 from services.notifier.muting import Muting
 from services.notifier.notices import Notice
 from services.notifier.receivers import Receiver
+from services.notifier.routing import Routing
 from services.notifier.rules import receiver_failing
 from shared.mongo import Document
 
@@ -28,11 +30,13 @@ class PlannedDeliveries:
         self,
         deliveries: DeliveryStore,
         muting: Muting,
+        routing: Routing,
         now: Callable[[], Awaitable[datetime]],
         max_notice_age: timedelta,
     ) -> None:
         self._deliveries, self._held = deliveries, HeldStore(deliveries.database)
-        self._muting, self._now, self._max_notice_age = muting, now, max_notice_age
+        self._muting, self._routing = muting, routing
+        self._now, self._max_notice_age = now, max_notice_age
 
     async def plan(self, notice: Notice, receivers: Iterable[Receiver]) -> None:
         """Write down who is to be told of a notice: nobody of its own failing."""
@@ -42,22 +46,34 @@ class PlannedDeliveries:
             return
         is_old = now - notice.at > self._max_notice_age
         for_all = Because.TOO_OLD if is_old else await self._muting.hold(notice.payload, now)
-        found = [(receiver, await self._fate(notice, receiver, for_all)) for receiver in wanted]
-        await self._deliveries.plan(_delivery(notice, receiver, fate) for receiver, fate in found)
+        fates = [for_all if is_old else await self._fate(notice, receiver.name, for_all, now) for receiver in wanted]
+        people = [self._routing.members(receiver.name) for receiver in wanted]
+        await self._deliveries.plan(map(_delivery, repeat(notice), wanted, people, fates))
 
-    async def _fate(self, notice: Notice, receiver: Receiver, for_all: Hold | Because | None) -> Hold | Because | None:
+    async def told_besides(self, alert_ids: Iterable[str], receivers: Iterable[Receiver]) -> list[Receiver]:
+        """Who else was to be told of these alerts, by escalation, and is to be told of their end, too."""
+        names = await self._held.receivers_told_of(alert_ids) - {receiver.name for receiver in receivers}
+        return [receiver for name in sorted(names) for receiver in self._routing.receivers_of(name)]
+
+    async def _fate(
+        self, notice: Notice, receiver: str, for_all: Hold | Because | None, now: datetime
+    ) -> Hold | Because | None:
         """What becomes of a notice for a receiver: None if it is to be sent now."""
-        if isinstance(for_all, Because) or not holding.is_end(notice.payload):
-            return for_all
-        earlier = await self._held.told_of(receiver.name, notice.alerts)
-        return holding.fate_of_end(notice.payload, notice.alerts, earlier) or for_all
+        hold = for_all or self._muting.quiet_hours(notice.payload, receiver, now)
+        if not holding.is_end(notice.payload):
+            return hold
+        earlier = await self._held.told_of(receiver, notice.alerts)
+        return holding.fate_of_end(notice.payload, notice.alerts, earlier) or hold
 
 
-def _delivery(notice: Notice, receiver: Receiver, fate: Hold | Because | None) -> Document:
+def _delivery(
+    notice: Notice, receiver: Receiver, people: Sequence[tuple[str, str]], fate: Hold | Because | None
+) -> Document:
     return {
         "_id": f"{notice.id}|{receiver.name}",
         "receiver": receiver.name,
         "channel": receiver.channel,
+        "people": [{"team": team, "name": name} for team, name in people],
         "notice": notice.id,
         "alerts": list(notice.alerts),
         "payload": notice.payload,

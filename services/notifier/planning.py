@@ -31,7 +31,7 @@ class Planning:
         wake_senders: Callable[[], None],
     ) -> None:
         self._store, self._calendar, self._routing = store, calendar, Routing(receivers)
-        self._planned = PlannedDeliveries(deliveries, muting, now, receivers.max_notice_age)
+        self._planned = PlannedDeliveries(deliveries, muting, self._routing, now, receivers.max_notice_age)
         self._judgements = JudgementDigests(store, self._planned, calendar, self._routing)
         self._digesting = Digesting(store, self._planned, calendar, self._routing, receivers.digest_wait)
         self._wake_senders = wake_senders
@@ -53,5 +53,7 @@ class Planning:
             return
         told = self._routing.told(concern_of(alert, self._calendar))
         for change in alert["to_notice"]:
-            await self._planned.plan(notices.of_alert(alert, change, self._calendar), told)
+            is_end = change["change"] == alerts.RESOLVED
+            others = await self._planned.told_besides([alert["_id"]], told) if is_end else []
+            await self._planned.plan(notices.of_alert(alert, change, self._calendar), [*told, *others])
         await self._store.update(alerts.COLLECTION, alert["_id"], lambda a: alerts.noticed(a, alert["revision"]))

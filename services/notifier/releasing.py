@@ -56,4 +56,5 @@ class Releasing:
             holding.no_longer_told(delivery, {a["_id"]: a for a in known}, about[place + 1 :])
             or holding.fate_of_end(payload, delivery["alerts"], about[:place])
             or await self._muting.hold(payload, now)
+            or self._muting.quiet_hours(payload, delivery["receiver"], now)
         )

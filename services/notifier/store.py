@@ -7,7 +7,7 @@ Collections go by their names, as in `changes.py`. Raises DatabaseError where th
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from pymongo import ASCENDING, IndexModel, ReturnDocument, UpdateOne
@@ -29,6 +29,7 @@ from shared.exactly_once.cursors import empty
 from shared.exactly_once.documents import compare_and_set, compare_and_set_all
 from shared.mongo import Collection, Database, Document, below, is_duplicates_only
 
+_EVER = datetime(1970, 1, 1, tzinfo=UTC)
 _SOME = 200  # documents of one turn of a loop
 _WAITS = {"$gte": 1}  # a mark names the revision that waits
 
@@ -51,6 +52,7 @@ INDEXES: Mapping[str, list[IndexModel]] = {
         IndexModel([("rule", ASCENDING), ("_id", ASCENDING)]),
         IndexModel([("region", ASCENDING)]),
         IndexModel([("period", ASCENDING)]),
+        IndexModel([("look_at", ASCENDING)], partialFilterExpression={"look_at": {"$gt": _EVER}}),
         _waiting_by("unpublished"),
         *digest_store.ALERT_INDEXES,
     ],
@@ -144,6 +146,11 @@ class Store:
     async def alerts_to_notice(self) -> list[Document]:
         """Some alerts with changes whose notices are not planned yet."""
         return await self._some(self._alerts, {"to_notice.revision": _WAITS})
+
+    async def alerts_to_look_at(self, now: datetime, wanted: Document | None = None) -> list[Document]:
+        """Alerts whose moment to look again has come, the earliest first: some of them, or all that are `wanted`."""
+        due = self._alerts.find({**(wanted or {}), "look_at": {"$gt": _EVER, "$lte": now}}).sort("look_at", ASCENDING)
+        return [a async for a in (due if wanted else due.limit(_SOME))]
 
     # obligations
     async def obligations(self, ids: list[str]) -> dict[str, Document]:

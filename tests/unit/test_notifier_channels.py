@@ -6,6 +6,7 @@ import asyncio
 import gzip
 import json
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -69,6 +70,14 @@ async def test_webhook_is_signed(receiver: HttpReceiver) -> None:
             Verifier(SECRET).verify(other_body, other_headers)
     with pytest.raises(Exception, match="signature"):
         Verifier("whsec_" + "A" * 32).verify(body, headers)
+
+
+async def test_webhook_is_signed_by_the_clock_of_all_replicas(receiver: HttpReceiver) -> None:
+    """A replica's own clock may be an hour off; the receiver sees the database's time."""
+    at = datetime.now(UTC) - timedelta(hours=1)
+    assert await send(receiver.url(), message=replace(MESSAGE, at=at)) == 200
+    ((headers, _body),) = receiver.got
+    assert headers["webhook-timestamp"] == str(int(at.timestamp()))
 
 
 async def test_secrets_are_changed_without_a_gap(receiver: HttpReceiver) -> None:

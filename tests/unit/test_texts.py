@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 from services.notifier import filing, mails, obligations
-from services.notifier.rules import RULES, cannot_evaluate, receiver_failing
+from services.notifier.escalation import PRESSES
+from services.notifier.rules import BY_NAME, RULES, cannot_evaluate, receiver_failing
 from shared.events.alert import AlertState
 from shared.events.incident_status import IncidentStatus
 from shared.events.verdict import Verdict
@@ -101,6 +102,12 @@ def test_every_notice_has_a_text() -> None:
     because = {f"cannot-evaluate.because.{reason}" for reason in REASONS}
     said = {"no_note", "others", *(f"status.{status}" for status in IncidentStatus)}
     assert set(catalogue("notices")) == told | digests | because | said
+
+
+def test_every_rule_that_is_told_by_digest_has_a_label() -> None:
+    """For those who are told of what nobody has acknowledged."""
+    assert {f"rule.{rule.name}" for rule in BY_NAME.values() if rule.is_digested} <= set(catalogue("pressing"))
+    assert {*PRESSES, "by_name", "and_others", *(f"span.{unit}" for unit in "smhd")} <= set(catalogue("pressing"))
 
 
 def test_every_text_of_channels_is_used() -> None:

@@ -8,17 +8,20 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Protocol
 
 
 @dataclass(frozen=True, slots=True)
 class Message:
     """One delivery as a channel sees it. `payload` is the notice; `webhook_id` the same for every attempt; `only_for`
-    those of several recipients that an earlier attempt left out, all if empty."""
+    those of several recipients that an earlier attempt left out, all if empty. `at` is the attempt's real time by the
+    clock of all replicas, that is the database's; None where there is no database to ask."""
 
     webhook_id: str
     payload: dict[str, Any]
     only_for: tuple[str, ...] = ()
+    at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

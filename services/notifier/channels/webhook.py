@@ -25,16 +25,16 @@ class Webhook:
 
     async def send(self, message: Message) -> Sent:
         body = orjson.dumps(message.payload)
-        return await self._poster.post(self._url, body, self._signed_headers(message.webhook_id, body))
+        return await self._poster.post(self._url, body, self._signed_headers(message, body))
 
     async def close(self) -> None:
         await self._poster.close()
 
-    def _signed_headers(self, webhook_id: str, body: bytes) -> dict[str, str]:
-        now = datetime.now(UTC)  # real time: receivers refuse old signatures
-        signatures = [s.sign(msg_id=webhook_id, timestamp=now, data=body.decode()) for s in self._signers]
+    def _signed_headers(self, message: Message, body: bytes) -> dict[str, str]:
+        now = message.at or datetime.now(UTC)  # real time, and right: receivers refuse what is minutes off
+        signatures = [s.sign(msg_id=message.webhook_id, timestamp=now, data=body.decode()) for s in self._signers]
         return {
-            "webhook-id": webhook_id,
+            "webhook-id": message.webhook_id,
             "webhook-timestamp": str(int(now.timestamp())),
             "webhook-signature": " ".join(signatures),
         }

@@ -14,14 +14,17 @@ from services.notifier.changes import changes_of
 from services.notifier.channels import Message, Sent
 from services.notifier.delivery_store import DeliveryStore
 from services.notifier.digest_store import DigestStore
+from services.notifier.escalating import Escalating
 from services.notifier.excuse_store import ExcuseStore
 from services.notifier.excusing import Excusing
 from services.notifier.held_store import HeldStore
 from services.notifier.judging import Judge
 from services.notifier.muting import Muting
+from services.notifier.planned_deliveries import PlannedDeliveries
 from services.notifier.planning import Planning
 from services.notifier.receivers import Receivers
 from services.notifier.releasing import Releasing
+from services.notifier.routing import Routing
 from services.notifier.settling import Settling
 from services.notifier.silence_store import SilenceStore
 from services.notifier.store import Store
@@ -166,14 +169,34 @@ class Bench:
         return Judge(chosen, self.calendar, self.offsets, self.clock, self._database_now, undetermined_after_s)
 
     def planning(self, receivers: Receivers, store: Store | None = None) -> Planning:
-        deliveries, muting = DeliveryStore(self.store.database), self.muting()
+        deliveries, muting = DeliveryStore(self.store.database), self.muting(receivers)
         return Planning(store or self.store, deliveries, self.calendar, receivers, muting, self.now, self.wake)
 
-    def releasing(self) -> Releasing:
-        return Releasing(self.store, HeldStore(self.store.database), self.muting(), self.now, self.wake)
+    def releasing(self, receivers: Receivers | None = None) -> Releasing:
+        muting = self.muting(receivers or receivers_of())
+        return Releasing(self.store, HeldStore(self.store.database), muting, self.now, self.wake)
 
-    def muting(self) -> Muting:
-        return Muting(SilenceStore(self.store.database))
+    def muting(self, receivers: Receivers) -> Muting:
+        return Muting(self.store, SilenceStore(self.store.database), self.calendar, Routing(receivers))
+
+    def escalating(self, receivers: Receivers) -> Escalating:
+        deliveries, held, routing = (
+            DeliveryStore(self.store.database),
+            HeldStore(self.store.database),
+            Routing(receivers),
+        )
+        planned = PlannedDeliveries(deliveries, self.muting(receivers), routing, self.now, receivers.max_notice_age)
+        return Escalating(
+            self.store,
+            held,
+            planned,
+            self.calendar,
+            routing,
+            self.clock,
+            self.now,
+            receivers.max_notice_age,
+            self.wake,
+        )
 
     def wake(self) -> None:
         self.woken += 1

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 
 import pytest
 
-from services.notifier import silences
+from services.notifier import alerts, silences
 from services.notifier.delivery_store import DeliveryStore
 from services.notifier.silence_store import SilenceStore
 from shared.events.incident_status import IncidentStatus
@@ -194,9 +195,8 @@ async def test_a_digest_waits_if_all_it_tells_is_silenced(bench: Bench) -> None:
     await until_idle(bench.settling().step, bench.planning(b).step)
     bench.clock.fixed = JUDGED_AT + 2 * HOUR
     await until_idle(bench.releasing().step)
-    ends = {
-        d["receiver"]: d["state"] for d in await bench.deliveries(notice="missing-report:2024-11-18:64~1-resolved")
-    }
+    found = await bench.deliveries(**{"payload.data.change": "resolved"})
+    ends = {d["receiver"]: d["state"] for d in found}
     assert ends == {"a": "pending", "samarinda": "suppressed"}
 
 
@@ -212,3 +212,46 @@ async def test_two_replicas_release_it_once(bench: Bench) -> None:
     await bench.store.database.deliveries.update_many({}, {"$set": {"state": "delivered"}})
     assert await slow._decide(held, bench.clock.fixed) is False
     assert await fates(bench) == {"#1": ("delivered", "silence:s")}
+
+
+INHIBIT = [{"by": "quiet-period-violation", "mutes": ["missing-report"]}]
+
+
+@pytest.mark.parametrize(
+    ("region", "state"), [("64.72", "held"), ("64", "held"), ("64.72.01", "pending"), ("64.02", "pending")]
+)
+async def test_an_alert_holds_back_others_below_it(bench: Bench, region: str, state: str) -> None:
+    """Those of its region and below, of the rules that the receivers file says."""
+    bench.clock.fixed = JUDGED_AT
+    await violate(bench, region=region)
+    await bench.judge().step()
+    file = receivers_of({"name": "samarinda", "regions": ["64.72"], "rules": ["missing-report"]}, inhibit=INHIBIT)
+    await until_idle(bench.planning(file).step, bench.settling().step)
+    (told,) = await bench.deliveries()
+    assert (told["state"], told.get("held_by")) == (state, f"inhibition:{VIOLATION}" if state == "held" else None)
+
+
+async def test_what_is_held_back_is_told_when_the_other_ends(bench: Bench) -> None:
+    """If it is still true; an acknowledged alert holds back too; an end is never held back."""
+    bench.clock.fixed = JUDGED_AT
+    await violate(bench)
+    await bench.judge().step()
+    rules = {"rules": ["missing-report"]}
+    file = receivers_of(
+        {"name": "a", "regions": ["64.72"], **rules}, {"name": "b", "regions": ["64.71"], **rules}, inhibit=INHIBIT
+    )
+    await until_idle(bench.planning(file).step, bench.settling().step)
+    assert {d["receiver"]: d["state"] for d in await bench.deliveries()} == {"a": "held", "b": "pending"}
+    acknowledge = partial(alerts.acknowledged, at=NOW, by="budi", note="")
+    await bench.store.update(alerts.COLLECTION, VIOLATION, acknowledge)
+    bench.clock.fixed = JUDGED_AT + 9 * HOUR
+    assert await bench.releasing(file).step() is False
+    await violate(bench, "i2", "64.71")
+    await bench.file(a_report(JUDGED_AT + HOUR, region="64.71"))
+    await until_idle(bench.planning(file).step, bench.settling().step)
+    (end,) = await bench.deliveries(**{"payload.data.change": "resolved"})
+    assert end["state"] == "pending"
+    await say(bench, IncidentStatus.DISMISSED, 1)
+    await until_idle(bench.releasing(file).step)
+    (told,) = await bench.deliveries(receiver="a")
+    assert told["state"] == "pending"
