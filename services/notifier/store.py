@@ -13,7 +13,7 @@ from typing import Any
 from pymongo import ASCENDING, IndexModel, ReturnDocument
 from pymongo.errors import BulkWriteError
 
-from services.notifier import alerts, delivery_store, judgements, obligations
+from services.notifier import alerts, delivery_store, judgements, moment_store, moments, obligations, stocks
 from shared.events.verdict import Verdict
 from shared.exactly_once.cursors import empty
 from shared.exactly_once.documents import compare_and_set
@@ -47,6 +47,8 @@ INDEXES: Mapping[str, list[IndexModel]] = {
         IndexModel([("is_noticed", ASCENDING)], partialFilterExpression={"is_noticed": False}),
     ],
     delivery_store.DELIVERIES: delivery_store.INDEXES,
+    moments.COLLECTION: moment_store.INDEXES,
+    stocks.COLLECTION: [IndexModel([("region", ASCENDING)]), _waiting_by("unsettled")],
 }
 
 
@@ -125,6 +127,11 @@ class Store:
         """The obligations whose reports are all withdrawn, and whose moment of judgement has come."""
         wanted = {"unjudged": _WAITS, "judge_at": {"$lte": now}}
         return [o async for o in self._obligations.find(wanted)]
+
+    # stocks
+    async def stocks_of(self, region: str) -> dict[str, Document]:
+        """What a region has stated of its items, by item."""
+        return {d["item"]: d async for d in self.database[stocks.COLLECTION].find({"region": region})}
 
     # judgements
     async def plan_judgements(self, wanted: Iterable[Document]) -> None:

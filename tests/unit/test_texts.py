@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from services.notifier import filing, mails, obligations
-from services.notifier.rules import RULES, cannot_evaluate, receiver_failing
+from services.notifier.rules import RULES, cannot_evaluate, logistics, receiver_failing
 from shared.events.alert import AlertState
 from shared.events.incident_status import IncidentStatus
 from shared.events.verdict import Verdict
@@ -87,12 +87,19 @@ def test_every_notice_has_a_text() -> None:
         "missing-report": {"digest", "raised_again", "resolved.reported_late", "resolved.delivered_late"},
         "quiet-period-violation": {"raised_again", "resolved.dismissed"},
         "cannot-evaluate": {"resolved.judged"},
+        "logistics": {"raised_again", f"resolved.{logistics.RECEIVED}"},
         "outage": {"raised_again", "resolved.resolved", "resolved.dismissed"},
         "receiver-failing": {"raised_again", *(f"resolved.{r}" for r in RECEIVER_ENDS)},
     }
     told = {f"{rule}.{change}" for rule in RULES for change in {"raised", *changes[rule]}}
     because = {f"cannot-evaluate.because.{reason}" for reason in REASONS}
-    said = {"no_note", *(f"status.{status}" for status in IncidentStatus)}
+    because |= {"cannot-evaluate.what.reports", "cannot-evaluate.what.logistics"}
+    said = {
+        "logistics.step.ahead",
+        "logistics.step.line",
+        "no_note",
+        *(f"status.{status}" for status in IncidentStatus),
+    }
     assert set(catalogue("notices")) == told | because | said
 
 

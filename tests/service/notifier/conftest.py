@@ -13,6 +13,7 @@ from services.notifier.changes import changes_of
 from services.notifier.channels import Message, Sent
 from services.notifier.delivery_store import DeliveryStore
 from services.notifier.judging import Judge
+from services.notifier.moment_store import MomentStore
 from services.notifier.planning import Planning
 from services.notifier.receivers import Receivers
 from services.notifier.settling import Settling
@@ -26,7 +27,7 @@ from shared.records import Position, Record
 from tests.builders import MONDAY, a_calendar, utc
 
 Document = dict[str, Any]
-AnyStore = TypeVar("AnyStore", Store, DeliveryStore)
+AnyStore = TypeVar("AnyStore", Store, DeliveryStore, MomentStore)
 JUDGED_AT = utc("2024-11-18T18:00:00Z")
 
 
@@ -68,7 +69,7 @@ class FakeOffsets:
         self.is_another_log = False
 
     async def ends(self, topic: str) -> dict[int, tuple[int, int]]:
-        assert topic == "desk.reports"
+        assert topic in ("desk.reports", "desk.logistics")
         if self.is_away:
             raise KafkaConnectionError("away")
         return dict(self.log)
