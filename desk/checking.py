@@ -6,8 +6,11 @@ from collections import Counter
 from collections.abc import Iterator
 from datetime import timedelta
 
-from services.notifier.receivers import Receiver, Receivers
+from services.notifier.receivers import Receivers
+from services.notifier.routing import Routing
 from services.notifier.rules import RULES
+from services.notifier.rules.rule import Severity
+from services.notifier.selection import Selection
 from shared.access.keys import EVERYWHERE
 from shared.election.calendar import Calendar, covers
 from shared.election.config import Amendment, Election, Level, ReportRule, Scoped
@@ -42,8 +45,7 @@ def describe(calendar: Calendar, receivers: Receivers, journal_retention: timede
     yield f"Logistics: {len(election.logistics.items)} items: {', '.join(election.logistics.items)}."
     told = ", ".join(format_duration(length) for length in sorted(election.logistics.warn_at, reverse=True))
     yield f"What of them is missing is told {told + ' before and ' if told else ''}at the line, when voting begins."
-    for receiver in receivers.receivers:
-        yield _receiver(receiver)
+    yield from _told(receivers)
     yield f"Notices older than {format_duration(receivers.max_notice_age)} are stored and not sent."
     yield _journal(calendar, journal_retention)
 
@@ -101,7 +103,21 @@ def _count(number: int, level: Level) -> str:
     return f"{number} {singular if number == 1 else plural}"
 
 
-def _receiver(receiver: Receiver) -> str:
-    rules = "everything" if set(receiver.rules) == set(RULES) else ", ".join(receiver.rules)
-    regions = "all regions" if EVERYWHERE in receiver.regions else ", ".join(receiver.regions)
-    return f"Receiver {receiver.name} ({receiver.channel}): {rules}, {regions}."
+def _told(file: Receivers) -> Iterator[str]:
+    routing = Routing(file)
+    for receiver in file.receivers:
+        selected = _selected(receiver) if routing.is_told_by_its_own(receiver) else "by routes alone"
+        yield f"Receiver {receiver.name} ({receiver.channel}): {selected}."
+    for team in file.teams:
+        members = ", ".join(f"{member.name} by {' and '.join(member.receivers)}" for member in team.members)
+        yield f"Team {team.name}: {members}."
+    for number, route in enumerate(file.routes, start=1):
+        yield f"Route {number}: {_selected(route)}, to {', '.join(route.to)}."
+
+
+def _selected(selection: Selection) -> str:
+    rules = "everything" if set(selection.rules) == set(RULES) else ", ".join(selection.rules)
+    regions = "all regions" if EVERYWHERE in selection.regions else ", ".join(selection.regions)
+    severities = "" if len(selection.severities) == len(Severity) else ", ".join(s.word for s in selection.severities)
+    stages = f"in {', '.join(selection.stages)}" if selection.stages else ""
+    return ", ".join(filter(None, [rules, regions, severities, stages]))

@@ -99,10 +99,14 @@ def check(
     election: Election = None,
     roster: RosterFile = None,
     receivers: ReceiversFile = None,
+    explain: Annotated[
+        bool, typer.Option("--explain", help="Say who would be told of what, and nothing else.")
+    ] = False,
 ) -> None:
     """Read the election file, the roster and the receivers file, and say in words what they say."""
     from desk.checking import describe
-    from services.notifier.receivers import read_receivers
+    from desk.explaining import explain as explained
+    from services.notifier.receivers import check_stages, read_receivers
     from shared.election.loaded import load_calendar
     from shared.yaml_files import BadFile
 
@@ -110,9 +114,11 @@ def check(
     try:
         calendar = load_calendar(settings.election, settings.roster, settings.obligations_from)
         told = read_receivers(settings.receivers)
+        check_stages(settings.receivers, told, calendar)
     except BadFile as error:
         raise fail(error, 2) from None
-    for line in describe(calendar, told, settings.journal_retention):
+    lines = explained(calendar, told) if explain else describe(calendar, told, settings.journal_retention)
+    for line in lines:
         typer.echo(line)
 
 

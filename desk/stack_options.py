@@ -9,7 +9,7 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from desk.service_processes import Misconfigured, environment
-from services.notifier.receivers import read_receivers
+from services.notifier.receivers import check_stages, read_receivers
 from shared.clock import parse_spec, real
 from shared.election.calendar import latest_weekday
 from shared.election.loaded import load_calendar
@@ -38,8 +38,8 @@ def checked_settings(options: StackOptions) -> Settings:
     absolute = {name: path.absolute() for name, path in paths.items() if path is not None}
     try:
         settings = read_settings(environment(os.environ, clock=options.clock, **absolute))
-        load_calendar(settings.election, settings.roster, settings.obligations_from)
-        read_receivers(settings.receivers)
+        calendar = load_calendar(settings.election, settings.roster, settings.obligations_from)
+        check_stages(settings.receivers, read_receivers(settings.receivers), calendar)
         if settings.clock is not None:
             parse_spec(settings.clock)
     except ValueError as error:  # BadSettings, BadFile and a bad clock: each is one clear line

@@ -105,5 +105,5 @@ def write_receivers(data_dir: Path, port: int, secret: str) -> Path:
         "allow_private": True,
     }
     path = data_dir / "receivers.yaml"
-    path.write_text(yaml.safe_dump({"receivers": [us]}), encoding="utf-8")
+    path.write_text(yaml.safe_dump({"receivers": [us], "digest_wait": "0s"}), encoding="utf-8")
     return path

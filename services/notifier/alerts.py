@@ -4,8 +4,9 @@ An alert's `_id` is a value, for example `missing-report:2024-11-18:64.72`, so r
 change counts `revision` up and has who, when, why in `history`, which keeps the first one and the latest.
 
 `to_notice` lists changes whose notices are not planned yet, each with what it told: what an alert says later is no
-news of an earlier change. `unpublished` is the revision that is not on `desk.alerts` yet, 0 if it is. A document
-without `state` is a stub: it keeps what was read before there was an alert, and is shown to nobody.
+news of an earlier change. Those that a digest tells wait in `to_digest`, and `digest` names their series.
+`unpublished` is the revision that is not on `desk.alerts` yet, 0 if it is. A document without `state` is a stub: it
+keeps what was read before there was an alert, and is shown to nobody.
 """
 
 from __future__ import annotations
@@ -139,6 +140,22 @@ def to_event(alert: Document) -> AlertEvent:
         contenthash=content_hash(data.model_dump(mode="json")),
         data=data,
     )
+
+
+def collected(alert: Document, series: str) -> Document:
+    """The alert, what is to be told of it left to the next digest of a series."""
+    if not alert["to_notice"]:
+        return alert
+    waiting = [*alert.get("to_digest", []), *alert["to_notice"]]
+    return {**alert, "to_notice": [], "to_digest": waiting, "digest": series}
+
+
+def digested(alert: Document, up_to_revision: int) -> Document:
+    """The alert, its changes up to a revision planned in a digest."""
+    left = [change for change in alert["to_digest"] if change["revision"] > up_to_revision]
+    if len(left) == len(alert["to_digest"]):
+        return alert
+    return {**alert, "to_digest": left, "digest": alert["digest"] if left else None}
 
 
 def noticed(alert: Document, up_to_revision: int) -> Document:

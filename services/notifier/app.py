@@ -20,7 +20,7 @@ from services.notifier.moment_store import MomentStore
 from services.notifier.outbox import Outbox
 from services.notifier.planning import Planning
 from services.notifier.receiver_store import ReceiverStore
-from services.notifier.receivers import Receivers, read_receivers
+from services.notifier.receivers import Receivers, check_stages, read_receivers
 from services.notifier.sending import build_sending
 from services.notifier.settling import Settling
 from services.notifier.store import Store
@@ -63,6 +63,7 @@ def create_app(settings: Settings) -> FastAPI:
     calendar = load_calendar(settings.election, settings.roster, settings.obligations_from)
     journal.warn_if_too_short(calendar.election, settings.journal_retention)
     receivers = read_receivers(settings.receivers)
+    check_stages(settings.receivers, receivers, calendar)
     clock = make_clock(settings.clock, settings.data_dir)
     client = mongo.connect(settings.mongo, settings.mongo_driver, settings.mongo_timeout_ms)
     return build(Parts(settings, calendar, receivers, clock, client, Metrics(SERVICE)))

@@ -6,8 +6,9 @@ from datetime import date
 
 from services.notifier import notices, obligations
 from services.notifier.planned_deliveries import PlannedDeliveries
-from services.notifier.receivers import Receivers
+from services.notifier.routing import Routing
 from services.notifier.rules import missing_report
+from services.notifier.selection import concern_of
 from services.notifier.settling import Settling
 from services.notifier.store import Store
 from shared.election.calendar import Calendar
@@ -15,8 +16,8 @@ from shared.mongo import Document
 
 
 class JudgementDigests:
-    def __init__(self, store: Store, planned: PlannedDeliveries, calendar: Calendar, receivers: Receivers) -> None:
-        self._store, self._planned, self._calendar, self._receivers = store, planned, calendar, receivers
+    def __init__(self, store: Store, planned: PlannedDeliveries, calendar: Calendar, routing: Routing) -> None:
+        self._store, self._planned, self._calendar, self._routing = store, planned, calendar, routing
         self._settling = Settling(store)
 
     async def step(self) -> bool:
@@ -33,13 +34,13 @@ class JudgementDigests:
         owing = self._calendar.owing(period)
         for province, codes in judgement["missing"].items():
             missing = [await self._raised(judgement, code) for code in codes]
-            for receiver in self._receivers.receivers:
-                theirs = [alert for alert in missing if receiver.covers(alert["region"])]
-                if theirs and missing_report.NAME in receiver.rules:
-                    covered = [code for code in owing.below(province) if receiver.covers(code)]
-                    standing = notices.tally(covered, [alert["region"] for alert in theirs], verdicts)
-                    digest = notices.of_judgement(judgement, province, standing, theirs, self._calendar)
-                    await self._planned.plan(digest, [receiver])
+            concerns = [(alert, concern_of(alert, self._calendar)) for alert in missing]
+            for receiver in self._routing.told_any(concern for _alert, concern in concerns):
+                theirs = [alert for alert, concern in concerns if self._routing.tells(receiver.name, concern)]
+                covered = self._routing.covered(receiver.name, missing_report.NAME, owing.below(province))
+                standing = notices.tally(covered, [alert["region"] for alert in theirs], verdicts)
+                digest = notices.of_judgement(judgement, province, standing, theirs, self._calendar)
+                await self._planned.plan(digest, [receiver])
         await self._store.keep_noticed(judgement["_id"])
 
     async def _raised(self, judgement: Document, region: str) -> Document:

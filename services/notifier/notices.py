@@ -16,6 +16,7 @@ from shared.events.verdict import Verdict
 from shared.texts import Language, text
 
 Document = dict[str, Any]
+Text = dict[Language, str]
 TYPE = "desk.notice.v1"
 _LONGEST_DESCRIPTION = 500
 
@@ -41,11 +42,19 @@ def webhook_id(delivery_id: str) -> str:
 
 def of_alert(alert: Document, change: Document, calendar: Calendar) -> Notice:
     """The notice of one change of one alert, with what was told of it then, whatever became of it since."""
-    key = f"{alert['rule']}.{change['change']}"
-    if change["change"] == alerts.RESOLVED:
-        key = f"{key}.{change['resolution']}"
-    values = _values(alert, change, calendar)
-    return _notice(f"{alert['_id']}#{change['revision']}", key, values, [alert], change["change"], change["at"])
+    said = in_words(key_of(change), alert, change, calendar)
+    return made(f"{alert['_id']}#{change['revision']}", said, [alert], change["change"], change["at"])
+
+
+def key_of(change: Document) -> str:
+    """Which text of its rule tells a change: `raised`, or `resolved.reported_late`."""
+    is_end = change["change"] == alerts.RESOLVED
+    return f"{change['change']}.{change['resolution']}" if is_end else str(change["change"])
+
+
+def in_words(key: str, alert: Document, change: Document, calendar: Calendar) -> Text:
+    """One of the texts of an alert's rule, about one change of it."""
+    return in_both(f"{alert['rule']}.{key}", _values(alert, change, calendar))
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,25 +89,21 @@ def of_judgement(
         "owed": standing.owed,
         "reported": standing.reported,
         "names": ", ".join(map(calendar.roster.name, standing.missing)),
-        "period": _local_day(judgement["period"]),
+        "period": local_day(judgement["period"]),
     }
     notice_id = f"{missing_report.NAME}:{judgement['period']}:{province}@{judgement['judge_at']:%Y-%m-%dT%H:%M:%SZ}"
     at = max(alert["raised_at"] for alert in missing)
-    notice = _notice(notice_id, f"{missing_report.NAME}.digest", values, missing, alerts.RAISED, at, region=province)
+    said = in_both(f"{missing_report.NAME}.digest", values)
+    notice = made(notice_id, said, missing, alerts.RAISED, at, region=province)
     counts = {"owed": standing.owed, "reported": standing.reported, "missing": len(standing.missing)}
     notice.payload["data"]["counts"] = counts
     return notice
 
 
-def _notice(
-    notice_id: str,
-    text_key: str,
-    values: Document,
-    told: Sequence[Document],
-    change: str,
-    at: datetime,
-    region: str | None = None,
+def made(
+    notice_id: str, said: Text, told: Sequence[Document], change: str, at: datetime, region: str | None = None
 ) -> Notice:
+    """The notice of one kind of change of some alerts; `region` unless it is that of the only one."""
     first = told[0]
     payload = {
         "type": TYPE,
@@ -107,10 +112,11 @@ def _notice(
             "notice": notice_id,
             "rule": first["rule"],
             "change": change,
+            "severity": max(map(rules.severity_of, told)).word,
             "period": first["period"],
             "region": region or first["region"],
             "alerts": [alert_json(alert) for alert in told],
-            "text": _in_both(text_key, values),
+            "text": said,
         },
     }
     ids = tuple(alert["_id"] for alert in told)
@@ -120,7 +126,8 @@ def _notice(
 _LANGUAGES: tuple[Language, ...] = ("id", "en")
 
 
-def _in_both(text_key: str, values: Document) -> dict[Language, str]:
+def in_both(text_key: str, values: Document) -> Text:
+    """A text in both languages; a value may itself be one."""
     return {lang: text("notices", text_key, lang, **_in_language(values, lang)) for lang in _LANGUAGES}
 
 
@@ -133,7 +140,7 @@ def _values(alert: Document, change: Document, calendar: Calendar) -> Document:
     known = calendar.election.categories.get(details.get("category", ""))
     return {
         "names": calendar.roster.full_name(region),
-        "period": _local_day(alert["period"]),
+        "period": local_day(alert["period"]),
         "at": _local_time(change["details"].get("reported_at", change["at"]), region, calendar),
         "category": known.label.model_dump() if known else details.get("category", ""),
         "occurred": _local_time(details["occurred_at"], region, calendar) if "occurred_at" in details else "",
@@ -154,18 +161,19 @@ def _said(details: Document, region: str, calendar: Calendar) -> Document:
     return {
         "by": said["agency"],
         "said_at": _local_time(said["at"], region, calendar),
-        "note": note[:_LONGEST_DESCRIPTION] if note else _in_both("no_note", {}),
-        "status": _in_both(f"status.{said['status']}", {}) if "status" in said else "",
+        "note": note[:_LONGEST_DESCRIPTION] if note else in_both("no_note", {}),
+        "status": in_both(f"status.{said['status']}", {}) if "status" in said else "",
     }
 
 
-def _because(details: Document) -> dict[Language, str]:
+def _because(details: Document) -> Text:
     """Why reports cannot be judged yet, in words."""
     values = {k: ", ".join(map(str, v)) if isinstance(v, list) else v for k, v in details["values"].items()}
-    return _in_both(f"{cannot_evaluate.NAME}.because.{details['reason']}", values)
+    return in_both(f"{cannot_evaluate.NAME}.because.{details['reason']}", values)
 
 
-def _local_day(period: str | None) -> str:
+def local_day(period: str | None) -> str:
+    """A period's day as people write it; nothing for none."""
     return f"{date.fromisoformat(period):%d-%m-%Y}" if period else ""
 
 

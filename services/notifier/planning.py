@@ -1,15 +1,18 @@
-"""From decisions to deliveries: who is told of a judgement, and of each change of an alert."""
+"""From decisions to deliveries: who is told of a judgement, and of each change of an alert, alone or in a digest."""
 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from datetime import datetime
 
-from services.notifier import alerts, notices
+from services.notifier import alerts, notices, rules
 from services.notifier.delivery_store import DeliveryStore
+from services.notifier.digesting import Digesting
 from services.notifier.judgement_digests import JudgementDigests
 from services.notifier.planned_deliveries import PlannedDeliveries
 from services.notifier.receivers import Receivers
+from services.notifier.routing import Routing
+from services.notifier.selection import concern_of
 from services.notifier.store import Store
 from shared.election.calendar import Calendar
 from shared.mongo import Document
@@ -25,24 +28,28 @@ class Planning:
         now: Callable[[], Awaitable[datetime]],
         wake_senders: Callable[[], None],
     ) -> None:
-        self._store, self._calendar, self._receivers = store, calendar, receivers
+        self._store, self._calendar, self._routing = store, calendar, Routing(receivers)
         self._planned = PlannedDeliveries(deliveries, now, receivers.max_notice_age)
-        self._digests = JudgementDigests(store, self._planned, calendar, receivers)
+        self._judgements = JudgementDigests(store, self._planned, calendar, self._routing)
+        self._digesting = Digesting(store, self._planned, calendar, self._routing, receivers.digest_wait)
         self._wake_senders = wake_senders
 
     async def step(self) -> bool:
         """Plan the notices of a few judgements and alerts; whether there was work."""
-        had_work = await self._digests.step()
+        had_work = await self._judgements.step()
         changed = await self._store.alerts_to_notice()
         for alert in changed:
             await self._plan_alert(alert)
-        had_work |= bool(changed)
+        had_work |= await self._digesting.step() or bool(changed)
         if had_work:
             self._wake_senders()
         return had_work
 
     async def _plan_alert(self, alert: Document) -> None:
+        if rules.is_digested(alert["rule"]):
+            await self._digesting.collect(alert)
+            return
+        told = self._routing.told(concern_of(alert, self._calendar))
         for change in alert["to_notice"]:
-            notice = notices.of_alert(alert, change, self._calendar)
-            await self._planned.plan(notice, [r for r in self._receivers.receivers if r.wants(notice)])
+            await self._planned.plan(notices.of_alert(alert, change, self._calendar), told)
         await self._store.update(alerts.COLLECTION, alert["_id"], lambda a: alerts.noticed(a, alert["revision"]))

@@ -1,14 +1,16 @@
 """The receivers file: who is told of what. Read once at start; a bad file is one clear line.
 
-How they are reached, channel by channel, is `addresses.py`."""
+How they are reached, channel by channel, is `addresses.py`; teams and routes are `routes.py`; who is told of a notice
+is worked out from all of it in `routing.py`."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from datetime import timedelta
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
-from pydantic import Field, TypeAdapter, ValidationError, field_validator, model_validator
+from pydantic import Field, TypeAdapter, ValidationError, ValidationInfo, field_validator
 
 from services.notifier.addresses import (
     AlertmanagerAddress,
@@ -18,62 +20,42 @@ from services.notifier.addresses import (
     WebhookAddress,
 )
 from services.notifier.credentials import BadAddress
-from services.notifier.notices import Notice
-from services.notifier.rules import RULES
-from shared.access.keys import EVERYWHERE
-from shared.election.durations import Duration
+from services.notifier.routes import USUAL, Inhibition, Route, Team
+from services.notifier.selection import Selection
+from shared.election.calendar import Calendar
+from shared.election.durations import Duration, between
 from shared.election.frozen import Frozen
-from shared.election.roster import is_within
-from shared.events.envelope import SYSTEM
-from shared.strict import RegionCode
 from shared.yaml_files import BadFile, first_problem, read_yaml
 
 EXAMPLES = {
     "receivers": (
         "receivers: [{name: desk-provinsi, channel: webhook, url: https://desk.example/hook, secret: whsec_...}]"
     ),
+    "teams": "teams: [{name: piket, members: [{name: Budi, receivers: [budi-telegram, budi-mail]}]}]",
+    "routes": "routes: [{to: [piket], severities: [critical], escalate: [{after: 30m, to: [kepala-desk]}]}]",
+    "inhibit": "inhibit: [{by: outage, mutes: [missing-report]}]",
+    "digest_wait": "digest_wait: 30s",
     "max_notice_age": "max_notice_age: 7d",
 }
 
 
-class _Told(Frozen):
-    """Of what: `rules` (all if not given) in `regions` (subtrees; all if not given)."""
-
-    regions: tuple[RegionCode | Literal["*"], ...] = (EVERYWHERE,)
-    rules: tuple[str, ...] = RULES
-
-    @model_validator(mode="after")
-    def _known_rules(self) -> _Told:
-        unknown = [r for r in self.rules if r not in RULES]
-        if unknown:
-            raise ValueError(f"{unknown[0]!r} is no rule; the rules are {', '.join(RULES)}")
-        return self
-
-    def wants(self, notice: Notice) -> bool:
-        """Whether this receiver is told of a notice. What concerns the system itself concerns everyone."""
-        return notice.rule in self.rules and (notice.region == SYSTEM or self.covers(notice.region))
-
-    def covers(self, region: str) -> bool:
-        return any(r == EVERYWHERE or is_within(region, r) for r in self.regions)
-
-
-class ConsoleReceiver(ConsoleAddress, _Told):
+class ConsoleReceiver(ConsoleAddress, Selection):
     pass
 
 
-class WebhookReceiver(WebhookAddress, _Told):
+class WebhookReceiver(WebhookAddress, Selection):
     pass
 
 
-class EmailReceiver(EmailAddress, _Told):
+class EmailReceiver(EmailAddress, Selection):
     pass
 
 
-class AppriseReceiver(AppriseAddress, _Told):
+class AppriseReceiver(AppriseAddress, Selection):
     pass
 
 
-class AlertmanagerReceiver(AlertmanagerAddress, _Told):
+class AlertmanagerReceiver(AlertmanagerAddress, Selection):
     pass
 
 
@@ -84,19 +66,62 @@ Receiver = Annotated[
 
 
 class Receivers(Frozen):
-    """The whole file. A notice older than `max_notice_age` is stored and not sent: old news wakes nobody."""
+    """The whole file. What is told together is collected for `digest_wait`. A notice older than `max_notice_age` is
+    stored and not sent: old news wakes nobody."""
 
     receivers: tuple[Receiver, ...]
+    teams: tuple[Team, ...] = ()
+    routes: tuple[Route, ...] = ()
+    inhibit: tuple[Inhibition, ...] = USUAL
+    digest_wait: Annotated[Duration, between(timedelta(), timedelta(hours=1))] = timedelta(seconds=30)
     max_notice_age: Duration = timedelta(days=7)
 
     @field_validator("receivers")
     @classmethod
-    def _unique_names(cls, receivers: tuple[Receiver, ...]) -> tuple[Receiver, ...]:
-        names = [r.name for r in receivers]
-        twice = next((n for n in names if names.count(n) > 1), None)
+    def _unique_receivers(cls, receivers: tuple[Receiver, ...]) -> tuple[Receiver, ...]:
+        twice = _twice(r.name for r in receivers)
         if twice:
             raise ValueError(f"two receivers are named {twice}")
         return receivers
+
+    @field_validator("teams")
+    @classmethod
+    def _sound_teams(cls, teams: tuple[Team, ...], info: ValidationInfo) -> tuple[Team, ...]:
+        known = [r.name for r in info.data.get("receivers", ())]
+        twice = _twice([*(t.name for t in teams), *known])
+        if twice:
+            raise ValueError(f"the name {twice} stands for two: teams and receivers share their names")
+        for team in teams:
+            _refuse_strangers(f"team {team.name}", team.receivers, known)
+        quiet = {(name, team.quiet_hours) for team in teams if team.quiet_hours for name in team.receivers}
+        torn = _twice(name for name, _hours in quiet)
+        if torn:
+            raise ValueError(f"{torn} has the quiet hours of two teams; they must be the same")
+        return teams
+
+    @field_validator("routes")
+    @classmethod
+    def _known_names(cls, routes: tuple[Route, ...], info: ValidationInfo) -> tuple[Route, ...]:
+        known = [one.name for one in (*info.data.get("receivers", ()), *info.data.get("teams", ()))]
+        for number, route in enumerate(routes, start=1):
+            _refuse_strangers(f"route {number}", route.named(), known)
+        return routes
+
+    def selections(self) -> Iterator[tuple[str, Selection]]:
+        """All of the file, each with its key."""
+        yield from ((f"receivers.{n}", receiver) for n, receiver in enumerate(self.receivers))
+        yield from ((f"routes.{n}", route) for n, route in enumerate(self.routes))
+
+
+def _twice(names: Iterable[str]) -> str | None:
+    listed = list(names)
+    return next((name for name in listed if listed.count(name) > 1), None)
+
+
+def _refuse_strangers(who: str, named: Iterable[str], known: Iterable[str]) -> None:
+    stranger = next((name for name in named if name not in known), None)
+    if stranger is not None:
+        raise ValueError(f"{who} names {stranger!r}, which is not in the file; there are {', '.join(known)}")
 
 
 _FILE: TypeAdapter[Receivers] = TypeAdapter(Receivers)
@@ -121,3 +146,13 @@ def _check(path: Path, receiver: Receiver) -> None:
         receiver.check()
     except BadAddress as error:
         raise BadFile(path, f"receivers.{error.key}", f"{receiver.name}: {error}", error.example) from None
+
+
+def check_stages(path: Path | None, found: Receivers, calendar: Calendar) -> None:
+    """That the stages which the file names are the election's. Raises BadFile."""
+    stages = {stage.stage for stage in calendar.election.stages}
+    for key, selection in found.selections():
+        unknown = next((s for s in selection.stages or () if s not in stages), None)
+        if unknown:
+            problem = f"{unknown!r} is no stage of {calendar.election.election}; there are {', '.join(sorted(stages))}"
+            raise BadFile(path or "receivers", f"{key}.stages", problem, "stages: [quiet_period]")

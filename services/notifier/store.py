@@ -13,7 +13,16 @@ from typing import Any
 from pymongo import ASCENDING, IndexModel, ReturnDocument
 from pymongo.errors import BulkWriteError
 
-from services.notifier import alerts, delivery_store, judgements, moment_store, moments, obligations, stocks
+from services.notifier import (
+    alerts,
+    delivery_store,
+    digest_store,
+    judgements,
+    moment_store,
+    moments,
+    obligations,
+    stocks,
+)
 from shared.events.verdict import Verdict
 from shared.exactly_once.cursors import empty
 from shared.exactly_once.documents import compare_and_set
@@ -41,6 +50,7 @@ INDEXES: Mapping[str, list[IndexModel]] = {
         IndexModel([("region", ASCENDING)]),
         IndexModel([("period", ASCENDING)]),
         _waiting_by("unpublished"),
+        *digest_store.ALERT_INDEXES,
     ],
     judgements.COLLECTION: [
         IndexModel([("state", ASCENDING), ("judge_at", ASCENDING)]),

@@ -7,6 +7,7 @@ from typing import Any
 
 from services.notifier.channels import Message
 from services.notifier.notices import webhook_id
+from services.notifier.rules.rule import Severity
 from shared.events.alert import AlertState
 from shared.events.envelope import SYSTEM
 from shared.texts import text
@@ -34,6 +35,7 @@ def trial_message(receiver: str, now: datetime) -> Message:
         "notice": trial_id,
         "rule": RULE,
         "change": RULE,
+        "severity": Severity.INFO.word,
         "period": None,
         "region": SYSTEM,
         "alerts": [alert],

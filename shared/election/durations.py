@@ -6,7 +6,7 @@ import re
 from datetime import timedelta
 from typing import Annotated, Any
 
-from pydantic import BeforeValidator, PlainSerializer
+from pydantic import AfterValidator, BeforeValidator, PlainSerializer
 
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 
@@ -38,6 +38,17 @@ def format_duration(length: timedelta) -> str:
         if seconds and seconds % size == 0:
             return f"{seconds // size}{unit}"
     return f"{seconds}s"
+
+
+def between(least: timedelta, most: timedelta) -> AfterValidator:
+    """That a length lies between two, said as people write them."""
+
+    def check(length: timedelta) -> timedelta:
+        if not least <= length <= most:
+            raise ValueError(f"must lie between {format_duration(least)} and {format_duration(most)}")
+        return length
+
+    return AfterValidator(check)
 
 
 Duration = Annotated[timedelta, BeforeValidator(parse_duration), PlainSerializer(format_duration)]

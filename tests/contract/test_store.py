@@ -184,6 +184,8 @@ async def test_loops_find_their_work_by_index(store: Store) -> None:
         ("obligations", {"unjudged": {"$gte": 1}, "judge_at": {"$lte": JUDGE_AT}}),
         ("alerts", {"unpublished": {"$gte": 1}}),
         ("alerts", {"to_notice.revision": {"$gte": 1}}),
+        ("alerts", {"digest": {"$gt": ""}}),
+        ("alerts", {"digest": "missing-report:2024-11-18:64"}),
         ("judgements", {"is_noticed": False}),
         ("judgements", {"state": "open", "judge_at": {"$lte": JUDGE_AT}}),
         ("judgements", {"state": "closed", "is_called_undetermined": True}),

@@ -146,7 +146,7 @@ class Comparison:
         count: Counter[tuple[str, str, datetime]] = Counter()
         named: set[str] = set()
         for data in self._receiver.notices():
-            if "counts" in data:
+            if "@" in data["notice"]:  # a judgement's; later ones tell what changed
                 codes = [alert["region"] for alert in data["alerts"]]
                 moments = {self._oracle.judged_at(code, _period(data)) for code in codes}
                 if len(moments) > 1:

@@ -74,7 +74,9 @@ class Receiver:
     def write_receivers_file(self, directory: Path) -> Path:
         entry = {"name": NAME, "channel": "webhook", "url": self.url, "secret": SECRET, "allow_private": True}
         path = directory / "receivers.yaml"
-        path.write_text(yaml.safe_dump({"receivers": [entry], "max_notice_age": "60d"}), encoding="utf-8")
+        path.write_text(
+            yaml.safe_dump({"receivers": [entry], "digest_wait": "0s", "max_notice_age": "60d"}), encoding="utf-8"
+        )
         return path
 
 

@@ -246,6 +246,11 @@ def test_roster_of_a_spreadsheet(tmp_path: Path) -> None:
 
 
 CONSOLE = "{name: a, channel: console}"
+ONE = f"receivers: [{CONSOLE}]"
+MEMBERS = "[{name: Budi, receivers: [a]}]"
+TEAM = f"{{name: t, members: {MEMBERS}}}"
+QUIET = "quiet_hours: {from: '22:00', to: '06:00'}"
+LATER = "quiet_hours: {from: '23:00', to: '06:00'}"
 
 
 @pytest.mark.parametrize(
@@ -259,13 +264,60 @@ CONSOLE = "{name: a, channel: console}"
         ("receivers: [{channel: console}]", "receivers.0.console.name:", "is missing"),
         ("receivers: [{name: a b, channel: console}]", "receivers.0.console.name:", "not written as it must be"),
         ("receivers: [{name: a, channel: console, url: x}]", "receivers.0.console.url:", "is no key we know"),
-        ("receivers: [{name: a, channel: console, rules: [late]}]", "receivers.0.console:", "'late' is no rule; the"),
+        (
+            "receivers: [{name: a, channel: console, rules: [late]}]",
+            "receivers.0.console.rules.0:",
+            "'late' is no rule",
+        ),
         ("receivers: [{name: a, channel: console, regions: [64.72]}]", "receivers.0.console.regions.0:", "in quotes"),
         ('receivers: [{name: a, channel: console, regions: ["6472"]}]', "receivers.0.console.regions.0:", "written"),
         (f"receivers: [{CONSOLE}, {CONSOLE}]", "receivers:", "two receivers are named a"),
         (f"receivers: [{CONSOLE}]\nmax_notice_age: 7", "max_notice_age:", "is no duration"),
-        (f"receivers: [{CONSOLE}]\nmax_age: 7d", "max_age:", "the keys are receivers, max_notice_age"),
+        (f"receivers: [{CONSOLE}]\nmax_age: 7d", "max_age:", "the keys are receivers, teams, routes, inhibit"),
         ("receivers: [{name: a, channel: webhook, secret: x}]", "receivers.0.webhook.url:", "is missing"),
+        (
+            "receivers: [{name: a, channel: console, severities: [high]}]",
+            "receivers.0.console.sev",
+            "'high' is no sev",
+        ),
+        (f"{ONE}\nteams: [{{name: t, members: []}}]", "teams.0.members:", "is empty"),
+        (f"{ONE}\nteams: [{{name: t}}]", "teams.0.members:", "is missing"),
+        (f"{ONE}\nteams: [{{name: a, members: {MEMBERS}}}]", "teams:", "the name a stands for two"),
+        (f"{ONE}\nteams: [{TEAM}, {TEAM}]", "teams:", "the name t stands for two"),
+        (
+            f"{ONE}\nteams: [{{name: t, members: [{{name: Budi, receivers: [b]}}]}}]",
+            "teams:",
+            "team t names 'b', which",
+        ),
+        (
+            f"{ONE}\nteams: [{{name: t, members: {MEMBERS}, {QUIET}}}, {{name: u, members: {MEMBERS}, {LATER}}}]",
+            "teams:",
+            "a has the quiet hours of two teams",
+        ),
+        (
+            f"{ONE}\nteams: [{{name: t, members: {MEMBERS}, quiet_hours: {{from: 22:00, to: '06:00'}}}}]",
+            "teams.0.quiet_hours.from:",
+            'write "HH:MM" in quotes',
+        ),
+        (
+            f"{ONE}\nteams: [{{name: t, members: {MEMBERS}, quiet_hours: {{from: '00:00', to: '24:00'}}}}]",
+            "teams.0.quiet_hours:",
+            "would never end",
+        ),
+        (f"{ONE}\nroutes: [{{severities: [info]}}]", "routes.0.to:", "is missing"),
+        (f"{ONE}\nroutes: [{{to: a}}]", "routes.0.to:", "must be a list"),
+        (f"{ONE}\nroutes: [{{to: [a]}}, {{to: [b]}}]", "routes:", "route 2 names 'b', which is not in the file"),
+        (f"{ONE}\nroutes: [{{to: [a], escalate: [{{after: 30m, to: [b]}}]}}]", "routes:", "route 1 names 'b'"),
+        (
+            f"{ONE}\nroutes: [{{to: [a], escalate: [{{after: 2h, to: [a]}}, {{after: 30m, to: [a]}}]}}]",
+            "routes.0:",
+            "must stand in order",
+        ),
+        (f"{ONE}\nroutes: [{{to: [a], repeat_every: 0s}}]", "routes.0.repeat_every:", "must lie between 1s and 7d"),
+        (f"{ONE}\nroutes: [{{to: [a], rules: [late]}}]", "routes.0.rules.0:", "'late' is no rule"),
+        (f"{ONE}\ninhibit: [{{by: late, mutes: [missing-report]}}]", "inhibit.0.by:", "'late' is no rule"),
+        (f"{ONE}\ninhibit: [{{by: missing-report, mutes: [missing-report]}}]", "inhibit.0:", "would mute itself"),
+        (f"{ONE}\ndigest_wait: 2h", "digest_wait:", "must lie between 0s and 1h"),
         (
             "receivers: [{name: a, channel: webhook, url: ftp://x/token, secret: x}]",
             "receivers.0.webhook.url",

@@ -13,6 +13,8 @@ from services.notifier.notices import Notice
 from services.notifier.receivers import ConsoleReceiver
 from services.notifier.rules import cannot_evaluate, quiet_period_violation
 from services.notifier.rules.cannot_evaluate import KAFKA_AWAY, NO_PARTITIONS, PARTITIONS_UNREAD, Unproven
+from services.notifier.rules.rule import Severity
+from services.notifier.selection import Concern
 from shared.election import quiet_period
 from shared.election.calendar import Calendar
 from shared.election.config import Level
@@ -211,5 +213,4 @@ def test_who_is_told(regions: tuple[str, ...], rules: tuple[str, ...] | None, re
     """A receiver is told of its rules in its regions and all below them."""
     chosen = {} if rules is None else {"rules": rules}
     receiver = ConsoleReceiver.model_validate({"name": "r", "channel": "console", "regions": regions, **chosen})
-    notice = Notice("n", "quiet-period-violation", "raised", region, JUDGED, (), {})
-    assert receiver.wants(notice) is wants
+    assert receiver.wants(Concern("quiet-period-violation", region, Severity.CRITICAL)) is wants

@@ -78,13 +78,14 @@ REASONS = (
 )
 
 
+DIGESTED = ("missing-report", "logistics")
 RECEIVER_ENDS = (receiver_failing.DELIVERED, receiver_failing.ENABLED, receiver_failing.REMOVED)
 
 
 def test_every_notice_has_a_text() -> None:
     """Each rule tells of its raising, its raising again and each way in which it is resolved; no text is idle."""
     changes = {
-        "missing-report": {"digest", "raised_again", "resolved.reported_late", "resolved.delivered_late"},
+        "missing-report": {"raised_again", "resolved.reported_late", "resolved.delivered_late"},
         "quiet-period-violation": {"raised_again", "resolved.dismissed"},
         "cannot-evaluate": {"resolved.judged"},
         "logistics": {"raised_again", f"resolved.{logistics.RECEIVED}"},
@@ -92,15 +93,19 @@ def test_every_notice_has_a_text() -> None:
         "receiver-failing": {"raised_again", *(f"resolved.{r}" for r in RECEIVER_ENDS)},
     }
     told = {f"{rule}.{change}" for rule in RULES for change in {"raised", *changes[rule]}}
+    alike = {f"{rule}.digest.{c}" for rule in DIGESTED for c in {"raised", *changes[rule]}}
+    stand = {f"{rule}.{key}" for rule in DIGESTED for key in ("digest", "digest.complete")}
+    digests = {*stand, *alike, *(f"{key}.each" for key in alike)}
     because = {f"cannot-evaluate.because.{reason}" for reason in REASONS}
     because |= {"cannot-evaluate.what.reports", "cannot-evaluate.what.logistics"}
     said = {
         "logistics.step.ahead",
         "logistics.step.line",
         "no_note",
+        "others",
         *(f"status.{status}" for status in IncidentStatus),
     }
-    assert set(catalogue("notices")) == told | because | said
+    assert set(catalogue("notices")) == told | digests | because | said
 
 
 def test_every_text_of_channels_is_used() -> None:

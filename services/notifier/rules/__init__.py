@@ -32,6 +32,10 @@ BY_NAME: Mapping[str, Rule] = {rule.name: rule for rule in _TABLE}
 RULES: tuple[str, ...] = tuple(BY_NAME)
 
 
+def is_digested(rule: str) -> bool:
+    return rule in BY_NAME and BY_NAME[rule].is_digested
+
+
 def severity_of(alert: dict[str, Any]) -> Severity:
     """How much an alert presses; a warning where a later version's rule is not known here."""
     rule = BY_NAME.get(alert["rule"])

@@ -61,4 +61,4 @@ def _values(alert: Document, _calendar: Calendar) -> Document:
 
 
 _LANGUAGES: tuple[Language, ...] = ("id", "en")
-RULE = Rule(NAME, always(Severity.CRITICAL), values_of=_values)
+RULE = Rule(NAME, always(Severity.CRITICAL), is_about_the_system=True, values_of=_values)

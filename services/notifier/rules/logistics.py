@@ -23,6 +23,7 @@ NAME = logistics_steps.NAME
 NOT_COMPLETE, TAKEN_BACK = "not_complete", "taken_back"
 RECEIVED, SUPERSEDED = "received", "superseded"
 _LANGUAGES: tuple[Language, ...] = ("id", "en")
+_MOST_NAMED = 5
 _WARNING_FROM_H = 3 * 24  # an earlier warning is for information
 
 
@@ -113,7 +114,7 @@ def _values(alert: Document, calendar: Calendar) -> Document:
     return {
         "step": {lang: _step(details["step"], lang) for lang in _LANGUAGES},
         "line": f"{day:%d-%m-%Y}",
-        "items": {lang: ", ".join(_item(one, calendar, lang) for one in details["lacking"]) for lang in _LANGUAGES},
+        "items": {lang: _items(details["lacking"], calendar, lang) for lang in _LANGUAGES},
     }
 
 
@@ -121,6 +122,12 @@ def _step(name: str, language: Language) -> str:
     if name == LINE:
         return text("notices", "logistics.step.line", language)
     return text("notices", "logistics.step.ahead", language, length=name.removeprefix("D-"))
+
+
+def _items(lacking: Sequence[Document], calendar: Calendar, language: Language) -> str:
+    named = [_item(one, calendar, language) for one in lacking[:_MOST_NAMED]]
+    more = len(lacking) - len(named)
+    return ", ".join([*named, *([text("notices", "others", language, number=more)] if more else [])])
 
 
 def _item(one: Document, calendar: Calendar, language: Language) -> str:

@@ -1,8 +1,7 @@
 """Missing report: a region owed one, and everything accepted by the deadline has provably been read. Pure.
 
 A report that arrives afterwards resolves the alert: `reported_late`, or `delivered_late` if it was written in time
-and only synced late, which retracts it. If all that was reported is withdrawn, the alert fires, or fires again: that
-is told alone, the digest being the judgement's.
+and only synced late, which retracts it. If all that was reported is withdrawn, the alert fires, or fires again.
 """
 
 from __future__ import annotations

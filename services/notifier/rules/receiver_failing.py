@@ -33,7 +33,7 @@ def _values(alert: Document, _calendar: Calendar) -> Document:
     return {name: alert["details"][name] for name in _SAID}
 
 
-RULE = Rule(NAME, always(Severity.CRITICAL), values_of=_values)
+RULE = Rule(NAME, always(Severity.CRITICAL), is_about_the_system=True, values_of=_values)
 
 
 def alert_id(receiver: str) -> str:

@@ -25,9 +25,14 @@ class Severity(IntEnum):
         return self.name.lower()
 
 
-def always(severity: Severity) -> Callable[[Document], Severity]:
+@dataclass(frozen=True, slots=True)
+class always:  # noqa: N801 - read as a function of an alert
     """The same severity for each of a rule's alerts."""
-    return lambda _alert: severity
+
+    severity: Severity
+
+    def __call__(self, _alert: Document) -> Severity:
+        return self.severity
 
 
 def no_values(_alert: Document, _calendar: Calendar) -> Document:
@@ -38,11 +43,17 @@ def no_values(_alert: Document, _calendar: Calendar) -> Document:
 @dataclass(frozen=True, slots=True)
 class Rule:
     """`name` is the part of its alerts' ids before the first colon. `severity_of` takes an alert's document.
-    `is_digested`: alerts of one period are told together, by province, instead of one by one. `values_of` takes an
-    alert with the details that its change told, and gives what the rule's texts need of its own: a text, or one in
-    each language."""
+    `is_digested`: alerts of one period are told together, by province, instead of one by one. `is_about_the_system`:
+    its alerts concern no region. `values_of` takes an alert with the details that its change told, and gives what the
+    rule's texts need of its own: a text, or one in each language."""
 
     name: str
     severity_of: Callable[[Document], Severity]
     is_digested: bool = False
+    is_about_the_system: bool = False
     values_of: Callable[[Document, Calendar], Document] = no_values
+
+    @property
+    def severities(self) -> tuple[Severity, ...]:
+        """Those that its alerts may have."""
+        return (self.severity_of.severity,) if isinstance(self.severity_of, always) else tuple(Severity)

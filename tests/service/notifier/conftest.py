@@ -12,6 +12,7 @@ from aiokafka.errors import KafkaConnectionError
 from services.notifier.changes import changes_of
 from services.notifier.channels import Message, Sent
 from services.notifier.delivery_store import DeliveryStore
+from services.notifier.digest_store import DigestStore
 from services.notifier.judging import Judge
 from services.notifier.moment_store import MomentStore
 from services.notifier.planning import Planning
@@ -27,7 +28,7 @@ from shared.records import Position, Record
 from tests.builders import MONDAY, a_calendar, utc
 
 Document = dict[str, Any]
-AnyStore = TypeVar("AnyStore", Store, DeliveryStore, MomentStore)
+AnyStore = TypeVar("AnyStore", Store, DeliveryStore, DigestStore, MomentStore)
 JUDGED_AT = utc("2024-11-18T18:00:00Z")
 
 
@@ -199,7 +200,9 @@ async def bench(store: Store, calendar: Calendar, notifier_client: mongo.Client)
 
 
 def receivers_of(*wanted: Document, **more: Any) -> Receivers:
-    return Receivers.model_validate({"receivers": [{"channel": "console", **w} for w in wanted], **more})
+    """What is told together does not wait, unless `more` says so."""
+    receivers = [{"channel": "console", **w} for w in wanted]
+    return Receivers.model_validate({"receivers": receivers, "digest_wait": "0s", **more})
 
 
 async def until_idle(*steps: Callable[[], Any], most: int = 50) -> None:

@@ -68,7 +68,11 @@ class Desk:
     async def told(self) -> list[str]:
         """What was told of which alert, in the order of planning."""
         found = self.bench.store.database.deliveries.find().sort("planned_at", 1)
-        return [f"{d['payload']['data']['change']} {d['alerts'][0]}" async for d in found]
+        return [f"{d['payload']['data']['change']} {alert}" async for d in found for alert in d["alerts"]]
+
+    async def texts(self) -> list[str]:
+        found = self.bench.store.database.deliveries.find().sort("planned_at", 1)
+        return [d["payload"]["data"]["text"]["en"] async for d in found]
 
     async def alert(self, alert_id: str) -> Document:
         found = await self.bench.store.alert(alert_id)
@@ -107,6 +111,15 @@ async def test_the_way_to_the_line(desk: Desk) -> None:
         "raised logistics:64.72:D-7",
         "resolved logistics:64.02:D-7",
         "resolved logistics:64.72:D-1",
+    ]
+    assert (await desk.texts())[:3] == [
+        "Logistics are not complete: Kabupaten Kutai Kartanegara (D-7, line 27-11-2024; not received: Ink), "
+        "Kota Samarinda (D-7, line 27-11-2024; not received: Ink). "
+        "Kalimantan Timur: regencies without all their logistics: 2.",
+        "Kabupaten Kutai Kartanegara: all logistics have been received (20-11-2024 01:05 WITA; line 27-11-2024). "
+        "Kalimantan Timur: regencies without all their logistics: 1.",
+        "Kota Samarinda: logistics are not complete (D-3; line 27-11-2024); not received: Ink 4/10. "
+        "Kalimantan Timur: regencies without all their logistics: 1.",
     ]
 
 

@@ -147,7 +147,7 @@ async def test_withdrawn_after_the_moment_is_no_matter_of_the_judgement(bench: B
     assert (await bench.alerts())["missing-report:2024-11-18:64.72"] == "firing"
     await until_idle(bench.planning(receivers_of({"name": "a"})).step)
     assert [d["notice"] for d in await bench.deliveries(alerts="missing-report:2024-11-18:64.72")] == [
-        "missing-report:2024-11-18:64.72#1"
+        "missing-report:2024-11-18:64~1-raised"
     ]
 
 
@@ -163,7 +163,7 @@ async def test_a_withdrawal_that_is_read_after_the_judgement(bench: Bench) -> No
     assert (await bench.verdicts())["64.72"] == ["on_time", "pending", "missing", "late"]
     await until_idle(bench.settling().step, bench.planning(receivers_of({"name": "a"})).step)
     notices = [d["notice"] for d in await bench.deliveries(alerts="missing-report:2024-11-18:64.72")]
-    assert notices == ["missing-report:2024-11-18:64.72#1", "missing-report:2024-11-18:64.72#2"]
+    assert notices == ["missing-report:2024-11-18:64~1-raised", "missing-report:2024-11-18:64~2-resolved"]
 
 
 async def test_pending_again_waits_for_its_judgement(bench: Bench) -> None:

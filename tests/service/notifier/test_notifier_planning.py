@@ -18,7 +18,8 @@ from tests.service.notifier.conftest import JUDGED_AT, Bench, receivers_of, unti
 
 Document = dict[str, Any]
 IN_TIME = utc("2024-11-18T08:00:00Z")
-DIGEST = "missing-report:2024-11-18:64@2024-11-18T18:00:00Z"
+SERIES = "missing-report:2024-11-18:64"
+DIGEST = f"{SERIES}@2024-11-18T18:00:00Z"
 
 
 def english(delivery: Document) -> str:
@@ -100,18 +101,21 @@ async def test_planning_twice_adds_nothing(bench: Bench) -> None:
 
 
 async def test_end_is_told_to_those_who_got_the_alarm(bench: Bench) -> None:
-    """A late report is told one by one, after the digest."""
+    """A late report is told after the digest of the judgement, in one of its own."""
     await bench.judge().step()
     planning = bench.planning(receivers_of({"name": "a"}))
     await until_idle(planning.step, bench.settling().step)
     await bench.file(a_report(JUDGED_AT + timedelta(hours=1), region="64.72"))
     await until_idle(bench.settling().step, planning.step)
     ids = [d["_id"] for d in await bench.deliveries()]
-    assert ids == ["missing-report:2024-11-18:64.72#2|a", f"{DIGEST}|a"]
-    assert "reported late" in english((await bench.deliveries())[0])
+    assert ids == [f"{DIGEST}|a", f"{SERIES}~1-resolved|a"]
+    assert english((await bench.deliveries())[1]) == (
+        "Kota Samarinda reported late for 18-11-2024 (19-11-2024 03:00 WITA). Kalimantan Timur: 1/3 have reported for "
+        "18-11-2024; missing: Kabupaten Kutai Kartanegara, Kota Balikpapan."
+    )
 
 
-async def test_a_withdrawal_is_told_alone(bench: Bench) -> None:
+async def test_a_withdrawal_is_told_after_the_digest(bench: Bench) -> None:
     """After the digest: who reported is missing again, or for the first time, and why; then that it has reported."""
     await bench.file(a_report(IN_TIME, region="64.72"))
     await bench.judge().step()
@@ -123,18 +127,16 @@ async def test_a_withdrawal_is_told_alone(bench: Bench) -> None:
     await bench.file(a_withdrawal(JUDGED_AT + timedelta(hours=3), "r2", event_id="w2", reason="Minggu lain {x}."))
     await until_idle(bench.settling().step, planning.step)  # two changes at once: each is told as it was
     told = {d["notice"]: english(d) for d in await bench.deliveries()}
-    alert = "missing-report:2024-11-18:64.72"
+    others = "for 18-11-2024; missing: Kabupaten Kutai Kartanegara, Kota Balikpapan"
+    nobody = f"Kalimantan Timur: 0/3 have reported {others}, Kota Samarinda."
     assert told == {
-        DIGEST: "Kalimantan Timur: 1/3 have reported for 18-11-2024; missing: Kabupaten Kutai Kartanegara, "
-        "Kota Balikpapan.",
-        f"{alert}#1": "Kota Samarinda: the report for 18-11-2024 was withdrawn by samarinda-desk "
-        "(19-11-2024 03:00 WITA) and there is no other. Reason: Salah wilayah.",
-        f"{alert}#2": "Kota Samarinda reported late for 18-11-2024 (19-11-2024 04:00 WITA).",
-        f"{alert}#3": "Kota Samarinda: missing again for 18-11-2024; its report was withdrawn by samarinda-desk "
-        "(19-11-2024 05:00 WITA). Reason: Minggu lain {x}.",
+        DIGEST: f"Kalimantan Timur: 1/3 have reported {others}.",
+        f"{SERIES}~1-raised": "Kota Samarinda: the report for 18-11-2024 was withdrawn by samarinda-desk "
+        f"(19-11-2024 03:00 WITA) and there is no other. Reason: Salah wilayah. {nobody}",
+        f"{SERIES}~2-resolved": "Kota Samarinda reported late for 18-11-2024 (19-11-2024 04:00 WITA).",
+        f"{SERIES}~3-raised_again": "Kota Samarinda: missing again for 18-11-2024; its report was withdrawn by "
+        f"samarinda-desk (19-11-2024 05:00 WITA). Reason: Minggu lain {{x}}. {nobody}",
     }
-    changes = {d["notice"]: d["payload"]["data"]["change"] for d in await bench.deliveries()}
-    assert [changes[f"{alert}#{n}"] for n in (1, 2, 3)] == ["raised", "resolved", "raised_again"]
 
 
 async def test_withdrawn_before_it_was_judged_is_in_the_digest(bench: Bench) -> None:
