@@ -84,15 +84,25 @@ def raised_again(alert: Document, *, at: datetime, why: str, details: Document, 
 
 
 def resolved(
-    alert: Document, *, at: datetime, resolution: str, why: str, details: Document | None = None, by: str = NOTIFIER
+    alert: Document,
+    *,
+    at: datetime,
+    resolution: str,
+    why: str,
+    details: Document | None = None,
+    by: str = NOTIFIER,
+    is_told: bool = True,
 ) -> Document:
     """The alert, resolved; one that never fired or ended in the same way is left as it is. Another resolution than
-    before is a correction, and told. `details` are added to the alert's."""
+    before is a correction, and told. `details` are added to the alert's. `is_told` is false for an end that is no
+    news."""
     if not exists(alert) or (alert["state"] == AlertState.RESOLVED and alert["resolution"] == resolution):
         return alert
     added = details or {}
     ended = {**alert, "resolution": resolution, "details": {**alert["details"], **added}}
-    changed = _changed(ended, AlertState.RESOLVED, {"at": at, "by": by, "what": RESOLVED, "why": why}, added)
+    changed = _changed(
+        ended, AlertState.RESOLVED, {"at": at, "by": by, "what": RESOLVED, "why": why}, added if is_told else None
+    )
     return {**changed, "resolved_at": changed["history"][-1]["at"]}
 
 

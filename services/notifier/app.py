@@ -18,6 +18,9 @@ from services.notifier.excusing import Excusing
 from services.notifier.failing_receivers import FailingReceivers
 from services.notifier.held_store import HeldStore
 from services.notifier.judging import Judge
+from services.notifier.logistics_watch import LogisticsWatch
+from services.notifier.looking import Looking
+from services.notifier.moment_store import MomentStore
 from services.notifier.muting import Muting
 from services.notifier.outbox import Outbox
 from services.notifier.planned_deliveries import PlannedDeliveries
@@ -43,10 +46,10 @@ from shared.http.service import make_app
 from shared.loops import Loop, supervise
 from shared.metrics import Metrics
 from shared.settings import Settings
-from shared.topics import ALERTS, INCIDENTS, NOTIFIER_GROUP, REPORTS
+from shared.topics import ALERTS, INCIDENTS, LOGISTICS, NOTIFIER_GROUP, REPORTS
 
 SERVICE = "notifier"
-TOPICS = (REPORTS, INCIDENTS)
+TOPICS = (REPORTS, INCIDENTS, LOGISTICS)
 _FOLLOW_S = 0.25
 _PING_S = 3.0
 _STOP_S = 18.0  # a batch in hand may end first
@@ -92,6 +95,16 @@ class Notifier:
             self._database_now,
             parts.settings.undetermined_after_s,
         )
+        moments = MomentStore(database)
+        self.logistics = LogisticsWatch(self.store, moments, parts.calendar, self.now)
+        self.looking = Looking(
+            moments,
+            [self.logistics],
+            self.consuming.progress,
+            parts.clock,
+            self._database_now,
+            parts.settings.undetermined_after_s,
+        )
         self.receivers = ReceiverStore(database)
         self.sending = build_sending(
             parts.receivers.receivers,
@@ -130,6 +143,8 @@ class Notifier:
             self._loop("escalate", escalating.step),
             self._loop("publish", outbox.step, _FOLLOW_S),
             self._loop("judge", self.judge.step),
+            self._loop("look", self.looking.step),
+            self._loop("logistics", self.logistics.step, _FOLLOW_S),
             self._loop("receivers", failing.step),
             self._loop("excuse", Excusing(store, self.now).step),
         ]
@@ -140,6 +155,7 @@ class Notifier:
         entries = self.store.database[journal.COLLECTION]
         await journal.keep_for(entries, self.parts.settings.journal_retention)
         await self.judge.plan()
+        await self.looking.plan()
         async with asyncio.TaskGroup() as group:
             for loop in self.loops:
                 group.create_task(loop.run(), name=loop.name)

@@ -6,20 +6,22 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
-from services.notifier import alerts, filing, obligations
+from services.notifier import alerts, filing, obligations, stocks
+from services.notifier.logistics_steps import steps_of
 from services.notifier.rules import outage, quiet_period_violation
-from shared.election import quiet_period
+from shared.election import quiet_period, stock_statements
 from shared.election.calendar import Calendar
 from shared.election.owing import Deadline
 from shared.events.envelope import Envelope
 from shared.events.incident import IncidentEvent
 from shared.events.incident_status import IncidentStatusEvent
+from shared.events.logistics import LogisticsEvent
 from shared.events.report import ReportEvent
 from shared.events.withdrawal import WithdrawalEvent
 from shared.exactly_once.cursors import Apply, Change, Document
 from shared.exactly_once.sightings import Sighting
 
-COLLECTIONS = (obligations.COLLECTION, alerts.COLLECTION)
+COLLECTIONS = (obligations.COLLECTION, stocks.COLLECTION, alerts.COLLECTION)
 _TOLD_OF_STATUSES = (
     (quiet_period_violation.alert_id, quiet_period_violation.after_status),
     (outage.alert_id, outage.after_status),
@@ -33,6 +35,7 @@ def changes_of(calendar: Calendar) -> Callable[[Sighting], Sequence[Change]]:
         WithdrawalEvent: _withdrawal,
         IncidentEvent: _incident,
         IncidentStatusEvent: _incident_status,
+        LogisticsEvent: _stock,
     }
 
     def changes(sighting: Sighting) -> Sequence[Change]:
@@ -95,3 +98,10 @@ def _incident_status(_calendar: Calendar, sighting: Sighting, status: IncidentSt
         Change(alerts.COLLECTION, alert_id(agency, incident), sighting.position, partial(after_status, event=status))
         for alert_id, after_status in _TOLD_OF_STATUSES
     ]
+
+
+def _stock(calendar: Calendar, sighting: Sighting, statement: LogisticsEvent) -> list[Change]:
+    moments = [step.at for step in steps_of(calendar, statement.subject)]
+    document_id = stock_statements.stock_id(statement.subject, statement.data.item)
+    apply = partial(stocks.after_statement, statement=statement, moments=moments)
+    return [Change(stocks.COLLECTION, document_id, sighting.position, apply)]

@@ -20,9 +20,12 @@ from services.notifier import (
     excuse_store,
     excuses,
     judgements,
+    moment_store,
+    moments,
     obligations,
     silence_store,
     silences,
+    stocks,
 )
 from shared.events.verdict import Verdict
 from shared.exactly_once.cursors import empty
@@ -63,6 +66,8 @@ INDEXES: Mapping[str, list[IndexModel]] = {
     delivery_store.DELIVERIES: delivery_store.INDEXES,
     silences.COLLECTION: silence_store.INDEXES,
     excuses.COLLECTION: excuse_store.INDEXES,
+    moments.COLLECTION: moment_store.INDEXES,
+    stocks.COLLECTION: [IndexModel([("region", ASCENDING)]), _waiting_by("unsettled")],
 }
 
 
@@ -175,6 +180,11 @@ class Store:
         """The obligations whose reports are all withdrawn, and whose moment of judgement has come."""
         wanted = {"unjudged": _WAITS, "judge_at": {"$lte": now}}
         return [o async for o in self._obligations.find(wanted)]
+
+    # stocks
+    async def stocks_of(self, region: str) -> dict[str, Document]:
+        """What a region has stated of its items, by item."""
+        return {d["item"]: d async for d in self.database[stocks.COLLECTION].find({"region": region})}
 
     # judgements
     async def plan_judgements(self, wanted: Iterable[Document]) -> None:

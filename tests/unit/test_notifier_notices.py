@@ -178,7 +178,7 @@ def test_about_ourselves(unproven: Unproven, indonesian: str, english: str) -> N
             "en": f"Reports for 18-11-2024 cannot be judged yet: {english}.",
         },
         {
-            "id": "Laporan untuk 18-11-2024 kini sudah dinilai.",
+            "id": "Kini sudah dinilai: laporan untuk 18-11-2024.",
             "en": "Reports for 18-11-2024 have been judged now.",
         },
     ]

@@ -12,7 +12,7 @@ import pytest
 
 from services.notifier import filing, mails, obligations
 from services.notifier.escalation import PRESSES
-from services.notifier.rules import BY_NAME, RULES, cannot_evaluate, receiver_failing
+from services.notifier.rules import BY_NAME, RULES, cannot_evaluate, logistics, receiver_failing
 from shared.events.alert import AlertState
 from shared.events.incident_status import IncidentStatus
 from shared.events.verdict import Verdict
@@ -79,6 +79,7 @@ REASONS = (
 )
 
 
+DIGESTED = ("missing-report", "logistics")
 RECEIVER_ENDS = (receiver_failing.DELIVERED, receiver_failing.ENABLED, receiver_failing.REMOVED)
 
 
@@ -93,14 +94,23 @@ def test_every_notice_has_a_text() -> None:
         },
         "quiet-period-violation": {"raised_again", "resolved.dismissed"},
         "cannot-evaluate": {"resolved.judged"},
+        "logistics": {"raised_again", f"resolved.{logistics.RECEIVED}"},
         "outage": {"raised_again", "resolved.resolved", "resolved.dismissed"},
         "receiver-failing": {"raised_again", *(f"resolved.{r}" for r in RECEIVER_ENDS)},
     }
     told = {f"{rule}.{change}" for rule in RULES for change in {"raised", *changes[rule]}}
-    alike = {f"{rule}.digest.{c}" for rule in ("missing-report",) for c in {"raised", *changes[rule]}}
-    digests = {"missing-report.digest", "missing-report.digest.complete", *alike, *(f"{key}.each" for key in alike)}
+    alike = {f"{rule}.digest.{c}" for rule in DIGESTED for c in {"raised", *changes[rule]}}
+    stand = {f"{rule}.{key}" for rule in DIGESTED for key in ("digest", "digest.complete")}
+    digests = {*stand, *alike, *(f"{key}.each" for key in alike)}
     because = {f"cannot-evaluate.because.{reason}" for reason in REASONS}
-    said = {"no_note", "others", *(f"status.{status}" for status in IncidentStatus)}
+    because |= {"cannot-evaluate.what.reports", "cannot-evaluate.what.logistics"}
+    said = {
+        "logistics.step.ahead",
+        "logistics.step.line",
+        "no_note",
+        "others",
+        *(f"status.{status}" for status in IncidentStatus),
+    }
     assert set(catalogue("notices")) == told | digests | because | said
 
 

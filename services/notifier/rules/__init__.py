@@ -8,13 +8,21 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from services.notifier.rules import cannot_evaluate, missing_report, outage, quiet_period_violation, receiver_failing
+from services.notifier.rules import (
+    cannot_evaluate,
+    logistics,
+    missing_report,
+    outage,
+    quiet_period_violation,
+    receiver_failing,
+)
 from services.notifier.rules.rule import Rule, Severity
 from shared.election.calendar import Calendar
 
 _TABLE = (
     missing_report.RULE,
     quiet_period_violation.RULE,
+    logistics.RULE,
     outage.RULE,
     cannot_evaluate.RULE,
     receiver_failing.RULE,

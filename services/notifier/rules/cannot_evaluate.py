@@ -1,4 +1,6 @@
-"""Cannot evaluate: the bounded wait is over and the log is not provably read. One alert about ourselves. Pure."""
+"""Cannot evaluate: the bounded wait is over and the log is not provably read. One alert about ourselves. Pure.
+
+What cannot be evaluated are the reports of a period, or a moment at which something else is looked at."""
 
 from __future__ import annotations
 
@@ -9,11 +11,12 @@ from typing import Any
 
 from services.notifier import alerts
 from services.notifier.rules.rule import Rule, Severity, always
+from shared.election.calendar import Calendar
 from shared.events.envelope import SYSTEM
+from shared.texts import Language, text
 
 Document = dict[str, Any]
 NAME = "cannot-evaluate"
-RULE = Rule(NAME, always(Severity.CRITICAL), is_about_the_system=True)
 JUDGED = "judged"
 LOG_READ = "log_read"
 
@@ -36,10 +39,26 @@ def alert_id(period: date) -> str:
     return f"{NAME}:{period.isoformat()}"
 
 
-def raised(alert: Document, period: date, at: datetime, unproven: Unproven) -> Document:
+def moment_alert_id(moment_id: str) -> str:
+    return f"{NAME}:{moment_id}"
+
+
+def raised(alert: Document, period: date | None, at: datetime, unproven: Unproven) -> Document:
+    """`period` is None for a moment, whose alert's id says of which rule it is."""
     details = {"reason": unproven.reason, "values": dict(unproven.values)}
     return alerts.raised(alert, region=SYSTEM, period=period, at=at, why=unproven.reason, details=details)
 
 
 def resolved(alert: Document, at: datetime) -> Document:
     return alerts.resolved(alert, at=at, resolution=JUDGED, why=LOG_READ)
+
+
+def _values(alert: Document, _calendar: Calendar) -> Document:
+    """What cannot be evaluated, in words."""
+    period = alert["period"]
+    what, day = ("reports", f"{date.fromisoformat(period):%d-%m-%Y}") if period else ("logistics", "")
+    return {"what": {lang: text("notices", f"{NAME}.what.{what}", lang, period=day) for lang in _LANGUAGES}}
+
+
+_LANGUAGES: tuple[Language, ...] = ("id", "en")
+RULE = Rule(NAME, always(Severity.CRITICAL), is_about_the_system=True, values_of=_values)

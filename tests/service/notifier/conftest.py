@@ -19,6 +19,7 @@ from services.notifier.excuse_store import ExcuseStore
 from services.notifier.excusing import Excusing
 from services.notifier.held_store import HeldStore
 from services.notifier.judging import Judge
+from services.notifier.moment_store import MomentStore
 from services.notifier.muting import Muting
 from services.notifier.planned_deliveries import PlannedDeliveries
 from services.notifier.planning import Planning
@@ -37,7 +38,7 @@ from shared.records import Position, Record
 from tests.builders import MONDAY, a_calendar, utc
 
 Document = dict[str, Any]
-AnyStore = TypeVar("AnyStore", Store, DeliveryStore, DigestStore)
+AnyStore = TypeVar("AnyStore", Store, DeliveryStore, DigestStore, MomentStore)
 JUDGED_AT = utc("2024-11-18T18:00:00Z")
 
 
@@ -79,7 +80,7 @@ class FakeOffsets:
         self.is_another_log = False
 
     async def ends(self, topic: str) -> dict[int, tuple[int, int]]:
-        assert topic == "desk.reports"
+        assert topic in ("desk.reports", "desk.logistics")
         if self.is_away:
             raise KafkaConnectionError("away")
         return dict(self.log)

@@ -1,0 +1,79 @@
+"""The notifier's database: the moments at which it looks. Raises DatabaseError where the database does not answer."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Any
+
+from pymongo import ASCENDING, IndexModel, ReturnDocument
+from pymongo.errors import BulkWriteError
+
+from services.notifier import moments
+from services.notifier.judgements import Ends
+from services.notifier.moments import Moment
+from shared.mongo import Collection, Database, Document, is_duplicates_only
+
+INDEXES = [
+    IndexModel([("state", ASCENDING), ("at", ASCENDING)]),
+    IndexModel([("rule", ASCENDING), ("state", ASCENDING)]),
+    IndexModel([("is_settled", ASCENDING)], partialFilterExpression={"is_settled": False}),
+]
+
+
+class MomentStore:
+    def __init__(self, database: Database) -> None:
+        self.database = database
+        self._moments: Collection = database[moments.COLLECTION]
+
+    async def plan(self, wanted: Iterable[Moment]) -> None:
+        """Insert the moments that are not there; those that are stay as they are."""
+        documents = [moments.to_document(moment) for moment in wanted]
+        try:
+            if documents:
+                await self._moments.insert_many(documents, ordered=False)
+        except BulkWriteError as error:
+            if not is_duplicates_only(error):
+                raise
+
+    async def due(self, now: datetime) -> list[Document]:
+        """Those that have come and are not closed, the earliest first."""
+        wanted = {"state": moments.OPEN, "at": {"$lte": now}}
+        return [d async for d in self._moments.find(wanted).sort("at", ASCENDING)]
+
+    async def first_seen(self, moment: str) -> Document:
+        """The moment, with the database's time of its first sighting as due (bounded waits use real time)."""
+        return await self._keep_first(moment, "first_seen_at", "$$NOW")
+
+    async def keep_ends(self, moment: str, ends: Ends) -> Document:
+        """The moment, with the end offsets to pass, taken once: the first replica's count."""
+        as_lists = {str(p): [begin, end] for p, (begin, end) in ends.items()}
+        return await self._keep_first(moment, "ends", {"$literal": as_lists})
+
+    async def _keep_first(self, moment: str, field: str, value: Any) -> Document:
+        found: Document = await self._moments.find_one_and_update(
+            {"_id": moment},
+            [{"$set": {field: {"$ifNull": [f"${field}", value]}}}],
+            return_document=ReturnDocument.AFTER,
+        )
+        return found
+
+    async def close(self, moment: str) -> None:
+        """Looked at; what came meanwhile is settled next."""
+        closed = {"state": moments.CLOSED, "is_settled": False}
+        await self._moments.update_one({"_id": moment, "state": moments.OPEN}, {"$set": closed})
+
+    async def closed(self, rule: str) -> set[str]:
+        """The ids of a rule's moments that have been looked at."""
+        wanted = {"rule": rule, "state": moments.CLOSED}
+        return {d["_id"] async for d in self._moments.find(wanted, {"_id": True})}
+
+    async def unsettled(self) -> list[Document]:
+        return [d async for d in self._moments.find({"is_settled": False})]
+
+    async def keep_settled(self, moment: str) -> None:
+        await self._moments.update_one({"_id": moment}, {"$set": {"is_settled": True}})
+
+    async def keep_given_up(self, moment: str) -> None:
+        """The bounded wait is over, and it has been told."""
+        await self._moments.update_one({"_id": moment}, {"$set": {"is_given_up": True}})
