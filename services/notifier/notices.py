@@ -18,6 +18,8 @@ from shared.texts import Language, text
 Document = dict[str, Any]
 TYPE = "desk.notice.v1"
 _LONGEST_DESCRIPTION = 500
+MOST_NAMED = 50
+MOST_ALERTS = 200  # of one message; the API has the others
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,18 +46,21 @@ def of_alert(alert: Document, change: Document, calendar: Calendar) -> Notice:
     key = f"{alert['rule']}.{change['change']}"
     if change["change"] == alerts.RESOLVED:
         key = f"{key}.{change['resolution']}"
+    elif alert["rule"] == missing_report.NAME and "withdrawn" not in change["details"]:
+        key = f"{missing_report.NAME}.found"
     values = _values(alert, change, calendar)
     return _notice(f"{alert['_id']}#{change['revision']}", key, values, [alert], change["change"], change["at"])
 
 
 @dataclass(frozen=True, slots=True)
 class Tally:
-    """How a province stands in a period: how many owe, how many have reported, who is missing (codes). With several
-    zones the rest is still awaited."""
+    """How a province stands in a period: how many owe, how many have reported, who is missing and who is excused
+    (codes). With several zones the rest is still awaited."""
 
     owed: int
     reported: int
     missing: tuple[str, ...]
+    excused: tuple[str, ...] = ()
 
 
 def tally(owing: Iterable[str], found_missing: Iterable[str], verdicts: Mapping[str, str]) -> Tally:
@@ -63,8 +68,13 @@ def tally(owing: Iterable[str], found_missing: Iterable[str], verdicts: Mapping[
     does not change what was found. Others count by the verdict that holds."""
     codes = sorted(owing)
     missing = set(found_missing) | {c for c in codes if verdicts.get(c) == Verdict.MISSING}
-    reported = [c for c in codes if c not in missing and verdicts.get(c) in _REPORTED]
-    return Tally(len(codes), len(reported), tuple(c for c in codes if c in missing))
+    others = [c for c in codes if c not in missing]
+    return Tally(
+        owed=len(codes),
+        reported=sum(verdicts.get(c) in _REPORTED for c in others),
+        missing=tuple(c for c in codes if c in missing),
+        excused=tuple(c for c in others if verdicts.get(c) == Verdict.EXCUSED),
+    )
 
 
 _REPORTED = (Verdict.ON_TIME, Verdict.LATE)
@@ -74,20 +84,31 @@ def of_judgement(
     judgement: Document, province: str, standing: Tally, missing: Sequence[Document], calendar: Calendar
 ) -> Notice:
     """The digest of one judgement for one province: how many of those who owe have reported, who is missing, by name.
-    `standing` and `missing` (alerts) are what the receiver is told of: its own regions."""
+    `standing` is of the receiver's own regions; `missing` are the first `MOST_ALERTS` alerts it is told of. The counts
+    are of all."""
     values = {
         "where": calendar.roster.name(province),
         "owed": standing.owed,
         "reported": standing.reported,
-        "names": ", ".join(map(calendar.roster.name, standing.missing)),
+        "names": names_of(standing.missing, calendar),
+        "excused": names_of(standing.excused, calendar),
         "period": _local_day(judgement["period"]),
     }
     notice_id = f"{missing_report.NAME}:{judgement['period']}:{province}@{judgement['judge_at']:%Y-%m-%dT%H:%M:%SZ}"
     at = max(alert["raised_at"] for alert in missing)
-    notice = _notice(notice_id, f"{missing_report.NAME}.digest", values, missing, alerts.RAISED, at, region=province)
+    key = f"{missing_report.NAME}.digest{'_excused' if standing.excused else ''}"
+    notice = _notice(notice_id, key, values, missing, alerts.RAISED, at, region=province)
     counts = {"owed": standing.owed, "reported": standing.reported, "missing": len(standing.missing)}
-    notice.payload["data"]["counts"] = counts
+    notice.payload["data"]["counts"] = {**counts, "excused": len(standing.excused)}
     return notice
+
+
+def names_of(codes: Sequence[str], calendar: Calendar) -> dict[Language, str]:
+    """The first `MOST_NAMED` regions by name, and how many others there are."""
+    named = ", ".join(map(calendar.roster.name, codes[:MOST_NAMED]))
+    if len(codes) <= MOST_NAMED:
+        return dict.fromkeys(_LANGUAGES, named)
+    return _in_both("and_others", {"names": named, "number": len(codes) - MOST_NAMED})
 
 
 def _notice(

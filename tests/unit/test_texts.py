@@ -83,6 +83,8 @@ def test_every_notice_has_a_text() -> None:
     changes = {
         "missing-report": {
             "digest",
+            "digest_excused",
+            "found",
             "raised_again",
             "resolved.reported_late",
             "resolved.delivered_late",
@@ -93,7 +95,7 @@ def test_every_notice_has_a_text() -> None:
     }
     told = {f"{rule}.{change}" for rule in RULES for change in {"raised", *changes[rule]}}
     because = {f"cannot-evaluate.because.{reason}" for reason in REASONS}
-    said = {"no_note", *(f"status.{status}" for status in IncidentStatus)}
+    said = {"no_note", "and_others", *(f"status.{status}" for status in IncidentStatus)}
     assert set(catalogue("notices")) == told | because | said
 
 

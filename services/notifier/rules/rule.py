@@ -28,11 +28,17 @@ def always(severity: Severity) -> Callable[[Document], Severity]:
     return lambda _alert: severity
 
 
+def _as_published(alert: Document) -> Document:
+    return alert
+
+
 @dataclass(frozen=True, slots=True)
 class Rule:
     """`name` is the part of its alerts' ids before the first colon. `severity_of` takes an alert's document.
-    `is_digested`: alerts of one period are told together, by province, instead of one by one."""
+    `is_digested`: alerts of one period are told together, by province, instead of one by one. `rebuilt` makes, of an
+    alert as it was published, the document that the rule goes on with when the log is read again (`rebuilt.py`)."""
 
     name: str
     severity_of: Callable[[Document], Severity]
     is_digested: bool = False
+    rebuilt: Callable[[Document], Document] = _as_published

@@ -193,6 +193,10 @@ class Bench:
         found = self.store.database.obligations.find().sort("_id", 1)
         return {d["region"]: [v["verdict"] for v in d["verdicts"]] async for d in found}
 
+    async def in_digest(self) -> list[str]:
+        """Who was missing when it was judged."""
+        return await self.store.in_digest("2024-11-18", JUDGED_AT, "64")
+
     async def alerts(self) -> dict[str, str]:
         return {d["_id"]: d["state"] async for d in self.store.database.alerts.find().sort("_id", 1)}
 
