@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 
-from desk.demo.receiver import NAME
+from desk.demo import team
 from desk.demo.scenario import Expect, QuietPeriod, Scenario, Step, judgements
 from services.notifier.alerts import RAISED, RESOLVED
 from services.notifier.rules import missing_report, quiet_period_violation
@@ -24,7 +24,7 @@ class Telling:
     alert: str
     change: str
     at: datetime
-    receiver: str = NAME
+    receiver: str = team.DESK
 
     @property
     def key(self) -> tuple[str, str, str]:

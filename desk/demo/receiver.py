@@ -20,17 +20,10 @@ import yaml
 from aiohttp import web
 from standardwebhooks import Webhook, WebhookVerificationError
 
-from services.notifier.rules import quiet_period_violation
+from desk.demo import team
 
 HOST = "127.0.0.1"
-NAME = "desk-provinsi"
-HEAD = "kepala-desk"
-GONE = "piket-lama"
 PATH = "/notices"
-
-# What HEAD is told of if nobody acknowledges it for so long.
-ESCALATED = {"rules": [quiet_period_violation.NAME], "regions": ["64.72", "64.08"]}
-ESCALATED_AFTER = "30m"
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +59,7 @@ class Receiver:
     @asynccontextmanager
     async def serve(self, listening: socket.socket) -> AsyncIterator[None]:
         app = web.Application()
-        app.router.add_post(f"{PATH}/{GONE}", _refuse_for_good)
+        app.router.add_post(f"{PATH}/{team.GONE}", _refuse_for_good)
         app.router.add_post(f"{PATH}/{{receiver}}", self._take)
         runner = web.AppRunner(app, access_log=None, shutdown_timeout=1.0)
         await runner.setup()
@@ -125,11 +118,18 @@ def write_receivers(data_dir: Path, port: int, secret: str) -> Path:
     document = {
         "digest_wait": "0s",
         "receivers": [
-            webhook(NAME, regions=["*"]),
-            webhook(HEAD),
-            webhook(GONE, rules=[quiet_period_violation.NAME]),
+            webhook(team.DESK, regions=["*"]),
+            webhook(team.HEAD),
+            webhook(team.GONE, rules=list(team.ESCALATED_RULES)),
         ],
-        "routes": [{**ESCALATED, "to": [NAME], "escalate": [{"after": ESCALATED_AFTER, "to": [HEAD]}]}],
+        "routes": [
+            {
+                "to": [team.DESK],
+                "rules": list(team.ESCALATED_RULES),
+                "regions": list(team.ESCALATED_REGIONS),
+                "escalate": [{"after": f"{team.ESCALATED_AFTER_M}m", "to": [team.HEAD]}],
+            }
+        ],
     }
     path.write_text(yaml.safe_dump(document), encoding="utf-8")
     return path

@@ -7,6 +7,7 @@ import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 
 from fastapi import FastAPI
 
@@ -25,6 +26,7 @@ from services.notifier.muting import Muting
 from services.notifier.outbox import Outbox
 from services.notifier.planned_deliveries import PlannedDeliveries
 from services.notifier.planning import Planning
+from services.notifier.rebuilding import Rebuilding
 from services.notifier.receiver_store import ReceiverStore
 from services.notifier.receivers import Receivers, check_stages, read_receivers
 from services.notifier.releasing import Releasing
@@ -43,6 +45,7 @@ from shared.events.codec import SCHEMAS
 from shared.exactly_once import journal
 from shared.exactly_once.wiring import Consuming, build_consuming
 from shared.http.service import make_app
+from shared.kafka.whole_topic import read_topic
 from shared.loops import Loop, supervise
 from shared.metrics import Metrics
 from shared.settings import Settings
@@ -86,7 +89,15 @@ class Notifier:
         database = mongo.database(parts.client, mongo.NOTIFIER_DB)
         self.store, self.deliveries = Store(database), DeliveryStore(database)
         self.silences = SilenceStore(database)
-        self.consuming = _consuming(parts, database, after_commit=self._wake)
+        self.is_whole = asyncio.Event()
+        self.consuming = _consuming(parts, database, self._wake, lambda: self.rebuilding.leave_if_lost())
+        self.rebuilding = Rebuilding(
+            self.store,
+            parts.calendar,
+            self.consuming.progress,
+            partial(read_topic, parts.settings.kafka, ALERTS.name),
+            self.consuming.consumer.is_database_behind,
+        )
         self.judge = Judge(
             self.store,
             parts.calendar,
@@ -147,6 +158,7 @@ class Notifier:
             self._loop("logistics", self.logistics.step, _FOLLOW_S),
             self._loop("receivers", failing.step),
             self._loop("excuse", Excusing(store, self.now).step),
+            self._loop("rebuild", self.rebuilding.step),
         ]
 
     async def run(self) -> None:
@@ -156,9 +168,16 @@ class Notifier:
         await journal.keep_for(entries, self.parts.settings.journal_retention)
         await self.judge.plan()
         await self.looking.plan()
+        await self.rebuilding.run()
+        self.is_whole.set()
         async with asyncio.TaskGroup() as group:
             for loop in self.loops:
                 group.create_task(loop.run(), name=loop.name)
+
+    async def consume(self) -> None:
+        """Read the log, into a database that is whole."""
+        await self.is_whole.wait()
+        await self.consuming.consumer.run()
 
     async def close(self) -> None:
         """Everything that was given or made, the client too."""
@@ -184,7 +203,7 @@ class Notifier:
         metrics = self.parts.metrics
         await self.consuming.producer.start()
         tasks = [
-            asyncio.create_task(supervise("consumer", self.consuming.consumer.run, metrics)),
+            asyncio.create_task(supervise("consumer", self.consume, metrics)),
             asyncio.create_task(supervise("loops", self.run, metrics)),
         ]
         try:
@@ -211,7 +230,12 @@ class Notifier:
         return f"loops do not turn: {', '.join(stuck)}" if stuck else None
 
 
-def _consuming(parts: Parts, database: mongo.Database, after_commit: Callable[[], None]) -> Consuming:
+def _consuming(
+    parts: Parts,
+    database: mongo.Database,
+    after_commit: Callable[[], None],
+    before_reading_again: Callable[[], Awaitable[None]],
+) -> Consuming:
     return build_consuming(
         parts.settings,
         parts.metrics,
@@ -221,6 +245,7 @@ def _consuming(parts: Parts, database: mongo.Database, after_commit: Callable[[]
         collections=changes.COLLECTIONS,
         changes=changes.changes_of(parts.calendar),
         after_commit=after_commit,
+        before_reading_again=before_reading_again,
     )
 
 

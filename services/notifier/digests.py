@@ -15,7 +15,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from services.notifier import alerts, notices
-from services.notifier.notices import Notice, Text
+from services.notifier.naming import MOST_NAMED, Text, joined, named, others, plain
+from services.notifier.notices import Notice
 from shared.election.calendar import Calendar
 from shared.election.roster import province_of
 from shared.texts import catalogue
@@ -25,7 +26,6 @@ Changes = Sequence[tuple[Document, Document]]  # alerts, each with one change of
 COLLECTION = "digests"
 
 MOST_ALERTS = 500  # in one message; the rest is told in the next
-MOST_NAMES = 100
 _MOST_SENTENCES = 10
 
 
@@ -69,7 +69,7 @@ def of_changes(series: str, number: int, changed: Changes, standing: Standing | 
         sentences = how_all_stand
     at = max(change["at"] for _alert, change in changed)
     told = [alert for alert, _change in changed]
-    notice = notices.made(f"{series}~{number}-{kind}", _joined(sentences, " "), told, kind, at, province)
+    notice = notices.made(f"{series}~{number}-{kind}", joined(sentences, " "), told, kind, at, province)
     if standing:
         notice.payload["data"]["counts"] = dict(standing.counts)
     return notice
@@ -91,7 +91,7 @@ def _changes(changed: Changes, where: Document, calendar: Calendar) -> list[Text
     """What changed: a sentence for those who changed in the same way."""
     by_key: dict[str, list[tuple[Document, Document]]] = {}
     for alert, change in changed:
-        by_key.setdefault(notices.key_of(change), []).append((alert, change))
+        by_key.setdefault(notices.key_of(alert, change), []).append((alert, change))
     return [said for key, alike in by_key.items() for said in _alike(key, alike, where, calendar)]
 
 
@@ -99,38 +99,23 @@ def _alike(key: str, alike: Changes, where: Document, calendar: Calendar) -> lis
     together = f"{alike[0][0]['rule']}.digest.{key}"
     if len(alike) == 1 or not _has(together):
         alone = [notices.in_words(key, alert, change, calendar) for alert, change in alike[:_MOST_SENTENCES]]
-        return [*alone, *_others(len(alike) - _MOST_SENTENCES)]
-    names = [_one(f"digest.{key}.each", alert, change, calendar) for alert, change in alike[:MOST_NAMES]]
-    return [notices.in_both(together, {**where, "names": listed(names, len(alike))})]
+        return [*alone, *others(len(alike) - _MOST_SENTENCES)]
+    names = [_one(f"digest.{key}.each", alert, change, calendar) for alert, change in alike[:MOST_NAMED]]
+    return [notices.in_both(together, {**where, "names": named(names, len(alike))})]
 
 
 def _one(key: str, alert: Document, change: Document, calendar: Calendar) -> Text:
     if _has(f"{alert['rule']}.{key}"):
         return notices.in_words(key, alert, change, calendar)
-    name = calendar.roster.full_name(alert["region"])
-    return {"id": name, "en": name}
+    return plain(calendar.roster.full_name(alert["region"]))
 
 
 def _standing(rule: str, standing: Standing, where: Document, calendar: Calendar) -> list[Text]:
     key = f"{rule}.digest" if standing.open else f"{rule}.digest.complete"
     if not _has(key):
         return []
-    names = [calendar.roster.name(code) for code in standing.open[:MOST_NAMES]]
-    said = listed([{"id": name, "en": name} for name in names], len(standing.open))
-    return [notices.in_both(key, {**where, **standing.counts, "names": said})]
-
-
-def listed(names: Sequence[Text], number: int) -> Text:
-    """Names, and how many others there are of all `number`."""
-    return _joined([*names, *_others(number - len(names))], ", ")
-
-
-def _others(number: int) -> list[Text]:
-    return [notices.in_both("others", {"number": number})] if number > 0 else []
-
-
-def _joined(said: Sequence[Text], between: str) -> Text:
-    return {"id": between.join(one["id"] for one in said), "en": between.join(one["en"] for one in said)}
+    names = notices.regions_named(standing.open, calendar)
+    return [notices.in_both(key, {**where, **standing.counts, "names": names})]
 
 
 def _has(key: str) -> bool:

@@ -1,17 +1,23 @@
-"""From a judgement to its digests: one a province and receiver, with the names of the missing."""
+"""From a judgement to its digests: one a province and receiver, with the names of the missing.
+
+A province at a time, and of its regions codes and verdicts alone: there may be a million reporters.
+"""
 
 from __future__ import annotations
 
-from datetime import date
+from collections.abc import Sequence
+from datetime import date, datetime
 
 from services.notifier import notices, obligations
+from services.notifier.notices import MOST_ALERTS
 from services.notifier.planned_deliveries import PlannedDeliveries
 from services.notifier.routing import Routing
 from services.notifier.rules import missing_report
-from services.notifier.selection import concern_of
+from services.notifier.selection import Concern, concern_of
 from services.notifier.settling import Settling
 from services.notifier.store import Store
 from shared.election.calendar import Calendar
+from shared.election.roster import province_of
 from shared.mongo import Document
 
 
@@ -24,31 +30,39 @@ class JudgementDigests:
         """Plan the digests of a few judgements; whether there was work."""
         closed = await self._store.judgements_to_notice()
         for judgement in closed:
-            await self._plan(judgement)
+            period = date.fromisoformat(judgement["period"])
+            for province in dict.fromkeys(map(province_of, self._calendar.owing(period))):
+                await self._plan(judgement, period, province)
+            await self._store.keep_noticed(judgement["_id"])
         return bool(closed)
 
-    async def _plan(self, judgement: Document) -> None:
-        """One digest a province. The alerts are raised first, by whoever comes first: us or the settling loop."""
-        period = date.fromisoformat(judgement["period"])
-        verdicts = {o["region"]: o["verdicts"][-1]["verdict"] for o in await self._store.decided(judgement["period"])}
-        owing = self._calendar.owing(period)
-        for province, codes in judgement["missing"].items():
-            missing = [await self._raised(judgement, code) for code in codes]
-            concerns = [(alert, concern_of(alert, self._calendar)) for alert in missing]
-            for receiver in self._routing.told_any(concern for _alert, concern in concerns):
-                theirs = [alert for alert, concern in concerns if self._routing.tells(receiver.name, concern)]
-                covered = self._routing.covered(receiver.name, missing_report.NAME, owing.below(province))
-                standing = notices.tally(covered, [alert["region"] for alert in theirs], verdicts)
-                digest = notices.of_judgement(judgement, province, standing, theirs, self._calendar)
-                await self._planned.plan(digest, [receiver])
-        await self._store.keep_noticed(judgement["_id"])
+    async def _plan(self, judgement: Document, period: date, province: str) -> None:
+        """The digests of one province, if anybody in it was missing."""
+        found = await self._store.in_digest(judgement["period"], judgement["judge_at"], province)
+        if not found:
+            return
+        verdicts = await self._store.verdicts_below(judgement["period"], province)
+        owing = self._calendar.owing(period).below(province)
+        concerns = {code: self._concern(code, found_at) for code, found_at in found.items()}
+        for receiver in self._routing.told_any(concerns.values()):
+            theirs = [code for code in found if self._routing.tells(receiver.name, concerns[code])]
+            covered = self._routing.covered(receiver.name, missing_report.NAME, owing)
+            standing = notices.tally(covered, theirs, verdicts)
+            told = await self._raised(period, theirs[:MOST_ALERTS])
+            digest = notices.of_judgement(judgement, province, standing, told, self._calendar)
+            await self._planned.plan(digest, [receiver])
 
-    async def _raised(self, judgement: Document, region: str) -> Document:
-        period = date.fromisoformat(judgement["period"])
-        alert_id, obligation_id = missing_report.alert_id(period, region), obligations.obligation_id(period, region)
-        alert = await self._store.alert(alert_id)
-        if alert is None:
-            await self._settling.settle((await self._store.obligations([obligation_id])).values())
-            alert = await self._store.alert(alert_id)
-        assert alert is not None
-        return alert
+    def _concern(self, code: str, found_at: datetime) -> Concern:
+        """What the alert of a missing region is about, without the alert: there may be thousands."""
+        return concern_of({"rule": missing_report.NAME, "region": code, "raised_at": found_at}, self._calendar)
+
+    async def _raised(self, period: date, regions: Sequence[str]) -> list[Document]:
+        """Their alerts, which are raised by whoever comes first: us or the settling loop."""
+        ids = [missing_report.alert_id(period, region) for region in regions]
+        known = await self._store.alerts_by_id(ids)
+        unsettled = [r for i, r in zip(ids, regions, strict=True) if i not in known]
+        if unsettled:
+            wanted = [obligations.obligation_id(period, region) for region in unsettled]
+            await self._settling.settle((await self._store.obligations(wanted)).values())
+            known = await self._store.alerts_by_id(ids)
+        return [known[alert_id] for alert_id in ids]

@@ -13,8 +13,7 @@ from datetime import UTC, date, datetime
 from typing import Any
 
 from shared.election.calendar import Calendar
-from shared.election.owing import Deadline
-from shared.election.roster import Region
+from shared.election.owing import Deadline, Owing
 
 Document = dict[str, Any]
 COLLECTION = "judgements"
@@ -48,11 +47,9 @@ def planned(calendar: Calendar) -> dict[str, Planned]:
     return {judgement.id: judgement for judgement in found}
 
 
-def owed_in(calendar: Calendar, judgement: Planned) -> Iterator[tuple[Region, Deadline]]:
-    """Who is judged in a judgement, by code in order, each with its deadline."""
-    for code, deadline in calendar.owing(judgement.period).items():
-        if deadline.judge_at == judgement.judge_at:
-            yield calendar.roster[code], deadline
+def owed_in(owing: Owing, judgement: Planned) -> Iterator[tuple[str, Deadline]]:
+    """Those who are judged in a judgement, of the regions `owing` in its period: by code, each with its deadline."""
+    return ((code, deadline) for code, deadline in owing.items() if deadline.judge_at == judgement.judge_at)
 
 
 def to_document(judgement: Planned) -> Document:

@@ -5,7 +5,6 @@ Dies anywhere: the judgement stays open, verdicts that were written stay, the re
 
 from __future__ import annotations
 
-from collections import defaultdict
 from datetime import date, datetime, timedelta
 from functools import partial
 from typing import Protocol
@@ -14,13 +13,13 @@ from services.notifier import alerts, judgements, obligations, proof
 from services.notifier.excuse_store import ExcuseStore
 from services.notifier.judgements import judgement_id
 from services.notifier.proof import LogOffsets
+from services.notifier.roll_call import RollCall
 from services.notifier.rules import cannot_evaluate
 from services.notifier.rules.cannot_evaluate import Unproven
 from services.notifier.store import Store
 from shared.clock import Clock
 from shared.election.calendar import Calendar
 from shared.election.owing import Deadline
-from shared.election.roster import Region, province_of
 from shared.logs import get_logger
 from shared.mongo import Document
 from shared.topics import REPORTS
@@ -49,67 +48,56 @@ class Judge:
         self._clock, self._database_now = clock, database_now
         self._patience = timedelta(seconds=undetermined_after_s)
         self._planned = judgements.planned(calendar)
+        self._judged, self._waited = RollCall(store, calendar), RollCall(store, calendar)
+        self._proven: set[str] = set()
 
     async def plan(self) -> None:
         """Write down all judgements to come; idempotent."""
         await self._store.plan_judgements(map(judgements.to_document, self._planned.values()))
 
-    def _owed(self, judgement: str) -> list[tuple[Region, Deadline]]:
-        """Who is judged in a judgement; nobody in one that another election file planned."""
-        known = self._planned.get(judgement)
-        return list(judgements.owed_in(self._calendar, known)) if known else []
-
     async def step(self) -> bool:
-        """Judge what is due and provable; whether there was any."""
+        """Judge what is due and provable, a portion of each; whether there was any."""
         real_now = await self._database_now()
         now = self._clock.at(real_now)
         had_work = False
         for due in await self._store.due_judgements(now):
-            judgement = await self._store.first_seen(due["_id"])
-            unproven = await self._unproven(judgement)
+            unproven, first_seen_at = await self._unproven(due)
             if unproven is None:
-                await self._judge(judgement, now)
+                await self._judge(due, now)
                 had_work = True
-            elif real_now - judgement["first_seen_at"] > self._patience:
-                await self._call_undetermined(judgement, now, unproven)
+            elif real_now - first_seen_at > self._patience and not due["is_called_undetermined"]:
+                had_work |= await self._call_undetermined(due, now, unproven)
         had_work |= await self._judge_the_withdrawn(now)
         for ended in await self._store.ended_waits():
             await self._end_wait(ended, now)
         return had_work
 
-    async def _unproven(self, judgement: Document) -> Unproven | None:
-        return await proof.unproven(self._offsets, REPORTS.name, judgement, self._store.keep_ends)
+    async def _unproven(self, due: Document) -> tuple[Unproven | None, datetime]:
+        """What is not proven, and since when we have looked. What was proven once is not asked again."""
+        judgement = await self._store.first_seen(due["_id"])
+        if due["_id"] in self._proven:
+            return None, judgement["first_seen_at"]
+        unproven = await proof.unproven(self._offsets, REPORTS.name, judgement, self._store.keep_ends)
+        if unproven is None:
+            self._proven.add(due["_id"])
+        return unproven, judgement["first_seen_at"]
 
-    async def _judge(self, judgement: Document, now: datetime) -> None:
-        owed = self._owed(judgement["_id"])
-        missing: dict[str, list[str]] = defaultdict(list)
-        decided = await self._decided(judgement["period"])
-        excuses = await self._excuses.of_period(judgement["period"])
-        for region, deadline in owed:
-            excuse = excuses.of(region.code, deadline)
-            if await self._is_missing(region, deadline, now, decided.get(region.code), excuse):
-                missing[province_of(region.code)].append(region.code)
-        await self._store.close_judgement(judgement["_id"], missing)
-        log.info("judged", judgement=judgement["_id"], owed=len(owed), missing=sum(map(len, missing.values())))
+    async def _judge(self, due: Document, now: datetime) -> None:
+        """One portion of who owes; closed with the last. Nobody is judged in what another election file planned."""
+        judgement = self._planned.get(due["_id"])
+        if judgement is not None:
+            excuses = await self._excuses.of_period(due["period"])
 
-    async def _decided(self, period: str) -> dict[str, bool]:
-        """By region that needs no write of its own any more: whether it was missing, be it that we died half-way."""
-        decided = await self._store.decided(period)
-        return {o["region"]: obligations.is_told_by_digest(o) for o in decided}
+            def missed(obligation: Document, region: str, deadline: Deadline) -> Document:
+                excuse = excuses.of(region, deadline)
+                return obligations.missed(obligation, region, deadline, now, excuse=excuse)
 
-    async def _is_missing(
-        self, region: Region, deadline: Deadline, now: datetime, known: bool | None, excuse: Document | None
-    ) -> bool:
-        """Whether it was missing at the moment of judgement; what came after it may have been read since."""
-        if known is not None:
-            return known
-        document_id = obligations.obligation_id(deadline.period, region.code)
-        judged = await self._store.update(
-            obligations.COLLECTION,
-            document_id,
-            lambda o: obligations.missed(o, region.code, deadline, now, excuse=excuse),
-        )
-        return obligations.is_told_by_digest(judged)
+            if not await self._judged.call(judgement, missed):
+                return
+        is_any_missing = await self._store.is_any_in_digest(due["period"], due["judge_at"])
+        await self._store.close_judgement(due["_id"], is_any_missing)
+        self._proven.discard(due["_id"])
+        log.info("judged", judgement=due["_id"], is_any_missing=is_any_missing)
 
     async def _judge_the_withdrawn(self, now: datetime) -> bool:
         """Judge those who became pending again after their judgement: all that they reported was withdrawn before it,
@@ -129,29 +117,24 @@ class Judge:
             had_work = True
         return had_work
 
-    async def _call_undetermined(self, judgement: Document, now: datetime, unproven: Unproven) -> None:
-        """Once: the verdict of everyone who has none, and one alert about ourselves."""
-        if judgement["is_called_undetermined"]:
-            return
-        owed = self._owed(judgement["_id"])
-        for region, deadline in owed:
-            await self._undetermined(region, deadline, now)
-        if owed:
-            period = owed[0][1].period
-            await self._store.update(
-                alerts.COLLECTION,
-                cannot_evaluate.alert_id(period),
-                lambda alert: cannot_evaluate.raised(alert, period, now, unproven),
-            )
-        await self._store.keep_called_undetermined(judgement["_id"], True)
-        log.error("cannot_evaluate", judgement=judgement["_id"], reason=unproven.reason, **unproven.values)
+    async def _call_undetermined(self, due: Document, now: datetime, unproven: Unproven) -> bool:
+        """One portion of who has no verdict, and whether that was work. With the last, once, an alert about ourselves,
+        unless everybody has one."""
+        judgement = self._planned.get(due["_id"])
+        if judgement is not None:
 
-    async def _undetermined(self, region: Region, deadline: Deadline, now: datetime) -> None:
-        await self._store.update(
-            obligations.COLLECTION,
-            obligations.obligation_id(deadline.period, region.code),
-            lambda obligation: obligations.undetermined(obligation, region.code, deadline, now),
-        )
+            def undetermined(obligation: Document, region: str, deadline: Deadline) -> Document:
+                return obligations.undetermined(obligation, region, deadline, now)
+
+            if not await self._waited.call(judgement, undetermined):
+                return True
+        if await self._store.is_any_undetermined(due["period"], due["judge_at"]):
+            period = date.fromisoformat(due["period"])
+            raised = partial(cannot_evaluate.raised, period=period, at=now, unproven=unproven)
+            await self._store.update(alerts.COLLECTION, cannot_evaluate.alert_id(period), raised)
+            log.error("cannot_evaluate", judgement=due["_id"], reason=unproven.reason, **unproven.values)
+        await self._store.keep_called_undetermined(due["_id"], True)
+        return False
 
     async def _end_wait(self, judgement: Document, now: datetime) -> None:
         """End the alert about ourselves once every judgement of its period is judged. A step of its own, found by

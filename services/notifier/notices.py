@@ -9,6 +9,7 @@ from datetime import date, datetime
 from typing import Any
 
 from services.notifier import alerts, rules
+from services.notifier.naming import LANGUAGES, MOST_NAMED, Text, named, plain
 from services.notifier.rules import cannot_evaluate, missing_report
 from shared.election.calendar import Calendar
 from shared.events.alert import alert_json
@@ -16,9 +17,9 @@ from shared.events.verdict import Verdict
 from shared.texts import Language, text
 
 Document = dict[str, Any]
-Text = dict[Language, str]
 TYPE = "desk.notice.v1"
 _LONGEST_DESCRIPTION = 500
+MOST_ALERTS = 200  # of one message; the API has the others
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,14 +43,17 @@ def webhook_id(delivery_id: str) -> str:
 
 def of_alert(alert: Document, change: Document, calendar: Calendar) -> Notice:
     """The notice of one change of one alert, with what was told of it then, whatever became of it since."""
-    said = in_words(key_of(change), alert, change, calendar)
+    said = in_words(key_of(alert, change), alert, change, calendar)
     return made(f"{alert['_id']}#{change['revision']}", said, [alert], change["change"], change["at"])
 
 
-def key_of(change: Document) -> str:
-    """Which text of its rule tells a change: `raised`, or `resolved.reported_late`."""
-    is_end = change["change"] == alerts.RESOLVED
-    return f"{change['change']}.{change['resolution']}" if is_end else str(change["change"])
+def key_of(alert: Document, change: Document) -> str:
+    """Which text of its rule tells a change: `raised`, or `resolved.reported_late`. One that is missing though nothing
+    of it was withdrawn is `found` so."""
+    if change["change"] == alerts.RESOLVED:
+        return f"{change['change']}.{change['resolution']}"
+    is_found = alert["rule"] == missing_report.NAME and "withdrawn" not in change["details"]
+    return "found" if is_found else str(change["change"])
 
 
 def in_words(key: str, alert: Document, change: Document, calendar: Calendar) -> Text:
@@ -59,12 +63,13 @@ def in_words(key: str, alert: Document, change: Document, calendar: Calendar) ->
 
 @dataclass(frozen=True, slots=True)
 class Tally:
-    """How a province stands in a period: how many owe, how many have reported, who is missing (codes). With several
-    zones the rest is still awaited."""
+    """How a province stands in a period: how many owe, how many have reported, who is missing and who is excused
+    (codes). With several zones the rest is still awaited."""
 
     owed: int
     reported: int
     missing: tuple[str, ...]
+    excused: tuple[str, ...] = ()
 
 
 def tally(owing: Iterable[str], found_missing: Iterable[str], verdicts: Mapping[str, str]) -> Tally:
@@ -72,8 +77,13 @@ def tally(owing: Iterable[str], found_missing: Iterable[str], verdicts: Mapping[
     does not change what was found. Others count by the verdict that holds."""
     codes = sorted(owing)
     missing = set(found_missing) | {c for c in codes if verdicts.get(c) == Verdict.MISSING}
-    reported = [c for c in codes if c not in missing and verdicts.get(c) in _REPORTED]
-    return Tally(len(codes), len(reported), tuple(c for c in codes if c in missing))
+    others = [c for c in codes if c not in missing]
+    return Tally(
+        owed=len(codes),
+        reported=sum(verdicts.get(c) in _REPORTED for c in others),
+        missing=tuple(c for c in codes if c in missing),
+        excused=tuple(c for c in others if verdicts.get(c) == Verdict.EXCUSED),
+    )
 
 
 _REPORTED = (Verdict.ON_TIME, Verdict.LATE)
@@ -83,21 +93,28 @@ def of_judgement(
     judgement: Document, province: str, standing: Tally, missing: Sequence[Document], calendar: Calendar
 ) -> Notice:
     """The digest of one judgement for one province: how many of those who owe have reported, who is missing, by name.
-    `standing` and `missing` (alerts) are what the receiver is told of: its own regions."""
+    `standing` is of the receiver's own regions; `missing` are the first `MOST_ALERTS` alerts it is told of. The counts
+    are of all."""
     values = {
         "where": calendar.roster.name(province),
         "owed": standing.owed,
         "reported": standing.reported,
-        "names": ", ".join(map(calendar.roster.name, standing.missing)),
+        "names": regions_named(standing.missing, calendar),
+        "excused": regions_named(standing.excused, calendar),
         "period": local_day(judgement["period"]),
     }
     notice_id = f"{missing_report.NAME}:{judgement['period']}:{province}@{judgement['judge_at']:%Y-%m-%dT%H:%M:%SZ}"
     at = max(alert["raised_at"] for alert in missing)
-    said = in_both(f"{missing_report.NAME}.digest", values)
+    said = in_both(f"{missing_report.NAME}.digest{'_excused' if standing.excused else ''}", values)
     notice = made(notice_id, said, missing, alerts.RAISED, at, region=province)
     counts = {"owed": standing.owed, "reported": standing.reported, "missing": len(standing.missing)}
-    notice.payload["data"]["counts"] = counts
+    notice.payload["data"]["counts"] = {**counts, "excused": len(standing.excused)}
     return notice
+
+
+def regions_named(codes: Sequence[str], calendar: Calendar) -> Text:
+    """The first of some regions by name, and how many others there are."""
+    return named([plain(calendar.roster.name(code)) for code in codes[:MOST_NAMED]], len(codes))
 
 
 def made(
@@ -123,12 +140,9 @@ def made(
     return Notice(notice_id, first["rule"], change, region or first["region"], at, ids, payload)
 
 
-_LANGUAGES: tuple[Language, ...] = ("id", "en")
-
-
 def in_both(text_key: str, values: Document) -> Text:
     """A text in both languages; a value may itself be one."""
-    return {lang: text("notices", text_key, lang, **_in_language(values, lang)) for lang in _LANGUAGES}
+    return {lang: text("notices", text_key, lang, **_in_language(values, lang)) for lang in LANGUAGES}
 
 
 def _in_language(values: Document, language: Language) -> Document:

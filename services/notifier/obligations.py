@@ -6,9 +6,12 @@ first one decides, a later one improves late to on time, a withdrawn one no long
 has not been judged and has not reported: it is `pending`, and pending again if all that it reported is withdrawn
 before it is judged. Where an excuse holds it is `excused` instead of missing, until it reports.
 
+`is_in_digest`: it was missing when it was judged, so that the digest of that judgement tells of it.
+
 Three marks name a revision, 0 if none: `unsettled` waits to be settled into an alert, `unpublished` is not on
-`desk.alerts` yet, `unjudged` is pending again. `held` keeps, in their order, what was received at or after the moment
-of judgement until it is judged: so the same log gives the same verdicts however late it is read.
+`desk.alerts` yet, `unjudged` is pending again. `unread` is 1 while a rebuilt obligation's reports are being read again
+(`rebuilt.py`): they give no verdicts then, since those are known. `held` keeps, in their order, what was received at
+or after the moment of judgement until it is judged: so the same log gives the same verdicts however late it is read.
 """
 
 from __future__ import annotations
@@ -36,6 +39,7 @@ EXCUSE_GIVEN = "excuse_given"
 
 REPORTED = (Verdict.ON_TIME, Verdict.LATE)
 _UNDECIDED = (Verdict.PENDING, Verdict.UNDETERMINED)
+DECIDED = frozenset(v.value for v in Verdict if v not in _UNDECIDED)
 
 
 def obligation_id(period: date, region: str) -> str:
@@ -50,11 +54,6 @@ def current(obligation: Document) -> Verdict:
 
 def has_been(obligation: Document, verdict: Verdict) -> bool:
     return any(v["verdict"] == verdict for v in obligation.get("verdicts") or [])
-
-
-def is_told_by_digest(obligation: Document) -> bool:
-    """Whether it was missing when it was judged: the digest of that judgement tells of it."""
-    return any(v["is_in_digest"] for v in obligation.get("verdicts") or [])
 
 
 def filed(obligation: Document, report: ReportEvent, deadline: Deadline, finding: Finding) -> Document:
@@ -80,6 +79,7 @@ def missed(
 ) -> Document:
     """The obligation after the judgement found no report, everything accepted by then provably read: missing, or
     excused where an excuse holds."""
+    obligation = read_again(obligation)
     if current(obligation) not in _UNDECIDED:
         return obligation
     begun = _begun(obligation, region, deadline)
@@ -97,6 +97,25 @@ def excused(obligation: Document, excuse: Document, now: datetime) -> Document:
     return _excused(obligation, excuse, now) if current(obligation) is Verdict.MISSING else obligation
 
 
+def read_again(obligation: Document) -> Document:
+    """A rebuilt obligation once the log is read again: only what its verdicts do not hold yet is new. Where the log
+    has forgotten its reports, they stand."""
+    if not obligation.get("unread"):
+        return obligation
+    done = {**obligation, "unread": 0}
+    left, gone = filed_reports.best_left(done), filed_reports.last_withdrawal(done)
+    if left is not None:
+        done = _applied(done, left)
+    elif gone is not None and current(done) in REPORTED:
+        done = _with_nothing_left(done, gone)
+    return done if current(done) is Verdict.PENDING else _released(done)
+
+
+def unsettled(obligation: Document) -> Document:
+    """The obligation, to be settled into its alert."""
+    return {**obligation, "unsettled": obligation["verdicts"][-1]["revision"]}
+
+
 def undetermined(obligation: Document, region: str, deadline: Deadline, now: datetime) -> Document:
     """The obligation after the bounded wait, when it cannot be shown that everything accepted has been read."""
     if current(obligation) is not Verdict.PENDING:
@@ -111,6 +130,8 @@ def _taken(obligation: Document, region: str, deadline: Deadline, entry: Entry) 
     begun = _begun(obligation, region, deadline)
     if current(begun) is Verdict.PENDING and entry["received_at"] >= deadline.judge_at:
         return _with_held(begun, entry)
+    if begun.get("unread"):
+        return filed_reports.after(begun, entry)
     taken = _applied(begun, entry)
     return taken if current(taken) is Verdict.PENDING else _released(taken)
 
@@ -142,14 +163,17 @@ def _applied(obligation: Document, entry: Entry) -> Document:
         if verdict is before:
             return obligation
         return _with_verdict(obligation, verdict, _reason(obligation, best), entry["received_at"], filing=best)
-    if before not in REPORTED:
-        return obligation
-    excuse = _last_excuse(obligation)
+    return obligation if before not in REPORTED else _with_nothing_left(obligation, entry)
+
+
+def _with_nothing_left(obligation: Document, withdrawal: Entry) -> Document:
+    """The obligation of one that had reported, all of it withdrawn."""
+    at, excuse = withdrawal["received_at"], _last_excuse(obligation)
     if excuse is not None:
-        return _with_verdict(obligation, Verdict.EXCUSED, EXCUSE_GIVEN, entry["received_at"], excuse=excuse)
-    is_to_be_judged = entry["received_at"] < obligation["judge_at"] and not has_been(obligation, Verdict.MISSING)
+        return _with_verdict(obligation, Verdict.EXCUSED, EXCUSE_GIVEN, at, excuse=excuse)
+    is_to_be_judged = at < obligation["judge_at"] and not has_been(obligation, Verdict.MISSING)
     verdict = Verdict.PENDING if is_to_be_judged else Verdict.MISSING
-    return _with_verdict(obligation, verdict, REPORT_WITHDRAWN, entry["received_at"], withdrawal=entry)
+    return _with_verdict(obligation, verdict, REPORT_WITHDRAWN, at, withdrawal=withdrawal)
 
 
 def _excused(obligation: Document, excuse: Document, now: datetime) -> Document:
@@ -195,7 +219,7 @@ def _with_verdict(
 ) -> Document:
     """The obligation with one more verdict, which is never dated before the one it follows."""
     earlier = obligation["verdicts"]
-    revision = len(earlier) + 1
+    revision = earlier[-1]["revision"] + 1 if earlier else 1
     entry = {
         "revision": revision,
         "verdict": verdict.value,
@@ -212,6 +236,7 @@ def _with_verdict(
         **obligation,
         "verdict": verdict.value,
         "verdicts": [*earlier, entry],
+        "is_in_digest": is_in_digest or obligation.get("is_in_digest", False),
         "unsettled": revision if concerns_an_alert else obligation.get("unsettled", 0),
         "unpublished": revision,
         "unjudged": revision if verdict is Verdict.PENDING else 0,

@@ -28,23 +28,34 @@ class Outbox:
     async def step(self) -> bool:
         """Publish what some documents have to tell; whether there was any. Raises PublishFailed: tried again."""
         store = self._store
-        obligations_waiting = await store.waiting(obligations.COLLECTION, "unpublished")
-        alerts_waiting = await store.waiting(alerts.COLLECTION, "unpublished")
+        judged = await store.waiting(obligations.COLLECTION, "unpublished")
+        told = await store.waiting(alerts.COLLECTION, "unpublished")
         await asyncio.gather(
-            *(self._publish_all(obligations.COLLECTION, o, self._new_verdicts(o)) for o in obligations_waiting),
-            *(self._publish_all(alerts.COLLECTION, a, [alerts.to_event(a)]) for a in alerts_waiting),
+            self._publish_all(obligations.COLLECTION, [(o, self._new_verdicts(o)) for o in judged]),
+            self._publish_all(alerts.COLLECTION, [(a, [alerts.to_event(a)]) for a in told]),
         )
-        return bool(obligations_waiting or alerts_waiting)
+        return bool(judged or told)
 
     def _new_verdicts(self, obligation: Document) -> list[Envelope]:
         events = verdict_events.of_obligation(obligation)
-        return list(events[obligation.get("published", 0) :])
+        return [event for event in events if event.data.revision > obligation.get("published", 0)]
 
-    async def _publish_all(self, collection: str, document: Document, events: list[Envelope]) -> None:
+    async def _publish_all(self, collection: str, waiting: list[tuple[Document, list[Envelope]]]) -> None:
+        """What is published is marked, whatever happens to the others."""
+        outcomes = await asyncio.gather(
+            *(self._publish_in_order(events) for _, events in waiting), return_exceptions=True
+        )
+        pairs = zip(waiting, outcomes, strict=True)
+        done = [document for (document, _), outcome in pairs if outcome is None]
+        await self._store.keep_published(collection, done)
+        await self._store.take_off_all(collection, done, "unpublished")
+        for outcome in outcomes:
+            if outcome is not None:
+                raise outcome
+
+    async def _publish_in_order(self, events: list[Envelope]) -> None:
         for event in events:  # one after the other: a region's verdicts keep their order
             await self._publish(event)
-        await self._store.keep_published(collection, document)
-        await self._store.take_off(collection, document, "unpublished")
 
     async def _publish(self, event: Envelope) -> None:
         headers = [("content-type", CONTENT_TYPE.encode()), ("traceparent", traceparent().encode())]

@@ -8,6 +8,7 @@ from typing import Any
 
 from services.notifier import notices
 from services.notifier.escalation import Press
+from services.notifier.naming import LANGUAGES, Text
 from services.notifier.notices import Notice
 from shared.election.calendar import Calendar
 from shared.election.durations import format_duration
@@ -15,8 +16,6 @@ from shared.election.roster import province_of
 from shared.texts import Language, catalogue, text
 
 Document = dict[str, Any]
-_LANGUAGES: tuple[Language, ...] = ("id", "en")
-_MOST_NAMES = 50
 
 
 def of_press(press: Press, told: Sequence[Document], said: Mapping[str, str] | None, calendar: Calendar) -> Notice:
@@ -25,31 +24,26 @@ def of_press(press: Press, told: Sequence[Document], said: Mapping[str, str] | N
     first = told[0]
     region = first["region"] if said else province_of(first["region"])
     about = first["_id"] if said else f"{first['rule']}:{first['period'] or '-'}:{region}"
-    names = [calendar.roster.name(code) for code in sorted(alert["region"] for alert in told)]
+    names = notices.regions_named(sorted(alert["region"] for alert in told), calendar)
     what = said or _by_name(first["rule"], notices.local_day(first["period"]), names)
     text_of = {
         lang: text("pressing", press.change, lang, after=_span(press.after, lang), what=what[lang])
-        for lang in _LANGUAGES
+        for lang in LANGUAGES
     }
     notice_id = f"{about}!{press.change}@{press.at:%Y-%m-%dT%H:%M:%SZ}"
     return notices.made(notice_id, text_of, told, press.change, press.at, region)
 
 
-def _by_name(rule: str, period: str, names: Sequence[str]) -> dict[str, str]:
-    """A rule's alerts of one period, by names: up to a limit, then how many more."""
+def _by_name(rule: str, period: str, names: Text) -> Text:
+    """A rule's alerts of one period, by names."""
     return {
-        lang: text("pressing", "by_name", lang, label=_label(rule, lang), period=period, names=_listed(names, lang))
-        for lang in _LANGUAGES
+        lang: text("pressing", "by_name", lang, label=_label(rule, lang), period=period, names=names[lang])
+        for lang in LANGUAGES
     }
 
 
 def _label(rule: str, language: Language) -> str:
     return catalogue("pressing").get(f"rule.{rule}", {}).get(language, rule)
-
-
-def _listed(names: Sequence[str], language: Language) -> str:
-    shown, more = ", ".join(names[:_MOST_NAMES]), len(names) - _MOST_NAMES
-    return text("pressing", "and_others", language, names=shown, more=more) if more > 0 else shown
 
 
 def _span(length: timedelta, language: Language) -> str:

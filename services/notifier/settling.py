@@ -28,7 +28,7 @@ class Settling:
     async def settle(self, waiting: Iterable[Document]) -> None:
         """The marks are taken off only if no verdict came in between; a repeat changes nothing."""
         excused = [await self._excused(obligation) for obligation in waiting]
-        changes = {_alert_id(o): partial(missing_report.alert_after, obligation=o) for o in excused}
+        changes = {missing_report.alert_id_of(o): partial(missing_report.alert_after, obligation=o) for o in excused}
         if changes:
             await self._store.update_all(alerts.COLLECTION, changes)
             await self._store.take_off_all(obligations.COLLECTION, excused, "unsettled")
@@ -46,7 +46,3 @@ class Settling:
         at = obligation["verdicts"][-1]["judged_at"]
         change = partial(obligations.excused, excuse=excuse, now=at)
         return await self._store.update(obligations.COLLECTION, obligation["_id"], change)
-
-
-def _alert_id(obligation: Document) -> str:
-    return missing_report.alert_id(date.fromisoformat(obligation["period"]), obligation["region"])

@@ -1,5 +1,5 @@
-"""The notifier's database: obligations, alerts and judgements, the queries and conditional updates its loops live on,
-and the indexes of all its collections. Deliveries: `delivery_store.py`.
+"""The notifier's database: what is done to any of its documents, the alerts' queries, and the indexes of all its
+collections. Obligations: `obligation_store.py`; judgements: `judgement_store.py`; deliveries: `delivery_store.py`.
 
 Collections go by their names, as in `changes.py`. Raises DatabaseError where the database does not answer.
 """
@@ -8,10 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
-from typing import Any
 
-from pymongo import ASCENDING, IndexModel, ReturnDocument, UpdateOne
-from pymongo.errors import BulkWriteError
+from pymongo import ASCENDING, IndexModel, UpdateOne
 
 from services.notifier import (
     alerts,
@@ -19,64 +17,51 @@ from services.notifier import (
     digest_store,
     excuse_store,
     excuses,
+    judgement_store,
     judgements,
     moment_store,
     moments,
+    obligation_store,
     obligations,
     silence_store,
     silences,
     stocks,
 )
-from shared.events.verdict import Verdict
+from services.notifier.judgement_store import JudgementStore
+from services.notifier.obligation_store import WAITS, ObligationStore, waiting_by
 from shared.exactly_once.cursors import empty
 from shared.exactly_once.documents import compare_and_set, compare_and_set_all
-from shared.mongo import Collection, Database, Document, below, is_duplicates_only
+from shared.mongo import Collection, Database, Document
 
 _EVER = datetime(1970, 1, 1, tzinfo=UTC)
 _SOME = 200  # documents of one turn of a loop
-_WAITS = {"$gte": 1}  # a mark names the revision that waits
-
-
-def _waiting_by(mark: str) -> IndexModel:
-    """Work that waits, by its mark: the index holds only what is waiting, however many documents there are."""
-    return IndexModel([(mark, ASCENDING)], name=f"{mark}_waits", partialFilterExpression={mark: _WAITS})
-
+_MANY = 1000  # of one that writes them all at once
 
 INDEXES: Mapping[str, list[IndexModel]] = {
-    obligations.COLLECTION: [
-        IndexModel([("verdict", ASCENDING), ("period", ASCENDING), ("region", ASCENDING)]),
-        IndexModel([("period", ASCENDING)]),
-        _waiting_by("unsettled"),
-        _waiting_by("unpublished"),
-        _waiting_by("unjudged"),
-    ],
+    obligations.COLLECTION: obligation_store.INDEXES,
     alerts.COLLECTION: [
         IndexModel([("to_notice.revision", ASCENDING)]),
         IndexModel([("rule", ASCENDING), ("_id", ASCENDING)]),
         IndexModel([("region", ASCENDING)]),
         IndexModel([("period", ASCENDING)]),
         IndexModel([("look_at", ASCENDING)], partialFilterExpression={"look_at": {"$gt": _EVER}}),
-        _waiting_by("unpublished"),
+        waiting_by("unpublished"),
         *digest_store.ALERT_INDEXES,
     ],
-    judgements.COLLECTION: [
-        IndexModel([("state", ASCENDING), ("judge_at", ASCENDING)]),
-        IndexModel([("is_noticed", ASCENDING)], partialFilterExpression={"is_noticed": False}),
-    ],
+    judgements.COLLECTION: judgement_store.INDEXES,
     delivery_store.DELIVERIES: delivery_store.INDEXES,
     silences.COLLECTION: silence_store.INDEXES,
     excuses.COLLECTION: excuse_store.INDEXES,
     moments.COLLECTION: moment_store.INDEXES,
-    stocks.COLLECTION: [IndexModel([("region", ASCENDING)]), _waiting_by("unsettled")],
+    stocks.COLLECTION: [IndexModel([("region", ASCENDING)]), waiting_by("unsettled")],
 }
 
 
-class Store:
+class Store(ObligationStore, JudgementStore):
     def __init__(self, database: Database) -> None:
-        self.database = database
-        self._obligations: Collection = database[obligations.COLLECTION]
+        ObligationStore.__init__(self, database)
+        JudgementStore.__init__(self, database)
         self._alerts: Collection = database[alerts.COLLECTION]
-        self._judgements: Collection = database[judgements.COLLECTION]
 
     async def ensure_indexes(self) -> None:
         """Idempotent, also for upgrades."""
@@ -113,27 +98,24 @@ class Store:
 
     # marks
     async def waiting(self, collection: str, mark: str) -> list[Document]:
-        """Some documents whose mark (`unsettled`, `unpublished`) names a revision that waits."""
-        return await self._some(self.database[collection], {mark: _WAITS})
+        """Many documents whose mark (`unsettled`, `unpublished`) names a revision that waits."""
+        return [d async for d in self.database[collection].find({mark: WAITS}).limit(_MANY)]
 
     async def take_off(self, collection: str, document: Document, mark: str) -> None:
         """Take a mark off, unless a later revision has set it anew. A mark is the revision and no mere flag: a fold
         writes changed fields only, and one that read the old mark must still set its own."""
-        seen = {"_id": document["_id"], mark: document[mark]}
-        await self.database[collection].update_one(seen, {"$set": {mark: 0}})
+        await self.take_off_all(collection, [document], mark)
 
     async def take_off_all(self, collection: str, documents: Iterable[Document], mark: str) -> None:
-        """As `take_off`, of many."""
         wanted = [UpdateOne({"_id": d["_id"], mark: d[mark]}, {"$set": {mark: 0}}) for d in documents]
-        await self.database[collection].bulk_write(wanted, ordered=False)
+        if wanted:
+            await self.database[collection].bulk_write(wanted, ordered=False)
 
-    async def keep_published(self, collection: str, document: Document) -> None:
-        """How far a document is on `desk.alerts`; a field that no fold touches."""
-        published = {"published": document["unpublished"]}
-        await self.database[collection].update_one({"_id": document["_id"]}, {"$set": published})
-
-    async def _some(self, collection: Collection, wanted: Document) -> list[Document]:
-        return [d async for d in collection.find(wanted).limit(_SOME)]
+    async def keep_published(self, collection: str, documents: Iterable[Document]) -> None:
+        """How far documents are on `desk.alerts`; a field that no fold touches."""
+        wanted = [UpdateOne({"_id": d["_id"]}, {"$set": {"published": d["unpublished"]}}) for d in documents]
+        if wanted:
+            await self.database[collection].bulk_write(wanted, ordered=False)
 
     # alerts
     async def alert(self, alert_id: str) -> Document | None:
@@ -148,104 +130,21 @@ class Store:
             query["_id"] = {"$gt": after}
         return [a async for a in self._alerts.find(query).sort("_id", ASCENDING).limit(most)]
 
+    async def alerts_by_id(self, ids: list[str]) -> dict[str, Document]:
+        """Alerts that were raised, by id."""
+        wanted = {"_id": {"$in": ids}, "state": {"$exists": True}}
+        return {a["_id"]: a async for a in self._alerts.find(wanted)}
+
     async def alerts_to_notice(self) -> list[Document]:
         """Some alerts with changes whose notices are not planned yet."""
-        return await self._some(self._alerts, {"to_notice.revision": _WAITS})
+        return await [a async for a in self._alerts.find({"to_notice.revision": WAITS}).limit(_SOME)]
 
     async def alerts_to_look_at(self, now: datetime, wanted: Document | None = None) -> list[Document]:
         """Alerts whose moment to look again has come, the earliest first: some of them, or all that are `wanted`."""
         due = self._alerts.find({**(wanted or {}), "look_at": {"$gt": _EVER, "$lte": now}}).sort("look_at", ASCENDING)
         return [a async for a in (due if wanted else due.limit(_SOME))]
 
-    # obligations
-    async def obligations(self, ids: list[str]) -> dict[str, Document]:
-        """Obligations that have a document, by id."""
-        return {o["_id"]: o async for o in self._obligations.find({"_id": {"$in": ids}})}
-
-    async def decided(self, period: str) -> list[Document]:
-        """The obligations of a period that need no write of a judgement any more: `region`, `verdicts`."""
-        undecided = [Verdict.PENDING.value, Verdict.UNDETERMINED.value]
-        wanted = {"period": period, "verdict": {"$nin": undecided}}
-        return [o async for o in self._obligations.find(wanted, {"region": True, "verdicts": True})]
-
-    async def found_missing(self, excuse: Document) -> list[Document]:
-        """Some obligations that are missing and that an excuse covers."""
-        days = {"$gte": excuse["from"], "$lte": excuse["until"]}
-        wanted = {"verdict": Verdict.MISSING.value, "period": days, "region": below(excuse["region"])}
-        if excuse["ended_at"] is not None:
-            wanted["judge_at"] = {"$lte": excuse["ended_at"]}
-        return await self._some(self._obligations, wanted)
-
-    async def pending_again(self, now: datetime) -> list[Document]:
-        """The obligations whose reports are all withdrawn, and whose moment of judgement has come."""
-        wanted = {"unjudged": _WAITS, "judge_at": {"$lte": now}}
-        return [o async for o in self._obligations.find(wanted)]
-
     # stocks
     async def stocks_of(self, region: str) -> dict[str, Document]:
         """What a region has stated of its items, by item."""
         return {d["item"]: d async for d in self.database[stocks.COLLECTION].find({"region": region})}
-
-    # judgements
-    async def plan_judgements(self, wanted: Iterable[Document]) -> None:
-        """Insert the judgements that are not there; those that are stay as they are."""
-        documents = list(wanted)
-        try:
-            if documents:
-                await self._judgements.insert_many(documents, ordered=False)
-        except BulkWriteError as error:
-            if not is_duplicates_only(error):
-                raise
-
-    async def due_judgements(self, now: datetime) -> list[Document]:
-        due = {"state": judgements.OPEN, "judge_at": {"$lte": now}}
-        return [d async for d in self._judgements.find(due).sort("judge_at", ASCENDING)]
-
-    async def is_judging(self, first: str, last: str, now: datetime) -> bool:
-        """Whether a judgement of these periods is due and not closed yet."""
-        due = {"state": judgements.OPEN, "judge_at": {"$lte": now}, "period": {"$gte": first, "$lte": last}}
-        return await self._judgements.find_one(due) is not None
-
-    async def open_judgements_of(self, period: str) -> int:
-        return int(await self._judgements.count_documents({"period": period, "state": judgements.OPEN}))
-
-    async def is_closed(self, judgement: str) -> bool:
-        return await self._judgements.find_one({"_id": judgement, "state": judgements.CLOSED}) is not None
-
-    async def first_seen(self, judgement: str) -> Document:
-        """The judgement, with the database's time of its first sighting as due (bounded waits use real time)."""
-        return await self._keep_first(judgement, "first_seen_at", "$$NOW")
-
-    async def keep_ends(self, judgement: str, ends: judgements.Ends) -> Document:
-        """The judgement, with the end offsets to pass, taken once: the first replica's count."""
-        as_lists = {str(p): [begin, end] for p, (begin, end) in ends.items()}
-        return await self._keep_first(judgement, "ends", {"$literal": as_lists})
-
-    async def _keep_first(self, judgement: str, field: str, value: Any) -> Document:
-        found: Document = await self._judgements.find_one_and_update(
-            {"_id": judgement},
-            [{"$set": {field: {"$ifNull": [f"${field}", value]}}}],
-            return_document=ReturnDocument.AFTER,
-        )
-        return found
-
-    async def close_judgement(self, judgement: str, missing: Mapping[str, list[str]]) -> None:
-        """Judged: who is missing, by province. Its digests are planned next."""
-        found = {"missing": dict(missing), "is_noticed": not missing}
-        await self._judgements.update_one(
-            {"_id": judgement, "state": judgements.OPEN}, {"$set": {"state": judgements.CLOSED, **found}}
-        )
-
-    async def judgements_to_notice(self) -> list[Document]:
-        """Some closed judgements whose digests are not planned yet."""
-        return await self._some(self._judgements, {"is_noticed": False})
-
-    async def keep_noticed(self, judgement: str) -> None:
-        await self._judgements.update_one({"_id": judgement}, {"$set": {"is_noticed": True}})
-
-    async def keep_called_undetermined(self, judgement: str, is_called: bool) -> None:
-        await self._judgements.update_one({"_id": judgement}, {"$set": {"is_called_undetermined": is_called}})
-
-    async def ended_waits(self) -> list[Document]:
-        """Judgements that were called undetermined and are closed now: their alert about ourselves is to be ended."""
-        return await self._some(self._judgements, {"is_called_undetermined": True, "state": judgements.CLOSED})

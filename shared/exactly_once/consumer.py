@@ -12,7 +12,7 @@ import asyncio
 import contextlib
 import random
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 
 from aiokafka import ConsumerRecord, TopicPartition
 from aiokafka.errors import CommitFailedError, IllegalStateError, KafkaError
@@ -36,6 +36,10 @@ _JOIN_TIMEOUT_S = 30.0
 _LOOKS_A_COMPARISON = 15  # every half minute, at a look each two seconds
 
 
+async def nothing() -> None:
+    """What most services do before the log is read again."""
+
+
 class Consumer:
     """One consumer-group member of a service. `run` is a supervised loop; `status` is for `/readyz`."""
 
@@ -54,12 +58,13 @@ class Consumer:
         attempts: int,
         stuck_after_s: float,
         after_commit: Callable[[], None] = lambda: None,
+        before_reading_again: Callable[[], Awaitable[None]] = nothing,
     ) -> None:
         self._topics = topics
         self._steps, self._guard, self._reader = steps, guard, reader
         self._metrics = metrics
         self._timeout_s, self._attempts = timeout_s, attempts
-        self._after_commit = after_commit
+        self._after_commit, self._before_reading_again = after_commit, before_reading_again
         self._broker, self._subscriber = subscribe(addresses, group, topics, self._handle, max_records)
         self._failures = 0
         self._stopped: str | None = None
@@ -101,6 +106,12 @@ class Consumer:
             with contextlib.suppress(TimeoutError, KafkaError):
                 async with asyncio.timeout(15):
                     await self._broker.stop()
+
+    async def is_database_behind(self) -> bool:
+        """Whether the group has committed more than the database has: it was lost, or restored from a backup. Raises
+        DatabaseError, KafkaError, TimeoutError."""
+        behind = [await self._behind(t.name, await self._reader.partitions(t.name)) for t in self._topics]
+        return any(behind)
 
     async def _verify_log(self) -> None:
         try:
@@ -154,10 +165,19 @@ class Consumer:
         firsts: dict[TopicPartition, int] = {}
         for record in raw:
             firsts.setdefault(TopicPartition(record.topic, record.partition), record.offset)
-        if isinstance(error, Gap):
+        if isinstance(error, Gap) and await self._may_read_again():
             firsts[TopicPartition(error.topic, error.partition)] = error.offset
         self._seek(firsts)
         await asyncio.sleep(min(0.1 * 2**self._failures, 5.0) * random.uniform(0.5, 1))  # noqa: S311
+
+    async def _may_read_again(self) -> bool:
+        """Whether all is done that comes first; if not, the gap is met again by the same batch."""
+        try:
+            await self._before_reading_again()
+        except (DatabaseError, KafkaError, TimeoutError) as failure:
+            log.warning("reading_again_put_off", error=f"{type(failure).__name__}: {failure}")
+            return False
+        return True
 
     def _seek(self, offsets: Mapping[TopicPartition, int]) -> None:
         for where, offset in offsets.items():
@@ -181,6 +201,7 @@ class Consumer:
             ours = [w.partition for w in consumer.assignment() if w.topic == topic.name] if consumer else []
             behind = await self._behind(topic.name, ours)
             if behind:
+                await self._before_reading_again()
                 log.error("database_behind", topic=topic.name, partitions=sorted(behind), action="reading again")
                 self._seek({TopicPartition(topic.name, p): offset for p, offset in behind.items()})
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
 from shared.exactly_once import guard, journal
-from shared.exactly_once.consumer import Consumer
+from shared.exactly_once.consumer import Consumer, nothing
 from shared.exactly_once.dead_letters import DeadLetters
 from shared.exactly_once.documents import Documents
 from shared.exactly_once.guard import Guard
@@ -41,8 +41,10 @@ def build_consuming(
     collections: Sequence[str],
     changes: Changes,
     after_commit: Callable[[], None] = lambda: None,
+    before_reading_again: Callable[[], Awaitable[None]] = nothing,
 ) -> Consuming:
-    """The consumer of `topics` as member of `group`, folding into `collections` (written in that order)."""
+    """The consumer of `topics` as member of `group`, folding into `collections` (written in that order).
+    `before_reading_again` is awaited when the database turns out to be behind the commits."""
     producer = Producer(settings.kafka, settings.publish_deadline_s, group, metrics)
     reader = LogReader(settings.kafka, group, group)
     entries = Journal(database[journal.COLLECTION])
@@ -69,5 +71,6 @@ def build_consuming(
         attempts=settings.batch_attempts,
         stuck_after_s=settings.stuck_after_s,
         after_commit=after_commit,
+        before_reading_again=before_reading_again,
     )
     return Consuming(consumer, producer, reader, Progress(reader, keeper))

@@ -1,4 +1,5 @@
-"""A whole topic, read once from its beginning to where it ended when we began: for people's tools, not services."""
+"""A whole topic, read once from its beginning to where it ended when we began: for people's tools, and for a service
+that lost its database."""
 
 from __future__ import annotations
 

@@ -136,7 +136,7 @@ async def test_due_judgements(store: Store) -> None:
     assert [d["_id"] for d in await store.due_judgements(JUDGE_AT - timedelta(milliseconds=1))] == []
     assert [d["_id"] for d in await store.due_judgements(JUDGE_AT)] == ["now"]
     assert [d["_id"] for d in await store.due_judgements(JUDGE_AT + timedelta(days=1))] == ["now", "later"]
-    await store.close_judgement("now", {"64": ["64.72"]})
+    await store.close_judgement("now", True)
     await store.plan_judgements(wanted)
     await store.plan_judgements([])
     assert [d["_id"] for d in await store.due_judgements(JUDGE_AT)] == []
@@ -157,11 +157,10 @@ async def test_first_sighting_and_ends_are_kept_once(store: Store) -> None:
 async def test_a_judgement_is_closed_once(store: Store) -> None:
     """Who closes second changes nothing; a judgement without anyone missing needs no digest."""
     await store.plan_judgements([a_judgement("j"), a_judgement("k")])
-    await store.close_judgement("j", {"64": ["64.72"]})
-    await store.close_judgement("j", {})
-    await store.close_judgement("k", {})
-    found = {d["_id"]: (d["missing"], d["is_noticed"]) async for d in store.database.judgements.find()}
-    assert found == {"j": ({"64": ["64.72"]}, False), "k": ({}, True)}
+    await store.close_judgement("j", True)
+    await store.close_judgement("j", False)
+    await store.close_judgement("k", False)
+    assert {d["_id"]: d["is_noticed"] async for d in store.database.judgements.find()} == {"j": False, "k": True}
 
 
 async def test_pending_again(store: Store) -> None:
@@ -182,6 +181,12 @@ async def test_loops_find_their_work_by_index(store: Store) -> None:
         ("obligations", {"unsettled": {"$gte": 1}}),
         ("obligations", {"unpublished": {"$gte": 1}}),
         ("obligations", {"unjudged": {"$gte": 1}, "judge_at": {"$lte": JUDGE_AT}}),
+        ("obligations", {"unread": {"$gte": 1}}),
+        ("obligations", {"verdict": "missing", "period": {"$gte": "2024-11-18"}, "region": mongo.below("64")}),
+        ("obligations", {"period": "2024-11-18", "judge_at": JUDGE_AT, "is_in_digest": True}),
+        ("obligations", {"period": "2024-11-18", "region": {"$gte": "64.01", "$lte": "64.72"}}),
+        ("excuses", {"until": {"$gte": "2024-11-18"}, "from": {"$lte": "2024-11-18"}}),
+        ("excuses", {"unapplied": {"$gte": 1}}),
         ("alerts", {"unpublished": {"$gte": 1}}),
         ("alerts", {"to_notice.revision": {"$gte": 1}}),
         ("alerts", {"look_at": {"$gt": datetime(1970, 1, 1, tzinfo=UTC), "$lte": JUDGE_AT}}),
@@ -200,7 +205,7 @@ async def test_loops_find_their_work_by_index(store: Store) -> None:
 
 
 async def test_alerts_and_obligations_are_found(store: Store) -> None:
-    """Alerts that were raised, by id and page by page; obligations by id; those that no judgement writes any more."""
+    """Alerts that were raised, by id and page by page; obligations by id, and the verdicts of some regions."""
     raised = {"state": "firing"}
     await store.database.alerts.insert_many(
         [
@@ -222,5 +227,7 @@ async def test_alerts_and_obligations_are_found(store: Store) -> None:
         ]
     )
     assert set(await store.obligations(["o0", "o2", "o9"])) == {"o0", "o2"}
-    assert sorted(o["region"] for o in await store.decided("2024-11-18")) == ["64.00", "64.03"]
-    assert await store.decided("2024-11-25") == []
+    between = {"64.01": "pending", "64.02": "undetermined"}
+    assert await store.verdicts_between("2024-11-18", "64.01", "64.02") == between
+    assert await store.verdicts_between("2024-11-25", "64.01", "64.02") == {}
+    assert await store.verdicts_below("2024-11-18", "64") == {"64.00": "on_time", "64.03": "missing", **between}

@@ -12,8 +12,9 @@ from aiohttp.test_utils import TestServer
 from standardwebhooks import Webhook
 
 from desk.demo.client import Client, ServiceAway
-from desk.demo.receiver import HOST, NAME, PATH, Receiver, listen, new_secret
+from desk.demo.receiver import HOST, PATH, Receiver, listen, new_secret
 from desk.demo.scenario import Step
+from desk.demo.team import DESK
 from desk.running import RunningStack
 
 STEP = Step(at=datetime(2024, 11, 18, 8, tzinfo=UTC), send="report", body={"id": "a-1", "region": "64.72"})
@@ -115,7 +116,7 @@ async def post_signed(receiver_secret: str, signed_with: str) -> Receiver:
         "webhook-signature": Webhook(signed_with).sign("msg_1", now, body),
     }
     with listen() as listening:
-        url = f"http://{HOST}:{listening.getsockname()[1]}{PATH}/{NAME}"
+        url = f"http://{HOST}:{listening.getsockname()[1]}{PATH}/{DESK}"
         async with receiver.serve(listening), aiohttp.ClientSession() as session:
             for _ in range(2):
                 async with session.post(url, data=body, headers=headers) as answer:
@@ -127,7 +128,7 @@ async def test_a_signed_notice_is_kept() -> None:
     """What is signed with our secret is kept; the same webhook-id again is a repeat."""
     secret = new_secret()
     receiver = await post_signed(secret, secret)
-    assert receiver.told == {(NAME, "missing-report:2024-11-18:64.72", "raised")}
+    assert receiver.told == {(DESK, "missing-report:2024-11-18:64.72", "raised")}
     assert (receiver.bad_signatures, receiver.repeats) == (0, 1)
 
 

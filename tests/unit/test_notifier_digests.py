@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from services.notifier import alerts, digests
+from services.notifier import alerts, digests, naming
 from services.notifier.digests import Standing
 from services.notifier.notices import Notice
 from shared.election.calendar import Calendar
@@ -103,7 +103,7 @@ def test_what_has_happened_since_is_not_denied() -> None:
 
 
 def test_names_are_bounded() -> None:
-    """A thousand names are a hundred and a number; who counts is counted."""
+    """Hundreds of names are fifty and a number; who counts is counted."""
     codes = [f"64.72.01.{n}" for n in range(1001, 1401)]
     ancestors = [("64", None, Level.PROVINCE), ("64.72", "64", Level.REGENCY), ("64.72.01", "64.72", Level.DISTRICT)]
     regions = [Region(code, parent, level, f"R{code}") for code, parent, level in ancestors]
@@ -111,8 +111,8 @@ def test_names_are_bounded() -> None:
     calendar = Calendar(an_election(), Roster([*regions, *villages]))
     standing = Standing(tuple(codes), {"owed": 900, "reported": 500, "missing": 400})
     text = english(told_of([reported(code) for code in codes], standing, calendar))
-    assert text.count("and 300 others") == 2
-    assert text.count("V64.72.01.") == 2 * digests.MOST_NAMES
+    assert text.count("and 350 others") == 2
+    assert text.count("V64.72.01.") == 2 * naming.MOST_NAMED
     assert "500/900 have reported" in text
 
 

@@ -39,8 +39,8 @@ def test_one_judgement_per_period_and_moment() -> None:
         Region(r.code, r.parent, r.level, r.name, "Asia/Jakarta" if r.code == "64.71" else None) for r in REGIONS
     )
     calendar = a_calendar(*in_wib, obligations_from=date(2024, 12, 9))
-    owed = {j.id: list(judgements.owed_in(calendar, j)) for j in judgements.planned(calendar).values()}
-    assert {judgement: [r.code for r, _ in those] for judgement, those in owed.items()} == {
+    owed = {j.id: list(judgements.owed_in(calendar.owing(j.period), j)) for j in judgements.planned(calendar).values()}
+    assert {judgement: [code for code, _ in those] for judgement, those in owed.items()} == {
         "kaltim-2024:2024-12-09@2024-12-09T18:00:00Z": ["64.02", "64.72"],
         "kaltim-2024:2024-12-09@2024-12-09T19:00:00Z": ["64.71"],
         "kaltim-2024:2024-12-16@2024-12-16T18:00:00Z": ["64.02", "64.72"],

@@ -76,7 +76,7 @@ def test_digest_of_the_eighteenth(kaltim: Calendar) -> None:
         "en": "Kalimantan Timur: 7/10 have reported for 18-11-2024; missing: Kabupaten Kutai Barat, "
         "Kabupaten Kutai Timur, Kota Samarinda.",
     }
-    assert notice.payload["data"]["counts"] == {"owed": 10, "reported": 7, "missing": 3}
+    assert notice.payload["data"]["counts"] == {"owed": 10, "reported": 7, "missing": 3, "excused": 0}
     assert (notice.id, notice.rule, notice.region) == (
         "missing-report:2024-11-18:64@2024-11-18T18:00:00Z",
         "missing-report",

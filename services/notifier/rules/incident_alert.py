@@ -25,6 +25,12 @@ Ends = Collection[IncidentStatus]  # the words that end a rule's alerts
 MOST_REGIONS = 20
 
 
+def rebuilt(alert: Document) -> Document:
+    """With the last word that its alert tells of, so that the words before it are not heard a second time."""
+    last = alert["details"].get("last_status")
+    return {**alert, "statuses": [{**last, "region": alert["region"]}] if last else []}
+
+
 def raised(alert: Document, incident: IncidentEvent, why: str, details: Document, ends: Ends) -> Document:
     """The alert of an incident. Raised at the moment the incident was received: never when it was folded. One of which
     an ending word was read before it is raised and resolved, so that its history shows both."""

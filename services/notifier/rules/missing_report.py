@@ -40,6 +40,30 @@ def alert_after(alert: Document, obligation: Document) -> Document:
     return alert
 
 
+def alert_id_of(obligation: Document) -> str:
+    return alert_id(date.fromisoformat(obligation["period"]), obligation["region"])
+
+
+def rebuilt(alert: Document, obligation: Document) -> Document:
+    """A rebuilt alert, or the stub of one that was never raised, with the verdict it stands at."""
+    if "verdict_revision" in alert:
+        return alert
+    return {**alert, "verdict_revision": settled_to(alert, obligation)}
+
+
+def settled_to(alert: Document, obligation: Document) -> int:
+    """The revision of the verdict that a rebuilt alert stands at: the last one that concerns it or, where the alert
+    does not say it yet, the one before."""
+    concerning = [v for v in obligation["verdicts"] if _AFTER[Verdict(v["verdict"])] is not _unconcerned]
+    last = {**concerning[-1], "received_at": concerning[-1]["judged_at"]}
+    is_untold = last["verdict"] == Verdict.MISSING if not alerts.exists(alert) else _changes(alert, obligation, last)
+    return int(last["revision"]) - is_untold
+
+
+def _changes(alert: Document, obligation: Document, entry: Document) -> bool:
+    return _AFTER[Verdict(entry["verdict"])](alert, obligation, entry) is not alert
+
+
 def _unconcerned(alert: Document, _obligation: Document, _entry: Document) -> Document:
     return alert
 

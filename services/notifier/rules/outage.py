@@ -19,7 +19,7 @@ from shared.events.incident_status import IncidentStatus, IncidentStatusEvent
 
 Document = dict[str, Any]
 NAME = "outage"
-RULE = Rule(NAME, always(Severity.WARNING))
+RULE = Rule(NAME, always(Severity.WARNING), rebuilt=incident_alert.rebuilt)
 ENDS = (IncidentStatus.RESOLVED, IncidentStatus.DISMISSED)
 _WIDE = (Level.PROVINCE, Level.REGENCY)
 

@@ -16,8 +16,10 @@ from shared.events.incident_status import IncidentStatus, IncidentStatusEvent
 
 Document = dict[str, Any]
 NAME = "quiet-period-violation"
-RULE = Rule(NAME, always(Severity.CRITICAL))
 ENDS = (IncidentStatus.DISMISSED,)
+
+
+RULE = Rule(NAME, always(Severity.CRITICAL), rebuilt=incident_alert.rebuilt)
 
 
 def alert_id(agency: str, event_id: str) -> str:

@@ -40,18 +40,24 @@ def no_values(_alert: Document, _calendar: Calendar) -> Document:
     return {}
 
 
+def _as_published(alert: Document) -> Document:
+    return alert
+
+
 @dataclass(frozen=True, slots=True)
 class Rule:
     """`name` is the part of its alerts' ids before the first colon. `severity_of` takes an alert's document.
     `is_digested`: alerts of one period are told together, by province, instead of one by one. `is_about_the_system`:
     its alerts concern no region. `values_of` takes an alert with the details that its change told, and gives what the
-    rule's texts need of its own: a text, or one in each language."""
+    rule's texts need of its own: a text, or one in each language. `rebuilt` makes, of an alert as it was published,
+    the document that the rule goes on with when the log is read again (`rebuilt.py`)."""
 
     name: str
     severity_of: Callable[[Document], Severity]
     is_digested: bool = False
     is_about_the_system: bool = False
     values_of: Callable[[Document, Calendar], Document] = no_values
+    rebuilt: Callable[[Document], Document] = _as_published
 
     @property
     def severities(self) -> tuple[Severity, ...]:

@@ -227,6 +227,10 @@ class Bench:
         found = self.store.database.obligations.find().sort("_id", 1)
         return {d["region"]: [v["verdict"] for v in d["verdicts"]] async for d in found}
 
+    async def in_digest(self) -> list[str]:
+        """Who was missing when it was judged."""
+        return list(await self.store.in_digest("2024-11-18", JUDGED_AT, "64"))
+
     async def alerts(self) -> dict[str, str]:
         """The state of each; without the stubs that wait for an incident."""
         raised = self.store.database.alerts.find({"state": {"$exists": True}}).sort("_id", 1)

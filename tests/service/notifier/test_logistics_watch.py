@@ -115,11 +115,11 @@ async def test_the_way_to_the_line(desk: Desk) -> None:
     assert (await desk.texts())[:3] == [
         "Logistics are not complete: Kabupaten Kutai Kartanegara (D-7, line 27-11-2024; not received: Ink), "
         "Kota Samarinda (D-7, line 27-11-2024; not received: Ink). "
-        "Kalimantan Timur: regencies without all their logistics: 2.",
+        "Kalimantan Timur: regencies without all their logistics: Kabupaten Kutai Kartanegara, Kota Samarinda.",
         "Kabupaten Kutai Kartanegara: all logistics have been received (20-11-2024 01:05 WITA; line 27-11-2024). "
-        "Kalimantan Timur: regencies without all their logistics: 1.",
+        "Kalimantan Timur: regencies without all their logistics: Kota Samarinda.",
         "Kota Samarinda: logistics are not complete (D-3; line 27-11-2024); not received: Ink 4/10. "
-        "Kalimantan Timur: regencies without all their logistics: 1.",
+        "Kalimantan Timur: regencies without all their logistics: Kota Samarinda.",
     ]
 
 

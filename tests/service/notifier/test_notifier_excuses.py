@@ -32,7 +32,9 @@ async def test_given_before_the_judgement(bench: Bench) -> None:
     assert await bench.verdicts() == {"64.02": ["missing"], "64.71": ["missing"], "64.72": ["excused"]}
     assert SAMARINDA not in await bench.alerts()
     (digest,) = await bench.deliveries()
-    assert "Samarinda" not in digest["payload"]["data"]["text"]["id"]
+    told = "missing: Kabupaten Kutai Kartanegara, Kota Balikpapan. Excused: Kota Samarinda."
+    assert digest["payload"]["data"]["text"]["en"].endswith(told)
+    assert digest["payload"]["data"]["counts"] == {"owed": 3, "reported": 0, "missing": 2, "excused": 1}
 
 
 async def test_given_after_the_judgement(bench: Bench) -> None:

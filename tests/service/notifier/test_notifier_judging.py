@@ -7,6 +7,7 @@ from datetime import timedelta
 
 import pytest
 
+from services.notifier import roll_call
 from services.notifier.store import Store
 from tests.builders import a_report, a_withdrawal, utc
 from tests.service.notifier.conftest import JUDGED_AT, Bench, Crash, dying, receivers_of, until_idle
@@ -27,10 +28,10 @@ async def test_exactly_the_silent_ones_are_missing(bench: Bench) -> None:
     await bench.file(a_report(IN_TIME, region="64.72"))
     assert await bench.judge().step() is True
     assert await bench.verdicts() == {"64.02": ["missing"], "64.71": ["missing"], "64.72": ["on_time"]}
+    assert await bench.in_digest() == ["64.02", "64.71"]
     judgement = await bench.store.database.judgements.find_one()
     assert judgement is not None
     assert judgement["state"] == "closed"
-    assert judgement["missing"] == {"64": ["64.02", "64.71"]}
     assert await bench.judge().step() is False
 
 
@@ -123,9 +124,7 @@ async def test_withdrawn_before_the_moment_is_judged_like_any_other(bench: Bench
     bench.clock.fixed = JUDGED_AT
     await bench.judge().step()
     assert (await bench.verdicts())["64.72"] == ["on_time", "pending", "missing"]
-    judgement = await bench.store.database.judgements.find_one()
-    assert judgement is not None
-    assert judgement["missing"] == {"64": ["64.02", "64.71", "64.72"]}
+    assert await bench.in_digest() == ["64.02", "64.71", "64.72"]
     assert await bench.judge().step() is False
 
 
@@ -141,9 +140,7 @@ async def test_withdrawn_after_the_moment_is_no_matter_of_the_judgement(bench: B
         await bench.file(withdrawal)
     await until_idle(bench.judge().step, bench.settling().step)
     assert (await bench.verdicts())["64.72"] == ["on_time", "missing"]
-    judgement = await bench.store.database.judgements.find_one()
-    assert judgement is not None
-    assert judgement["missing"] == {"64": ["64.02", "64.71"]}
+    assert await bench.in_digest() == ["64.02", "64.71"]
     assert (await bench.alerts())["missing-report:2024-11-18:64.72"] == "firing"
     await until_idle(bench.planning(receivers_of({"name": "a"})).step)
     assert [d["notice"] for d in await bench.deliveries(alerts="missing-report:2024-11-18:64.72")] == [
@@ -207,28 +204,28 @@ async def test_two_judges_at_once_cannot_evaluate(bench: Bench) -> None:
     assert await bench.verdicts() == {r: ["undetermined"] for r in ALL_SILENT}
 
 
-@pytest.mark.parametrize("after_verdicts", [0, 1, 2])
-async def test_dies_between_verdicts(bench: Bench, after_verdicts: int) -> None:
+@pytest.mark.parametrize("portions", [0, 1, 2])
+async def test_dies_between_verdicts(bench: Bench, monkeypatch: pytest.MonkeyPatch, portions: int) -> None:
     """The judgement stays open; whoever comes next judges the rest and adds nothing to what was judged."""
+    monkeypatch.setattr(roll_call, "PORTION", 1)
+    dying_judge = bench.judge(dying(bench.store, "update_all", portions))
     with pytest.raises(Crash):
-        await bench.judge(dying(bench.store, "update", after_verdicts)).step()
-    assert len(await bench.verdicts()) == after_verdicts
-    await bench.judge().step()
+        await until_idle(dying_judge.step)
+    assert len(await bench.verdicts()) == portions
+    await until_idle(bench.judge().step)
     assert await bench.verdicts() == ALL_SILENT
-    judgement = await bench.store.database.judgements.find_one()
-    assert judgement is not None
-    assert judgement["missing"] == {"64": ["64.02", "64.71", "64.72"]}
+    assert await bench.in_digest() == ["64.02", "64.71", "64.72"]
 
 
-async def test_dies_between_verdicts_and_a_late_report_comes(bench: Bench) -> None:
+async def test_dies_between_verdicts_and_a_late_report_comes(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     """Judged missing, then the judge dies, then a late report: it was missing all the same, and the digest says so."""
+    monkeypatch.setattr(roll_call, "PORTION", 1)
+    dying_judge = bench.judge(dying(bench.store, "update_all", 1))
     with pytest.raises(Crash):
-        await bench.judge(dying(bench.store, "update", 1)).step()
+        await until_idle(dying_judge.step)
     await bench.file(a_report(JUDGED_AT + timedelta(minutes=1), region="64.02"))
-    await bench.judge().step()
-    judgement = await bench.store.database.judgements.find_one()
-    assert judgement is not None
-    assert judgement["missing"] == {"64": ["64.02", "64.71", "64.72"]}
+    await until_idle(bench.judge().step)
+    assert await bench.in_digest() == ["64.02", "64.71", "64.72"]
     assert (await bench.verdicts())["64.02"] == ["missing", "late"]
 
 

@@ -118,7 +118,7 @@ async def test_not_confirmed_is_published_again(bench: Bench) -> None:
     assert len(ids(publisher)) == 3
 
 
-@pytest.mark.parametrize("method", ["keep_published", "take_off"])
+@pytest.mark.parametrize("method", ["keep_published", "take_off_all"])
 async def test_dies_between_ack_and_mark(bench: Bench, method: str) -> None:
     """Published, then dead: published again with the same ids and bytes, which every reader skips."""
     await bench.judge().step()
