@@ -14,7 +14,7 @@ keeps what was read before there was an alert, and is shown to nobody.
 
 from __future__ import annotations
 
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import Any
 
 from shared.events.alert import AlertData, AlertEvent, AlertState
@@ -24,6 +24,7 @@ from shared.events.envelope import NOTIFIER, Dated
 Document = dict[str, Any]
 COLLECTION = "alerts"
 
+_TICK = timedelta(milliseconds=1)  # what the database can tell apart
 MOST_HISTORY = 200  # so that an alert which is ended and raised without end still fits into a record
 
 RAISED = "raised"
@@ -119,6 +120,15 @@ def looked_at(alert: Document, seen: Document, *, look_at: datetime | None, told
     if alert.get("look_at") != seen["look_at"] or alert["state"] != AlertState.FIRING:
         return alert
     return {**alert, "look_at": look_at, "told_since": told_since}
+
+
+def pressing_on(alert: Document) -> Document:
+    """The alert of which only its history is known, pressing on: what was due up to its last change counts as told."""
+    history = alert["history"]
+    fired = [entry["at"] for entry in history if entry["what"] in (RAISED, RAISED_AGAIN)]
+    fired_at = fired[-1] if fired else alert["raised_at"]
+    look_at = history[-1]["at"] + _TICK if history and alert["state"] == AlertState.FIRING else None
+    return {**alert, "fired_at": fired_at, "told_since": fired_at.replace(microsecond=0), "look_at": look_at}
 
 
 def pressed(alert: Document, *, at: datetime, what: str, why: str) -> Document:

@@ -7,7 +7,7 @@ does not answer.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from pymongo import ASCENDING, IndexModel, ReturnDocument, UpdateOne
 
@@ -43,6 +43,16 @@ class DigestStore:
             await self._digests.bulk_write(unopened, ordered=False)
         is_due = {"_id": {"$in": waiting}, "$expr": {"$lte": ["$due_at", "$$NOW"]}}
         return [d async for d in self._digests.find(is_due)]
+
+    async def number_from(self, numbers: Mapping[str, int]) -> None:
+        """The next message of each series has a number beyond this one."""
+        unopened = {"due_at": None, "frozen": None}
+        wanted = [
+            UpdateOne({"_id": series}, {"$max": {"number": number}, "$setOnInsert": unopened}, upsert=True)
+            for series, number in numbers.items()
+        ]
+        if wanted:
+            await self._digests.bulk_write(wanted, ordered=False)
 
     async def changed(self, series: str) -> list[Document]:
         """Alerts with changes that wait in a series, at most as many as one message tells of."""

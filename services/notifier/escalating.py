@@ -8,13 +8,14 @@ nothing. Alerts of a rule that is told by digest press together, by period and p
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
 from functools import partial
 
-from services.notifier import alerts, escalation, pressing_notices, rules
+from services.notifier import alerts, escalation, notices, pressing_notices, rules
 from services.notifier.escalation import Press, Repeats, Steps
 from services.notifier.held_store import HeldStore
+from services.notifier.naming import Text
 from services.notifier.planned_deliveries import PlannedDeliveries
 from services.notifier.routing import Routing
 from services.notifier.selection import concern_of
@@ -115,10 +116,13 @@ class Escalating:
         notice = pressing_notices.of_press(press, told, said, self._calendar)
         await self._planned.plan(notice, [r for name in press.receivers for r in self._routing.receivers_of(name)])
 
-    async def _said(self, alert: Document) -> Mapping[str, str]:
-        """What the alarm said."""
+    async def _said(self, alert: Document) -> Text:
+        """What the alarm said; after the database was lost, what it would say now."""
         alarms = escalation.alarms_of(alert["fired_at"], await self._held.about(alert["_id"]))
-        found: Mapping[str, str] = alarms[-1]["payload"]["data"]["text"]
+        if not alarms:
+            change = {"change": alerts.RAISED, "at": alert["fired_at"], "details": alert["details"]}
+            return notices.in_words(notices.key_of(alert, change), alert, change, self._calendar)
+        found: Text = alarms[-1]["payload"]["data"]["text"]
         return found
 
 

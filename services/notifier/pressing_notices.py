@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
 
@@ -18,7 +18,7 @@ from shared.texts import Language, catalogue, text
 Document = dict[str, Any]
 
 
-def of_press(press: Press, told: Sequence[Document], said: Mapping[str, str] | None, calendar: Calendar) -> Notice:
+def of_press(press: Press, told: Sequence[Document], said: Text | None, calendar: Calendar) -> Notice:
     """The notice of alerts that nobody has acknowledged for so long: one, or those of a rule, a period and a province.
     `said` is the text of the alarm; None for those that are told by name."""
     first = told[0]

@@ -8,7 +8,7 @@ already is left as it is.
 from __future__ import annotations
 
 import asyncio
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import aclosing
 from functools import partial
@@ -16,7 +16,8 @@ from typing import Any, Protocol
 
 from aiokafka.errors import KafkaError
 
-from services.notifier import alerts, obligations, rebuilt
+from services.notifier import alerts, digests, obligations, rebuilt
+from services.notifier.digest_store import DigestStore
 from services.notifier.judgements import unread
 from services.notifier.proof import LogOffsets
 from services.notifier.rebuilding_store import RebuildingStore
@@ -57,7 +58,7 @@ class Rebuilding:
         is_behind: Callable[[], Awaitable[bool]],
     ) -> None:
         self._store, self._calendar, self._offsets = store, calendar, offsets
-        self._state = RebuildingStore(store.database)
+        self._state, self._digests = RebuildingStore(store.database), DigestStore(store.database)
         self._read, self._is_behind = read, is_behind
 
     async def run(self) -> None:
@@ -76,6 +77,7 @@ class Rebuilding:
         await self._apply(portion)
         await self._settle()
         await self._wait_again()
+        await self._number_digests()
         await self._state.keep_whole(await self._offsets.ends(REPORTS.name))
         log.info("rebuilt", events=number + len(portion))
 
@@ -149,6 +151,14 @@ class Rebuilding:
         """Judgements whose alert about ourselves still fires are known to be waited for: judging them ends it."""
         async for alert in self._state.firing(cannot_evaluate.NAME):
             await self._state.keep_waited_for(alert["period"], alert["raised_at"])
+
+    async def _number_digests(self) -> None:
+        """Go on with numbers of digests that were never given: each told of a change at least, so there were no more
+        of them than changes. Else a receiver would take the next one for a repeat."""
+        told: Counter[str] = Counter()
+        async for alert in self._state.told_by_digest():
+            told[digests.series_of(alert)] += alert["revision"]
+        await self._digests.number_from(told)
 
 
 def _event_in(record: Value) -> list[Event]:

@@ -11,12 +11,14 @@ from pymongo import ASCENDING
 
 from services.notifier import alerts, judgements, obligations
 from services.notifier.rebuilt import COLLECTION
+from services.notifier.rules import BY_NAME
 from shared.events.alert import AlertState
 from shared.events.verdict import Verdict
 from shared.mongo import Collection, Database, Document
 from shared.topics import ALERTS
 
 _ID = ALERTS.name
+RAISED_ONLY = {"state": {"$exists": True}}
 
 
 class RebuildingStore:
@@ -50,6 +52,13 @@ class RebuildingStore:
                 portion = []
         if portion:
             yield portion
+
+    async def told_by_digest(self) -> AsyncIterator[Document]:
+        """Rebuilt alerts of the rules that are told by digest: what their series is made of, and their revision."""
+        names = [rule.name for rule in BY_NAME.values() if rule.is_digested]
+        shown = {"rule": True, "period": True, "region": True, "revision": True}
+        async for alert in self.database[alerts.COLLECTION].find({"rule": {"$in": names}, **RAISED_ONLY}, shown):
+            yield alert
 
     async def firing(self, rule: str) -> AsyncIterator[Document]:
         wanted = {"rule": rule, "state": {"$in": [AlertState.FIRING.value, AlertState.ACKNOWLEDGED.value]}}

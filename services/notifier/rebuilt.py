@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
+from services.notifier import alerts
 from services.notifier.rules import BY_NAME
 from shared.election.calendar import Calendar
 from shared.events.alert import AlertEvent, AlertState
@@ -41,8 +42,8 @@ def alert_after(alert: Document, event: AlertEvent) -> Document:
         "unpublished": 0,
         "published": data.revision,
     }
-    rule = BY_NAME.get(data.rule)
-    return {**alert, **(rule.rebuilt({**alert, **published}) if rule else published)}
+    rule, stands = BY_NAME.get(data.rule), alerts.pressing_on({**alert, **published})
+    return rule.rebuilt(stands) if rule else stands
 
 
 def obligation_after(obligation: Document, events: Sequence[VerdictEvent], calendar: Calendar) -> Document:
@@ -62,6 +63,7 @@ def obligation_after(obligation: Document, events: Sequence[VerdictEvent], calen
         "region": event.subject,
         "due_at": event.data.due_at,
         "judge_at": deadline.judge_at if deadline else event.data.due_at,
+        "election": event.data.election,
         "verdict": last["verdict"],
         "verdicts": verdicts,
         "unsettled": 0,

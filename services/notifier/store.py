@@ -137,7 +137,7 @@ class Store(ObligationStore, JudgementStore):
 
     async def alerts_to_notice(self) -> list[Document]:
         """Some alerts with changes whose notices are not planned yet."""
-        return await [a async for a in self._alerts.find({"to_notice.revision": WAITS}).limit(_SOME)]
+        return [a async for a in self._alerts.find({"to_notice.revision": WAITS}).limit(_SOME)]
 
     async def alerts_to_look_at(self, now: datetime, wanted: Document | None = None) -> list[Document]:
         """Alerts whose moment to look again has come, the earliest first: some of them, or all that are `wanted`."""

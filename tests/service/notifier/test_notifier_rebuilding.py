@@ -198,7 +198,7 @@ async def test_what_comes_afterwards_is_told(life: Life) -> None:
     await life.read(a_status(LATE, IncidentStatus.DISMISSED), an_incident(OCCURRED, event_id="i2"))
     await life.work()
     assert [d["notice"] for d in await life.bench.deliveries()] == [
-        "missing-report:2024-11-18:64.72#2",
+        "missing-report:2024-11-18:64~4-resolved",
         "quiet-period-violation:bawaslu:i1#2",
         "quiet-period-violation:bawaslu:i2#1",
     ]
