@@ -86,6 +86,17 @@ def test_the_current_period_and_the_next(now: str, current: str, following: str)
     assert str(calendar.next_period(CODE, Level.REGENCY, utc(now))) == following
 
 
+def test_outside_of_all_rules_the_first_one_says_which_days_there_are() -> None:
+    """Mondays here; the Fridays of the second rule are none before it begins."""
+    calendar = a_calendar(reports=[a_rule(last="2024-11-20"), a_rule(first="2024-12-05", weekday="friday")])
+    found = {
+        day: calendar.is_period(CODE, Level.REGENCY, date.fromisoformat(day)) for day in ("2024-11-25", "2024-11-29")
+    }
+    assert found == {"2024-11-25": True, "2024-11-29": False}
+    assert calendar.is_period(CODE, Level.REGENCY, date(2024, 12, 6))
+    assert not calendar.owing(date(2024, 11, 25))
+
+
 rules = st.lists(
     st.builds(
         lambda every, weekday, first, length, level: {

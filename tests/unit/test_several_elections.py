@@ -133,6 +133,36 @@ def test_each_file_is_amended_alone(tmp_path: Path) -> None:
     assert len(calendar.owing(date(2024, 12, 16))) == 10
 
 
+@pytest.mark.parametrize(
+    ("first", "second", "judged"),
+    [
+        ("2024-12-09", "2025-04-21", ["2024-12-09", "2024-12-16", "2025-04-21", "2025-04-28"]),
+        ("2025-06-01", "2025-04-28", ["2025-04-28"]),
+    ],
+)
+def test_each_is_judged_from_its_own_day_on(tmp_path: Path, first: str, second: str, judged: list[str]) -> None:
+    """Whichever of the two comes first."""
+    days = [date.fromisoformat(day) for day in (first, second)]
+    calendar = load_calendar(files(tmp_path, {"obligations_from": days[1]}, obligations_from=days[0]), None, None)
+    assert [str(period) for period in calendar.all_periods()] == judged
+
+
+def test_a_quiet_period_that_is_amended_holds_from_then_on(tmp_path: Path) -> None:
+    """An incident is judged by the rules of its receipt, those of the second file too."""
+    longer = [{"stage": "quiet_period", "from": date(2025, 4, 15), "to": date(2025, 4, 18)}]
+    calendar = both(tmp_path, amendments=[{"effective": date(2025, 4, 17), "stages": longer}])
+    occurred = utc("2025-04-15 04:00")
+    found = [
+        quiet_period.flags(calendar, an_incident(occurred, utc(received), region=region)).occurred_in_quiet_period
+        for received, region in (
+            ("2025-04-16 15:59", KUKAR),
+            ("2025-04-16 16:00", KUKAR),
+            ("2025-04-17 04:00", SAMARINDA),
+        )
+    ]
+    assert found == [False, True, False]
+
+
 def test_obligations_from_can_be_moved_for_all(tmp_path: Path) -> None:
     """As `desk up` does with a clock."""
     calendar = load_calendar(files(tmp_path, {}), None, date(2025, 4, 1))
