@@ -11,12 +11,13 @@ from functools import partial
 
 from fastapi import FastAPI
 
-from services.notifier import api, changes, life_api, sending_api, silences_api
+from services.notifier import api, changes, life_api, notices_api, sending_api, silences_api
 from services.notifier.delivery_store import DeliveryStore
 from services.notifier.escalating import Escalating
 from services.notifier.held_store import HeldStore
 from services.notifier.judging import Judge
 from services.notifier.muting import Muting
+from services.notifier.notice_store import NoticeStore
 from services.notifier.outbox import Outbox
 from services.notifier.planned_deliveries import PlannedDeliveries
 from services.notifier.planning import Planning
@@ -213,6 +214,7 @@ def build(parts: Parts) -> FastAPI:
     app.include_router(api.routes(parts.calendar, notifier.store, notifier.deliveries, access))
     app.include_router(life_api.routes(notifier.store, access, notifier.now))
     app.include_router(silences_api.routes(parts.calendar.roster, notifier.silences, access, notifier.now))
+    app.include_router(notices_api.routes(parts.calendar, NoticeStore(notifier.store.database), access))
     app.include_router(sending_api.routes(parts.receivers.receivers, notifier.deliveries, notifier.receivers, access))
     return app
 

@@ -18,6 +18,7 @@ from services.notifier import (
     delivery_store,
     digest_store,
     judgements,
+    notice_store,
     obligations,
     silence_store,
     silences,
@@ -57,7 +58,7 @@ INDEXES: Mapping[str, list[IndexModel]] = {
         IndexModel([("state", ASCENDING), ("judge_at", ASCENDING)]),
         IndexModel([("is_noticed", ASCENDING)], partialFilterExpression={"is_noticed": False}),
     ],
-    delivery_store.DELIVERIES: delivery_store.INDEXES,
+    delivery_store.DELIVERIES: [*delivery_store.INDEXES, *notice_store.INDEXES],
     silences.COLLECTION: silence_store.INDEXES,
 }
 
