@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Sequence
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
@@ -16,11 +16,13 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from services.notifier.addresses import Address
+    from services.notifier.receivers import Receivers
 
 T = TypeVar("T")
 
 receivers = typer.Typer(help="Receivers of notices: list, test, enable.", no_args_is_help=True)
 Name = Annotated[str, typer.Argument(help="A receiver's name in the receivers file.")]
+NameOrTeam = Annotated[str, typer.Argument(help="A receiver's or a team's name in the receivers file.")]
 
 
 @receivers.command("list")
@@ -42,25 +44,39 @@ def list_all(receivers: ReceiversFile = None) -> None:
 
 
 @receivers.command("test")
-def try_out(name: Name, receivers: ReceiversFile = None, election: Election = None, roster: RosterFile = None) -> None:
+def try_out(
+    name: NameOrTeam, receivers: ReceiversFile = None, election: Election = None, roster: RosterFile = None
+) -> None:
     """Send one marked test message through the real channel and say how it went. Status 1 if it did not arrive.
 
-    Nothing is stored and nothing tried again; neither Kafka nor MongoDB is needed.
+    To a team: one to each receiver of its members; status 1 if any did not arrive. Nothing is stored and nothing tried
+    again; neither Kafka nor MongoDB is needed.
     """
     from desk.receivers import try_out as send
+    from services.notifier.routing import Routing
     from shared.election.loaded import load_calendar
     from shared.yaml_files import BadFile
 
     settings = settings_with(receivers=receivers, election=election, roster=roster)
-    address = _chosen(_addresses(settings), name)
+    file = _file(settings)
+    routing = Routing(file)
+    addresses = routing.receivers_of(name) or (_chosen(file.receivers, name),)
     try:
         calendar = load_calendar(settings.election, settings.roster, settings.obligations_from)
     except BadFile as error:
         raise fail(error, 2) from None
-    tried = asyncio.run(send(settings, calendar, address))
-    if not tried.is_delivered:
-        raise fail(f"{name} ({address.channel}): not delivered: {tried.outcome}", 1)
-    typer.echo(f"{name} ({address.channel}): delivered: {tried.outcome}")
+    is_all_delivered = True
+    for address in addresses:
+        tried = asyncio.run(send(settings, calendar, address))
+        people = "".join(f", {person}" for team, person in routing.members(address.name) if team == name)
+        who = f"{address.name} ({address.channel}{people})"
+        if tried.is_delivered:
+            typer.echo(f"{who}: delivered: {tried.outcome}")
+        else:
+            say(f"{who}: not delivered: {tried.outcome}")
+            is_all_delivered = False
+    if not is_all_delivered:
+        raise typer.Exit(1)
 
 
 @receivers.command()
@@ -77,16 +93,21 @@ def enable(name: Name, receivers: ReceiversFile = None) -> None:
 
 def _addresses(settings: Settings) -> tuple[Address, ...]:
     """Ends the command with status 2 for a bad file."""
+    return _file(settings).receivers
+
+
+def _file(settings: Settings) -> Receivers:
+    """Ends the command with status 2 for a bad file."""
     from services.notifier.receivers import read_receivers
     from shared.yaml_files import BadFile
 
     try:
-        return read_receivers(settings.receivers).receivers
+        return read_receivers(settings.receivers)
     except BadFile as error:
         raise fail(error, 2) from None
 
 
-def _chosen(addresses: tuple[Address, ...], name: str) -> Address:
+def _chosen(addresses: Sequence[Address], name: str) -> Address:
     """Ends the command with status 2 for a name that is none."""
     found = next((a for a in addresses if a.name == name), None)
     if found is None:

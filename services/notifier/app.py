@@ -123,6 +123,7 @@ class Notifier:
         return [
             self._loop("settle", Settling(store).step, _FOLLOW_S),
             self._loop("plan", planning.step, _FOLLOW_S),
+            self._loop("digest", planning.digesting.step, _FOLLOW_S),
             self._loop("release", releasing.step),
             self._loop("escalate", escalating.step),
             self._loop("publish", outbox.step, _FOLLOW_S),

@@ -40,6 +40,9 @@ def file(tmp_path: Path, server: HttpReceiver) -> Path:
         f"  - {{name: gateway, channel: apprise, url: 'json://127.0.0.1:{server.port}/'}}\n"
         f"  - {{name: oncall, channel: alertmanager, url: 'http://127.0.0.1:{server.port}'}}\n"
         "  - {name: console, channel: console}\n"
+        "teams:\n"
+        "  - {name: watch, members: [{name: Budi, receivers: [hook, console]}, {name: Sari, receivers: [hook]}]}\n"
+        "  - {name: half, members: [{name: Tono, receivers: [closed, console]}]}\n"
     )
     return path
 
@@ -69,6 +72,19 @@ async def test_a_test_message_through_each_channel(file: Path, server: HttpRecei
     assert (alert["labels"]["alertname"], alert["labels"]["severity"]) == ("test", "info")
     console = await desk(file, "test", "console")
     assert "[test] UJI COBA" in console.stdout
+
+
+async def test_a_team(file: Path, server: HttpReceiver) -> None:
+    """One message to each receiver of its members, whatever becomes of the others; who is reached is said."""
+    done = await desk(file, "test", "watch")
+    assert done.exit_code == 0
+    assert "hook (webhook, Budi, Sari): delivered: status 200," in done.stdout
+    assert "console (console, Budi): delivered" in done.stdout
+    assert len(server.got) == 1
+    half = await desk(file, "test", "half")
+    assert half.exit_code == 1
+    assert half.stderr.startswith("desk: closed (webhook, Tono): not delivered: PrivateAddress (no retry)")
+    assert "console (console, Tono): delivered" in half.stdout
 
 
 async def test_a_test_mail(tmp_path: Path) -> None:
