@@ -11,7 +11,7 @@ from functools import partial
 
 from fastapi import FastAPI
 
-from services.notifier import api, changes, excuse_api, life_api, sending_api, silences_api
+from services.notifier import api, changes, excuse_api, life_api, notices_api, sending_api, silences_api
 from services.notifier.delivery_store import DeliveryStore
 from services.notifier.escalating import Escalating
 from services.notifier.excuse_store import ExcuseStore
@@ -23,6 +23,7 @@ from services.notifier.logistics_watch import LogisticsWatch
 from services.notifier.looking import Looking
 from services.notifier.moment_store import MomentStore
 from services.notifier.muting import Muting
+from services.notifier.notice_store import NoticeStore
 from services.notifier.outbox import Outbox
 from services.notifier.planned_deliveries import PlannedDeliveries
 from services.notifier.planning import Planning
@@ -267,6 +268,7 @@ def build(parts: Parts) -> FastAPI:
     app.include_router(silences_api.routes(parts.calendar.roster, notifier.silences, access, notifier.now))
     excuses = ExcuseStore(notifier.store.database)
     app.include_router(excuse_api.routes(parts.calendar, excuses, access, notifier.now))
+    app.include_router(notices_api.routes(parts.calendar, NoticeStore(notifier.store.database), access))
     app.include_router(sending_api.routes(parts.receivers.receivers, notifier.deliveries, notifier.receivers, access))
     return app
 

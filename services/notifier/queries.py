@@ -6,14 +6,14 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from services.notifier.rules import RULES
 from services.notifier.silences import SilenceState
 from shared.http import lists
 from shared.http.lists import Page, given
 from shared.mongo import Document, below
-from shared.strict import Day, RegionCode
+from shared.strict import Day, Instant, RegionCode, Slug
 
 DeliveryState = Literal["held", "pending", "delivered", "dead", "suppressed"]
 
@@ -44,6 +44,40 @@ class ObligationsQuery(Page):
     """`period` is the day a report is for."""
 
     period: Day
+
+
+class NoticesFilter(BaseModel):
+    """`from` and `until` are of the election's time of what happened; `region` takes in everything below it."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    alert: Annotated[str | None, Field(max_length=300, description="an alert's id")] = None
+    receiver: Slug | None = None
+    rule: RuleName | None = None
+    region: RegionCode | None = None
+    state: DeliveryState | None = None
+    from_: Annotated[Instant | None, Field(alias="from")] = None
+    until: Instant | None = None
+
+    def to_mongo(self) -> Document:
+        when = given(**{"$gte": self.from_, "$lt": self.until})
+        about = {"$elemMatch": {"region": below(self.region)}} if self.region else None
+        return given(
+            alerts=self.alert,
+            receiver=self.receiver,
+            state=self.state,
+            **{"payload.data.rule": self.rule, "payload.data.alerts": about, "payload.timestamp": when or None},
+        )
+
+
+class NoticesQuery(NoticesFilter, Page):
+    """A page of them."""
+
+
+class NoticesExport(NoticesFilter):
+    """All of them. Excel in Indonesian opens `semicolon`, in American English `comma`."""
+
+    separator: Literal["semicolon", "comma"] = "semicolon"
 
 
 class SilencesQuery(Page):

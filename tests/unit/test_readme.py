@@ -10,7 +10,7 @@ import pytest
 from services.aggregator import changes as aggregator
 from services.intake import store as intake
 from services.notifier import changes as notifier
-from services.notifier import delivery_store, digests, excuses, judgements, moments, rebuilt, receiver_store
+from services.notifier import delivery_store, digests, excuses, judgements, moments, rebuilt, receiver_store, silences
 from shared import mongo, settings
 from shared.access import store as access
 from shared.exactly_once import guard, journal
@@ -89,6 +89,7 @@ def test_every_collection_is_in_the_table() -> None:
             delivery_store.DELIVERIES,
             digests.COLLECTION,
             receiver_store.RECEIVERS,
+            silences.COLLECTION,
         },
     }
     rows = [[cell.strip("`") for cell in row[:2]] for row in rows_after("What is stored where")]

@@ -31,11 +31,14 @@ class Alertmanager:
         self._poster = Poster(allow_private=True, timeout_s=timeout_s, most=address.concurrency)
 
     async def send(self, message: Message) -> Sent:
-        return await self.tell([message.payload])
+        return await self._tell([message.payload], message.at or datetime.now(UTC))
 
     async def tell(self, payloads: Sequence[Document]) -> Sent:
         """Tell the alerts of these payloads, as they are in them. Raises SendFailed."""
-        now = datetime.now(UTC)  # real time, as Alertmanager's
+        return await self._tell(payloads, datetime.now(UTC))
+
+    async def _tell(self, payloads: Sequence[Document], now: datetime) -> Sent:
+        """`now` is real time, as Alertmanager's."""
         alerts = [alert for payload in payloads for alert in self._labelled(payload, now, now + self._lasting)]
         return await self._poster.post(self._url, orjson.dumps(alerts), self._headers)
 

@@ -97,7 +97,8 @@ class Email:
         mail["From"] = Address(_SENDER_NAME, addr_spec=address.sender)
         mail["To"] = [Address(addr_spec=one) for one in to]
         mail["Subject"] = written.subject
-        mail["Date"] = format_datetime(datetime.now(UTC))  # real time: a mail from 2024 would be taken for spam
+        # Real time: a mail from 2024 would be taken for spam.
+        mail["Date"] = format_datetime(message.at or datetime.now(UTC))
         mail["Message-ID"] = f"<{message.webhook_id}@{address.sender.rpartition('@')[2]}>"
         mail["Auto-Submitted"] = "auto-generated"  # RFC 3834: no out-of-office reply comes back
         mail.set_content(written.plain)

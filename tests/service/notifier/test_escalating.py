@@ -14,7 +14,7 @@ from services.notifier.receivers import Receivers
 from services.notifier.silence_store import SilenceStore
 from shared.events.incident_status import IncidentStatus
 from tests.builders import a_report, a_status, an_incident, utc
-from tests.service.notifier.conftest import JUDGED_AT, Bench, Crash, receivers_of, until_idle
+from tests.service.notifier.conftest import JUDGED_AT, Bench, Crash, receivers_of, until_idle, until_told
 
 Document = dict[str, Any]
 NOW = utc("2024-11-25T02:10:00Z")
@@ -46,7 +46,8 @@ class Watch:
         bench = self.bench
         bench.clock.fixed = at or bench.clock.fixed
         planning, releasing = bench.planning(self.receivers), bench.releasing(self.receivers)
-        await until_idle(bench.settling().step, planning.step, releasing.step, bench.escalating(self.receivers).step)
+        await until_told(planning, bench.settling().step, releasing.step)
+        await until_idle(bench.escalating(self.receivers).step)
 
     async def told(self, state: str | None = "pending") -> dict[str, list[str]]:
         """By receiver the changes it was told of, in order."""

@@ -13,7 +13,7 @@ from services.notifier.delivery_store import DeliveryStore
 from services.notifier.silence_store import SilenceStore
 from shared.events.incident_status import IncidentStatus
 from tests.builders import a_report, a_status, an_incident, utc
-from tests.service.notifier.conftest import JUDGED_AT, Bench, receivers_of, until_idle
+from tests.service.notifier.conftest import JUDGED_AT, Bench, receivers_of, until_idle, until_told
 
 Document = dict[str, Any]
 NOW = utc("2024-11-25T02:10:00Z")
@@ -189,10 +189,10 @@ async def test_a_digest_waits_if_all_it_tells_is_silenced(bench: Bench) -> None:
     await silence(bench, JUDGED_AT + 2 * HOUR, region="64.72", from_=JUDGED_AT - HOUR)
     await bench.judge().step()
     b = receivers_of({"name": "a"}, {"name": "samarinda", "regions": ["64.72"]})
-    await until_idle(bench.planning(b).step, bench.settling().step)
+    await until_told(bench.planning(b), bench.settling().step)
     assert {d["receiver"]: d["state"] for d in await bench.deliveries()} == {"a": "pending", "samarinda": "held"}
     await bench.file(a_report(JUDGED_AT + HOUR, region="64.72"))
-    await until_idle(bench.settling().step, bench.planning(b).step)
+    await until_told(bench.planning(b), bench.settling().step)
     bench.clock.fixed = JUDGED_AT + 2 * HOUR
     await until_idle(bench.releasing().step)
     found = await bench.deliveries(**{"payload.data.change": "resolved"})
@@ -226,7 +226,7 @@ async def test_an_alert_holds_back_others_below_it(bench: Bench, region: str, st
     await violate(bench, region=region)
     await bench.judge().step()
     file = receivers_of({"name": "samarinda", "regions": ["64.72"], "rules": ["missing-report"]}, inhibit=INHIBIT)
-    await until_idle(bench.planning(file).step, bench.settling().step)
+    await until_told(bench.planning(file), bench.settling().step)
     (told,) = await bench.deliveries()
     assert (told["state"], told.get("held_by")) == (state, f"inhibition:{VIOLATION}" if state == "held" else None)
 
@@ -240,7 +240,7 @@ async def test_what_is_held_back_is_told_when_the_other_ends(bench: Bench) -> No
     file = receivers_of(
         {"name": "a", "regions": ["64.72"], **rules}, {"name": "b", "regions": ["64.71"], **rules}, inhibit=INHIBIT
     )
-    await until_idle(bench.planning(file).step, bench.settling().step)
+    await until_told(bench.planning(file), bench.settling().step)
     assert {d["receiver"]: d["state"] for d in await bench.deliveries()} == {"a": "held", "b": "pending"}
     acknowledge = partial(alerts.acknowledged, at=NOW, by="budi", note="")
     await bench.store.update(alerts.COLLECTION, VIOLATION, acknowledge)
@@ -248,7 +248,7 @@ async def test_what_is_held_back_is_told_when_the_other_ends(bench: Bench) -> No
     assert await bench.releasing(file).step() is False
     await violate(bench, "i2", "64.71")
     await bench.file(a_report(JUDGED_AT + HOUR, region="64.71"))
-    await until_idle(bench.planning(file).step, bench.settling().step)
+    await until_told(bench.planning(file), bench.settling().step)
     (end,) = await bench.deliveries(**{"payload.data.change": "resolved"})
     assert end["state"] == "pending"
     await say(bench, IncidentStatus.DISMISSED, 1)
