@@ -21,6 +21,7 @@ from services.notifier.outbox import Outbox
 from services.notifier.planning import Planning
 from services.notifier.receiver_store import ReceiverStore
 from services.notifier.receivers import Receivers, check_stages, read_receivers
+from services.notifier.report_reminders import ReportReminders
 from services.notifier.sending import build_sending
 from services.notifier.settling import Settling
 from services.notifier.store import Store
@@ -87,9 +88,10 @@ class Notifier:
         )
         moments = MomentStore(database)
         self.logistics = LogisticsWatch(self.store, moments, parts.calendar, self._now)
+        self.reminders = ReportReminders(self.store, parts.calendar)
         self.looking = Looking(
             moments,
-            [self.logistics],
+            [self.logistics, self.reminders],
             self.consuming.progress,
             parts.clock,
             self._database_now,
@@ -127,6 +129,7 @@ class Notifier:
             self._loop("judge", self.judge.step),
             self._loop("look", self.looking.step),
             self._loop("logistics", self.logistics.step, _FOLLOW_S),
+            self._loop("reminders", self.reminders.step, _FOLLOW_S),
             self._loop("receivers", failing.step),
         ]
 

@@ -6,9 +6,10 @@ first one decides, a later one improves late to on time, a withdrawn one no long
 has not been judged and has not reported: it is `pending`, and pending again if all that it reported is withdrawn
 before it is judged.
 
-Three marks name a revision, 0 if none: `unsettled` waits to be settled into an alert, `unpublished` is not on
-`desk.alerts` yet, `unjudged` is pending again. `held` keeps, in their order, what was received at or after the moment
-of judgement until it is judged: so the same log gives the same verdicts however late it is read.
+Four marks name a revision, 0 if none: `unsettled` waits to be settled into an alert, `unpublished` is not on
+`desk.alerts` yet, `unjudged` is pending again, `unended` has a reminder that may be to be ended. `held` keeps, in
+their order, what was received at or after the moment of judgement until it is judged: so the same log gives the same
+verdicts however late it is read.
 """
 
 from __future__ import annotations
@@ -149,6 +150,7 @@ def _begun(obligation: Document, region: str, deadline: Deadline) -> Document:
         "region": region,
         "due_at": deadline.due_at,
         "judge_at": deadline.judge_at,
+        **({"remind_at": deadline.remind_at} if deadline.remind_at else {}),
     }
 
 
@@ -183,4 +185,10 @@ def _with_verdict(
         "unsettled": revision if concerns_an_alert else obligation.get("unsettled", 0),
         "unpublished": revision,
         "unjudged": revision if verdict is Verdict.PENDING else 0,
+        **({"unended": revision} if _is_reminded(obligation, entry) else {}),
     }
+
+
+def _is_reminded(obligation: Document, entry: Document) -> bool:
+    """Whether the region may have been reminded before this verdict."""
+    return "remind_at" in obligation and bool(entry["judged_at"] >= obligation["remind_at"])

@@ -43,6 +43,7 @@ INDEXES: Mapping[str, list[IndexModel]] = {
         _waiting_by("unsettled"),
         _waiting_by("unpublished"),
         _waiting_by("unjudged"),
+        _waiting_by("unended"),
     ],
     alerts.COLLECTION: [
         IndexModel([("to_notice.revision", ASCENDING)]),
@@ -85,6 +86,16 @@ class Store:
             new = {**changed, "rev": old["rev"] + 1}
             if await compare_and_set(documents, old, new):
                 return new
+
+    async def insert_new(self, collection: str, documents: list[Document]) -> None:
+        """Insert those that are not there; those that are stay as they are."""
+        try:
+            if documents:
+                first = [{**document, "rev": 1} for document in documents]
+                await self.database[collection].insert_many(first, ordered=False)
+        except BulkWriteError as error:
+            if not is_duplicates_only(error):
+                raise
 
     # marks
     async def waiting(self, collection: str, mark: str) -> list[Document]:
@@ -146,13 +157,7 @@ class Store:
     # judgements
     async def plan_judgements(self, wanted: Iterable[Document]) -> None:
         """Insert the judgements that are not there; those that are stay as they are."""
-        documents = list(wanted)
-        try:
-            if documents:
-                await self._judgements.insert_many(documents, ordered=False)
-        except BulkWriteError as error:
-            if not is_duplicates_only(error):
-                raise
+        await self.insert_new(judgements.COLLECTION, list(wanted))
 
     async def due_judgements(self, now: datetime) -> list[Document]:
         due = {"state": judgements.OPEN, "judge_at": {"$lte": now}}
