@@ -14,17 +14,14 @@ from services.notifier import api, changes, sending_api
 from services.notifier.delivery_store import DeliveryStore
 from services.notifier.failing_receivers import FailingReceivers
 from services.notifier.judging import Judge
-from services.notifier.logistics_watch import LogisticsWatch
-from services.notifier.looking import Looking
-from services.notifier.moment_store import MomentStore
 from services.notifier.outbox import Outbox
 from services.notifier.planning import Planning
 from services.notifier.receiver_store import ReceiverStore
 from services.notifier.receivers import Receivers, check_stages, read_receivers
-from services.notifier.report_reminders import ReportReminders
 from services.notifier.sending import build_sending
 from services.notifier.settling import Settling
 from services.notifier.store import Store
+from services.notifier.watching import build_watching
 from shared import asyncapi, mongo
 from shared.access import store as access_store
 from shared.access.store import AccessStore
@@ -86,16 +83,14 @@ class Notifier:
             self._database_now,
             parts.settings.undetermined_after_s,
         )
-        moments = MomentStore(database)
-        self.logistics = LogisticsWatch(self.store, moments, parts.calendar, self._now)
-        self.reminders = ReportReminders(self.store, parts.calendar)
-        self.looking = Looking(
-            moments,
-            [self.logistics, self.reminders],
+        self.watching = build_watching(
+            self.store,
+            parts.calendar,
             self.consuming.progress,
             parts.clock,
             self._database_now,
             parts.settings.undetermined_after_s,
+            parts.metrics,
         )
         self.receivers = ReceiverStore(database)
         self.sending = build_sending(
@@ -127,10 +122,8 @@ class Notifier:
             self._loop("plan", planning.step, _FOLLOW_S),
             self._loop("publish", outbox.step, _FOLLOW_S),
             self._loop("judge", self.judge.step),
-            self._loop("look", self.looking.step),
-            self._loop("logistics", self.logistics.step, _FOLLOW_S),
-            self._loop("reminders", self.reminders.step, _FOLLOW_S),
             self._loop("receivers", failing.step),
+            *self.watching.loops,
         ]
 
     async def run(self) -> None:
@@ -139,7 +132,7 @@ class Notifier:
         entries = self.store.database[journal.COLLECTION]
         await journal.keep_for(entries, self.parts.settings.journal_retention)
         await self.judge.plan()
-        await self.looking.plan()
+        await self.watching.looking.plan()
         async with asyncio.TaskGroup() as group:
             for loop in self.loops:
                 group.create_task(loop.run(), name=loop.name)
