@@ -88,6 +88,16 @@ async def aggregate(collection: Collection, pipeline: list[Document]) -> AsyncIt
         yield document
 
 
+async def insert_new(collection: Collection, documents: list[Document]) -> None:
+    """Insert those that are not there; those that are stay as they are."""
+    try:
+        if documents:
+            await collection.insert_many(documents, ordered=False)
+    except BulkWriteError as error:
+        if not is_duplicates_only(error):
+            raise
+
+
 def is_duplicates_only(error: BulkWriteError) -> bool:
     """Whether nothing but duplicate keys failed in a bulk write. False also where a majority did not confirm in time:
     such a write may still be rolled back, so nobody may go on as if it were done."""

@@ -10,6 +10,7 @@ from desk.demo.client import Client, Json
 from desk.demo.receiver import Receiver
 from desk.demo.screen import Screen
 from desk.demo.texts import yes_or_no
+from services.notifier import rules
 from services.notifier.rules import missing_report, quiet_period_violation
 from shared.events.alert import AlertState
 
@@ -40,6 +41,8 @@ class Feed:
         async with self._turn:
             arrived = len(self._receiver.notices)
             for alert in await self._client.items("notifier", "/v1/alerts"):
+                if _is_told_together(alert):
+                    continue
                 if self._shown.get(alert["id"]) != alert["state"]:
                     self._show_alert(alert)
                     self._shown[alert["id"]] = alert["state"]
@@ -70,6 +73,11 @@ class Feed:
         if self._receiver.bad_signatures > self._shown_bad:
             self._shown_bad = self._receiver.bad_signatures
             self._screen.say("trouble", "bad_signature", count=self._shown_bad)
+
+
+def _is_told_together(alert: Json) -> bool:
+    """Many at once, of which the notices speak: what is lacking in logistics, who is reminded."""
+    return rules.is_digested(alert["rule"]) and alert["rule"] != missing_report.NAME
 
 
 class Watchman:

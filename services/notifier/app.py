@@ -19,9 +19,6 @@ from services.notifier.excusing import Excusing
 from services.notifier.failing_receivers import FailingReceivers
 from services.notifier.held_store import HeldStore
 from services.notifier.judging import Judge
-from services.notifier.logistics_watch import LogisticsWatch
-from services.notifier.looking import Looking
-from services.notifier.moment_store import MomentStore
 from services.notifier.muting import Muting
 from services.notifier.notice_store import NoticeStore
 from services.notifier.outbox import Outbox
@@ -36,6 +33,7 @@ from services.notifier.sending import build_sending
 from services.notifier.settling import Settling
 from services.notifier.silence_store import SilenceStore
 from services.notifier.store import Store
+from services.notifier.watching import build_watching
 from shared import asyncapi, mongo
 from shared.access import store as access_store
 from shared.access.store import AccessStore
@@ -107,15 +105,14 @@ class Notifier:
             self._database_now,
             parts.settings.undetermined_after_s,
         )
-        moments = MomentStore(database)
-        self.logistics = LogisticsWatch(self.store, moments, parts.calendar, self.now)
-        self.looking = Looking(
-            moments,
-            [self.logistics],
+        self.watching = build_watching(
+            self.store,
+            parts.calendar,
             self.consuming.progress,
             parts.clock,
             self._database_now,
             parts.settings.undetermined_after_s,
+            parts.metrics,
         )
         self.receivers = ReceiverStore(database)
         self.sending = build_sending(
@@ -156,11 +153,10 @@ class Notifier:
             self._loop("escalate", escalating.step),
             self._loop("publish", outbox.step, _FOLLOW_S),
             self._loop("judge", self.judge.step),
-            self._loop("look", self.looking.step),
-            self._loop("logistics", self.logistics.step, _FOLLOW_S),
             self._loop("receivers", failing.step),
             self._loop("excuse", Excusing(store, self.now).step),
             self._loop("rebuild", self.rebuilding.step),
+            *self.watching.loops,
         ]
 
     async def run(self) -> None:
@@ -169,7 +165,7 @@ class Notifier:
         entries = self.store.database[journal.COLLECTION]
         await journal.keep_for(entries, self.parts.settings.journal_retention)
         await self.judge.plan()
-        await self.looking.plan()
+        await self.watching.looking.plan()
         await self.rebuilding.run()
         self.is_whole.set()
         async with asyncio.TaskGroup() as group:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from typing import Any
 
 from services.notifier import alerts, filing, obligations, stocks
 from services.notifier.logistics_steps import steps_of
 from services.notifier.rules import outage, quiet_period_violation
-from shared.election import quiet_period, stock_statements
+from services.notifier.rules.rule import AlertChange
+from shared.election import stock_statements
 from shared.election.calendar import Calendar
 from shared.election.owing import Deadline
 from shared.events.envelope import Envelope
@@ -22,9 +23,15 @@ from shared.exactly_once.cursors import Apply, Change, Document
 from shared.exactly_once.sightings import Sighting
 
 COLLECTIONS = (obligations.COLLECTION, stocks.COLLECTION, alerts.COLLECTION)
-_TOLD_OF_STATUSES = (
-    (quiet_period_violation.alert_id, quiet_period_violation.after_status),
-    (outage.alert_id, outage.after_status),
+
+# Rules that an incident may set off, and those that are told what is said of one.
+_ON_INCIDENT = (
+    quiet_period_violation.on_incident,
+    outage.on_incident,
+)
+_ON_STATUS = (
+    quiet_period_violation.on_status,
+    outage.on_status,
 )
 
 
@@ -78,26 +85,16 @@ def _obligation(sighting: Sighting, event: ReportEvent | WithdrawalEvent, apply:
 
 
 def _incident(calendar: Calendar, sighting: Sighting, incident: IncidentEvent) -> list[Change]:
-    """What alerts: an incident may do so by several rules."""
-    found, position = quiet_period.flags(calendar, incident), sighting.position
-    changes = []
-    if found.is_quiet_period_violation:
-        violation_id = quiet_period_violation.alert_id(incident.agency, incident.id)
-        raised = partial(quiet_period_violation.raised, incident=incident, flags=found)
-        changes.append(Change(alerts.COLLECTION, violation_id, position, raised))
-    if outage.is_outage(calendar, incident):
-        outage_id = outage.alert_id(incident.agency, incident.id)
-        changes.append(Change(alerts.COLLECTION, outage_id, position, partial(outage.raised, incident=incident)))
-    return changes
+    return _of_alerts(sighting, [on_incident(calendar, incident) for on_incident in _ON_INCIDENT])
 
 
 def _incident_status(_calendar: Calendar, sighting: Sighting, status: IncidentStatusEvent) -> list[Change]:
     """Also where no alert is known: the incident may be read later."""
-    agency, incident = status.data.incident_agency, status.data.incident_id
-    return [
-        Change(alerts.COLLECTION, alert_id(agency, incident), sighting.position, partial(after_status, event=status))
-        for alert_id, after_status in _TOLD_OF_STATUSES
-    ]
+    return _of_alerts(sighting, [on_status(status) for on_status in _ON_STATUS])
+
+
+def _of_alerts(sighting: Sighting, found: Iterable[AlertChange | None]) -> list[Change]:
+    return [Change(alerts.COLLECTION, one.alert_id, sighting.position, one.apply) for one in found if one is not None]
 
 
 def _stock(calendar: Calendar, sighting: Sighting, statement: LogisticsEvent) -> list[Change]:

@@ -10,10 +10,10 @@ from datetime import datetime
 from typing import Any
 
 from pymongo import ASCENDING, IndexModel, ReturnDocument
-from pymongo.errors import BulkWriteError
 
 from services.notifier import judgements
-from shared.mongo import Collection, Database, Document, is_duplicates_only
+from shared import mongo
+from shared.mongo import Collection, Database, Document
 
 _SOME = 200
 
@@ -29,13 +29,7 @@ class JudgementStore:
 
     async def plan_judgements(self, wanted: Iterable[Document]) -> None:
         """Insert the judgements that are not there; those that are stay as they are."""
-        documents = list(wanted)
-        try:
-            if documents:
-                await self._judgements.insert_many(documents, ordered=False)
-        except BulkWriteError as error:
-            if not is_duplicates_only(error):
-                raise
+        await mongo.insert_new(self._judgements, list(wanted))
 
     async def due_judgements(self, now: datetime) -> list[Document]:
         due = {"state": judgements.OPEN, "judge_at": {"$lte": now}}

@@ -7,12 +7,12 @@ from datetime import datetime
 from typing import Any
 
 from pymongo import ASCENDING, IndexModel, ReturnDocument
-from pymongo.errors import BulkWriteError
 
 from services.notifier import moments
 from services.notifier.judgements import Ends
 from services.notifier.moments import Moment
-from shared.mongo import Collection, Database, Document, is_duplicates_only
+from shared import mongo
+from shared.mongo import Collection, Database, Document
 
 INDEXES = [
     IndexModel([("state", ASCENDING), ("at", ASCENDING)]),
@@ -28,13 +28,7 @@ class MomentStore:
 
     async def plan(self, wanted: Iterable[Moment]) -> None:
         """Insert the moments that are not there; those that are stay as they are."""
-        documents = [moments.to_document(moment) for moment in wanted]
-        try:
-            if documents:
-                await self._moments.insert_many(documents, ordered=False)
-        except BulkWriteError as error:
-            if not is_duplicates_only(error):
-                raise
+        await mongo.insert_new(self._moments, [moments.to_document(moment) for moment in wanted])
 
     async def due(self, now: datetime) -> list[Document]:
         """Those that have come and are not closed, the earliest first."""

@@ -31,7 +31,7 @@ INDEXES = [
         name="in_digest",
         partialFilterExpression={"is_in_digest": True},
     ),
-    *map(waiting_by, ("unsettled", "unpublished", "unjudged", "unread")),
+    *map(waiting_by, ("unsettled", "unpublished", "unjudged", "unread", "unended")),
 ]
 
 

@@ -8,10 +8,11 @@ before it is judged. Where an excuse holds it is `excused` instead of missing, u
 
 `is_in_digest`: it was missing when it was judged, so that the digest of that judgement tells of it.
 
-Three marks name a revision, 0 if none: `unsettled` waits to be settled into an alert, `unpublished` is not on
-`desk.alerts` yet, `unjudged` is pending again. `unread` is 1 while a rebuilt obligation's reports are being read again
-(`rebuilt.py`): they give no verdicts then, since those are known. `held` keeps, in their order, what was received at
-or after the moment of judgement until it is judged: so the same log gives the same verdicts however late it is read.
+Four marks name a revision, 0 if none: `unsettled` waits to be settled into an alert, `unpublished` is not on
+`desk.alerts` yet, `unjudged` is pending again, `unended` has a reminder that may be to be ended. `unread` is 1 while a
+rebuilt obligation's reports are being read again (`rebuilt.py`): they give no verdicts then, since those are known.
+`held` keeps, in their order, what was received at or after the moment of judgement until it is judged: so the same log
+gives the same verdicts however late it is read.
 """
 
 from __future__ import annotations
@@ -203,6 +204,7 @@ def _begun(obligation: Document, region: str, deadline: Deadline) -> Document:
         "due_at": deadline.due_at,
         "judge_at": deadline.judge_at,
         "election": deadline.election,
+        **({"remind_at": deadline.remind_at} if deadline.remind_at else {}),
     }
 
 
@@ -240,4 +242,10 @@ def _with_verdict(
         "unsettled": revision if concerns_an_alert else obligation.get("unsettled", 0),
         "unpublished": revision,
         "unjudged": revision if verdict is Verdict.PENDING else 0,
+        **({"unended": revision} if _is_reminded(obligation, entry) else {}),
     }
+
+
+def _is_reminded(obligation: Document, entry: Document) -> bool:
+    """Whether the region may have been reminded before this verdict."""
+    return "remind_at" in obligation and bool(entry["judged_at"] >= obligation["remind_at"])

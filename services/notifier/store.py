@@ -30,6 +30,7 @@ from services.notifier import (
 )
 from services.notifier.judgement_store import JudgementStore
 from services.notifier.obligation_store import WAITS, ObligationStore, waiting_by
+from shared import mongo
 from shared.exactly_once.cursors import empty
 from shared.exactly_once.documents import compare_and_set, compare_and_set_all
 from shared.mongo import Collection, Database, Document
@@ -96,6 +97,10 @@ class Store(ObligationStore, JudgementStore):
             ]
             if not pairs or await compare_and_set_all(documents, pairs) == len(pairs):
                 return stored | {new["_id"]: new for _, new in pairs}
+
+    async def insert_new(self, collection: str, documents: list[Document]) -> None:
+        """Insert those that are not there; those that are stay as they are."""
+        await mongo.insert_new(self.database[collection], [{**document, "rev": 1} for document in documents])
 
     # marks
     async def waiting(self, collection: str, mark: str) -> list[Document]:

@@ -14,11 +14,13 @@ from tests.e2e.answers import Answers, Flags
 from tests.e2e.calling import Caller
 from tests.e2e.driving import Outcome
 from tests.e2e.oracle import Oracle
+from tests.e2e.oracle_beside import Beside
 from tests.e2e.receiver import Receiver
 
 MOST_SHOWN = 25
 READERS = 8
 SAMPLED = 20  # one event of so many
+COUNTED = ("missing-report", "quiet-period-violation")  # the rules whose every notice is counted
 BECAME = {"counted", "duplicate", "conflict"}
 
 
@@ -26,11 +28,18 @@ class Comparison:
     """One running stack against one oracle's answers."""
 
     def __init__(
-        self, running: RunningStack, oracle: Oracle, answers: Answers, outcome: Outcome, receiver: Receiver
+        self,
+        running: RunningStack,
+        oracle: Oracle,
+        answers: Answers,
+        beside: Beside,
+        outcome: Outcome,
+        receiver: Receiver,
     ) -> None:
         self._aggregator = Caller(running.aggregator, running.operator_key)
         self._notifier = Caller(running.notifier, running.operator_key)
-        self._oracle, self._answers, self._outcome, self._receiver = oracle, answers, outcome, receiver
+        self._oracle, self._answers, self._beside = oracle, answers, beside
+        self._outcome, self._receiver = outcome, receiver
         self._counted: set[tuple[str, str]] = set()
 
     def differences(self) -> list[str]:
@@ -61,7 +70,7 @@ class Comparison:
         return found
 
     def alerts(self) -> list[str]:
-        """Nothing less and nothing more, of both rules, at the notifier and as the aggregator heard of them."""
+        """Nothing less and nothing more, of all rules, at the notifier and as the aggregator heard of them."""
         missing = {name: _state(r) for name, r in self._answers.missing_alerts().items()}
         dismissed = self._answers.dismissed_alerts()
         violations = {
@@ -74,12 +83,23 @@ class Comparison:
             by_rule = {rule: [a for a in shown if a["rule"] == rule] for rule in {a["rule"] for a in shown}}
             of_missing = by_rule.pop("missing-report", [])
             of_violation = by_rule.pop("quiet-period-violation", [])
+            found += self._alerts_beside(who, by_rule)
             seen = {a["id"]: (a["state"], a["resolution"]) for a in of_missing}
             flagged = {a["id"]: (a["state"], a["resolution"], _flags(a)) for a in of_violation}
             found += unequal(f"{who}, missing reports", missing, seen)
             found += unequal(f"{who}, violations", violations, flagged)
             found += [f"{who}: an alert of another rule: {a['id']}" for others in by_rule.values() for a in others]
         return found
+
+    def _alerts_beside(self, who: str, by_rule: dict[str, list[Mapping[str, Any]]]) -> list[str]:
+        """Outages and logistics, all of them; reminders, none that should not be."""
+        found = []
+        for rule, wanted in (("outage", self._beside.outages()), ("logistics", self._beside.logistics())):
+            seen = {a["id"]: (a["state"], a["resolution"]) for a in by_rule.pop(rule, [])}
+            found += unequal(f"{who}, {rule}", wanted, seen)
+        reminded = {a["id"]: a["state"] for a in by_rule.pop("report-reminder", [])}
+        wanted_reminders = {name: state for name, state in self._beside.reminders().items() if name in reminded}
+        return found + unequal(f"{who}, reminders", wanted_reminders, reminded)
 
     def incidents(self) -> list[str]:
         """What is said of unknown ones is listed too."""
@@ -133,7 +153,8 @@ class Comparison:
     def notices(self) -> list[str]:
         """Each change of each alert is told once; a repeat is the same; at most one digest a province and
         judgement."""
-        told = Counter((a["id"], data["change"]) for data in self._receiver.notices() for a in data["alerts"])
+        notices = [data for data in self._receiver.notices() if data["rule"] in COUNTED]
+        told = Counter((a["id"], data["change"]) for data in notices for a in data["alerts"])
         found = unequal("told how often", self._answers.changes(), told)
         found += [f"two contents under {webhook_id}" for webhook_id in self._receiver.changed_repeats()]
         if self._receiver.bad_signatures:
@@ -146,7 +167,9 @@ class Comparison:
         count: Counter[tuple[str, str, datetime]] = Counter()
         named: set[str] = set()
         for data in self._receiver.notices():
-            if "@" in data["notice"]:  # a judgement's; later ones tell what changed
+            if (
+                data["rule"] == "missing-report" and "@" in data["notice"]
+            ):  # a judgement's; later ones tell what changed
                 codes = [alert["region"] for alert in data["alerts"]]
                 moments = {self._oracle.judged_at(code, _period(data)) for code in codes}
                 if len(moments) > 1:

@@ -14,6 +14,7 @@ from tests.e2e.answers import Answers
 from tests.e2e.comparing import Comparison
 from tests.e2e.driving import Driver, Outcome, hold, until_none
 from tests.e2e.oracle import Oracle
+from tests.e2e.oracle_beside import Beside
 from tests.e2e.receiver import Receiver, listening
 from tests.e2e.scenario_files import read_regions, read_rules
 from tests.e2e.submissions import Submission
@@ -53,7 +54,8 @@ def run_and_compare(fortnight: Fortnight, data_dir: Path, say: Say) -> Answers:
             SAID[f"end to end: {running.broker_name}"] = None
             outcome = _drive(running, fortnight, say)
             answers = oracle.answers(outcome.accepted, fortnight.end)
-            _settle(running, Comparison(running, oracle, answers, outcome, receiver), say)
+            beside = Beside(oracle, outcome.accepted, fortnight.end)
+            _settle(running, Comparison(running, oracle, answers, beside, outcome, receiver), say)
             _report_repeats(receiver, say)
     return answers
 

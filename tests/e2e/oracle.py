@@ -45,6 +45,7 @@ class Rules:
     grace: timedelta = timedelta(hours=2)
     allowance: timedelta = timedelta(hours=72)
     tolerance: timedelta = timedelta(minutes=10)
+    remind_before: timedelta | None = None
 
 
 @dataclass(frozen=True)

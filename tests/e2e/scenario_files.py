@@ -33,6 +33,7 @@ def read_rules(election: Path) -> Rules:
         level=reports["level"],
         due_after=timedelta(hours=int(hours), minutes=int(minutes)),
         grace=_duration(reports["grace"]),
+        remind_before=_duration(reports["remind_before"]) if "remind_before" in reports else None,
         allowance=_duration(content.get("offline_allowance", "72h")),
         tolerance=_duration(content.get("clock_tolerance", "10m")),
     )

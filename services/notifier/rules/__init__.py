@@ -15,12 +15,14 @@ from services.notifier.rules import (
     outage,
     quiet_period_violation,
     receiver_failing,
+    report_reminder,
 )
 from services.notifier.rules.rule import Rule, Severity
 from shared.election.calendar import Calendar
 
 _TABLE = (
     missing_report.RULE,
+    report_reminder.RULE,
     quiet_period_violation.RULE,
     logistics.RULE,
     outage.RULE,

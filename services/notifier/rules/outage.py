@@ -7,10 +7,11 @@ it fire again (`incident_alert.py`). What it silences below it is the receivers 
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 from services.notifier.rules import incident_alert
-from services.notifier.rules.rule import Rule, Severity, always
+from services.notifier.rules.rule import AlertChange, Rule, Severity, always
 from shared.election.calendar import Calendar
 from shared.election.config import Level
 from shared.election.roster import level_of
@@ -36,9 +37,13 @@ def is_outage(calendar: Calendar, incident: IncidentEvent) -> bool:
     return known is not None and known.outage
 
 
-def raised(alert: Document, incident: IncidentEvent) -> Document:
-    return incident_alert.raised(alert, incident, "reported", {}, ENDS)
+def on_incident(calendar: Calendar, incident: IncidentEvent) -> AlertChange | None:
+    if not is_outage(calendar, incident):
+        return None
+    raised = partial(incident_alert.raised, incident=incident, why="reported", details={}, ends=ENDS)
+    return AlertChange(alert_id(incident.agency, incident.id), raised)
 
 
-def after_status(alert: Document, event: IncidentStatusEvent) -> Document:
-    return incident_alert.after_status(alert, event, ENDS)
+def on_status(event: IncidentStatusEvent) -> AlertChange:
+    said_of = alert_id(event.data.incident_agency, event.data.incident_id)
+    return AlertChange(said_of, partial(incident_alert.after_status, event=event, ends=ENDS))

@@ -6,10 +6,13 @@ flags are shown. `dismissed` ends the alert, any other word after it makes it fi
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 from services.notifier.rules import incident_alert
-from services.notifier.rules.rule import Rule, Severity, always
+from services.notifier.rules.rule import AlertChange, Rule, Severity, always
+from shared.election import quiet_period
+from shared.election.calendar import Calendar
 from shared.election.quiet_period import QuietPeriodFlags
 from shared.events.incident import IncidentEvent
 from shared.events.incident_status import IncidentStatus, IncidentStatusEvent
@@ -35,5 +38,13 @@ def raised(alert: Document, incident: IncidentEvent, flags: QuietPeriodFlags) ->
     return incident_alert.raised(alert, incident, why, details, ENDS)
 
 
-def after_status(alert: Document, event: IncidentStatusEvent) -> Document:
-    return incident_alert.after_status(alert, event, ENDS)
+def on_incident(calendar: Calendar, incident: IncidentEvent) -> AlertChange | None:
+    flags = quiet_period.flags(calendar, incident)
+    if not flags.is_quiet_period_violation:
+        return None
+    return AlertChange(alert_id(incident.agency, incident.id), partial(raised, incident=incident, flags=flags))
+
+
+def on_status(event: IncidentStatusEvent) -> AlertChange:
+    said_of = alert_id(event.data.incident_agency, event.data.incident_id)
+    return AlertChange(said_of, partial(incident_alert.after_status, event=event, ends=ENDS))

@@ -35,6 +35,14 @@ class always:  # noqa: N801 - read as a function of an alert
         return self.severity
 
 
+@dataclass(frozen=True, slots=True)
+class AlertChange:
+    """What an event does to one alert. `apply` is pure: it takes the alert's document, which may be an empty one."""
+
+    alert_id: str
+    apply: Callable[[Document], Document]
+
+
 def no_values(_alert: Document, _calendar: Calendar) -> Document:
     """For a rule whose texts need nothing beyond what every notice has."""
     return {}

@@ -1,0 +1,51 @@
+"""Puts together what looks at moments: the rules about what has not come, and the loops that follow from them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from services.notifier.judging import DatabaseClock
+from services.notifier.logistics_watch import LogisticsWatch
+from services.notifier.looking import Looking
+from services.notifier.moment_store import MomentStore
+from services.notifier.proof import LogOffsets
+from services.notifier.report_reminders import ReportReminders
+from services.notifier.store import Store
+from shared.clock import Clock
+from shared.election.calendar import Calendar
+from shared.loops import Loop
+from shared.metrics import Metrics
+
+_FOLLOW_S = 0.25
+
+
+@dataclass(frozen=True)
+class Watching:
+    """`looking` plans its moments before the loops turn."""
+
+    looking: Looking
+    loops: list[Loop]
+
+
+def build_watching(
+    store: Store,
+    calendar: Calendar,
+    offsets: LogOffsets,
+    clock: Clock,
+    database_now: DatabaseClock,
+    undetermined_after_s: float,
+    metrics: Metrics,
+) -> Watching:
+    async def now() -> datetime:
+        return clock.at(await database_now())
+
+    moments = MomentStore(store.database)
+    logistics, reminders = LogisticsWatch(store, moments, calendar, now), ReportReminders(store, calendar)
+    looking = Looking(moments, [logistics, reminders], offsets, clock, database_now, undetermined_after_s)
+    loops = [
+        Loop("look", looking.step, metrics),
+        Loop("logistics", logistics.step, metrics, _FOLLOW_S),
+        Loop("reminders", reminders.step, metrics, _FOLLOW_S),
+    ]
+    return Watching(looking, loops)
