@@ -14,9 +14,12 @@ from services.notifier.judgements import Planned, owed_in
 from services.notifier.store import Store
 from shared.election.calendar import Calendar
 from shared.election.owing import Deadline
+from shared.logs import get_logger
 
 Document = dict[str, Any]
 PORTION = 2000
+
+log = get_logger(__name__)
 
 
 class Decide(Protocol):
@@ -46,6 +49,7 @@ class RollCall:
             await self._store.update_all(obligations.COLLECTION, changes)
             self._reached[judgement.id] = codes[-1]
         if len(codes) == PORTION:
+            log.info("roll_call", judgement=judgement.id, reached=codes[-1])
             return False
         self._reached.pop(judgement.id, None)
         return True

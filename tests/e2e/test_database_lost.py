@@ -21,7 +21,7 @@ import pytest
 from desk.running import RunningStack, StackOptions, run_stack
 from shared.mongo import NOTIFIER_DB
 from tests.e2e.calling import Caller
-from tests.e2e.driving import Driver, hold, until_none
+from tests.e2e.driving import Driver, hold
 from tests.e2e.receiver import Receiver, listening
 from tests.e2e.scenario_files import KALTIM
 from tests.e2e.submissions import incident, report, status, withdrawal
@@ -31,6 +31,7 @@ pytestmark = pytest.mark.timeout(240)
 Say = Callable[[str], None]
 Document = dict[str, Any]
 PERIOD = "2024-11-18"
+SETTLE_S = 90.0
 SHOWN = ("id", "state", "raised_at", "resolved_at", "resolution", "details", "history")
 
 
@@ -64,9 +65,12 @@ class Watched:
         """Every notice, as often as it was told."""
         return sorted(told.data["notice"] for told in self.receiver.told)
 
-    def wait(self, expected: Callable[[], bool], what: str) -> None:
-        left = until_none(self.running, lambda: [] if expected() else [what], 60)
-        assert left == [], (left, self.alerts(), self.told())
+    def wait(self, is_so: Callable[[], bool], what: str) -> None:
+        deadline = time.monotonic() + SETTLE_S
+        while not is_so():
+            self.running.poll()
+            assert time.monotonic() < deadline, (what, self.told())
+            time.sleep(0.3)
 
     def lose(self, with_its_process: bool) -> None:
         """The database is gone; the process was killed before, or it finds out by itself and starts again."""

@@ -14,7 +14,7 @@ from shared.events.incident import Evidence, IncidentData, IncidentEvent, Severi
 from shared.events.incident_status import IncidentStatus, IncidentStatusData, IncidentStatusEvent
 from shared.events.logistics import LogisticsData, LogisticsEvent
 from shared.events.report import Condition, ReportData, ReportEvent
-from shared.events.verdict import Verdict, VerdictData, VerdictEvent
+from shared.events.verdict import ExcuseTold, Verdict, VerdictData, VerdictEvent
 from shared.events.withdrawal import WithdrawalData, WithdrawalEvent
 from shared.topics import ALERTS, DEAD_LETTERS, INCIDENTS, LOGISTICS, REPORTS
 from tests.builders import HASH, utc
@@ -172,6 +172,20 @@ VERDICT_PENDING = VerdictEvent(
         due_at=utc("2024-11-18T16:00:00Z"),
     ),
 )
+VERDICT_EXCUSED = VERDICT.model_copy(
+    update={
+        "data": VerdictData(
+            election="kaltim-2024",
+            period=date(2024, 11, 18),
+            verdict=Verdict.EXCUSED,
+            revision=2,
+            reason="excuse_given",
+            judged_at=utc("2024-11-18T18:00:00.500Z"),
+            due_at=utc("2024-11-18T16:00:00Z"),
+            excuse=ExcuseTold(id="banjir-1", reason="Banjir.", by="budi", at=utc("2024-11-18T20:00:00Z")),
+        )
+    }
+)
 ALERT = AlertEvent(
     id="missing-report:2024-11-18:64.72#2",
     source=NOTIFIER,
@@ -222,6 +236,7 @@ MESSAGES: list[tuple[str, str, Envelope]] = [
     ("logistics-v1-minimal", LOGISTICS.name, LOGISTICS_MINIMAL),
     ("logistics-v1-full", LOGISTICS.name, LOGISTICS_FULL),
     ("verdict-v1", ALERTS.name, VERDICT),
+    ("verdict-v1-excused", ALERTS.name, VERDICT_EXCUSED),
     ("verdict-v1-pending", ALERTS.name, VERDICT_PENDING),
     ("alert-v1", ALERTS.name, ALERT),
     ("alert-v1-minimal", ALERTS.name, ALERT_MINIMAL),

@@ -15,7 +15,7 @@ import pytest
 from services.aggregator.pages.past import MOST_SHOWN
 from shared.election.cadence import WEEK
 from shared.election.calendar import Calendar
-from shared.events.verdict import Verdict
+from shared.events.verdict import ExcuseTold, Verdict
 from shared.settings import Settings
 from tests.builders import MONDAY, a_report, a_status, a_withdrawal, an_incident, utc
 from tests.service.aggregator.conftest import Bench, a_bench
@@ -145,6 +145,17 @@ async def test_all_six_verdicts_with_their_reasons_and_their_history(
     ]
     withdrawn = part(await page.get("/regions/64.74"), "attended")
     assert "Sebelumnya: Tepat waktu (diterima sebelum tenggat)" in withdrawn
+
+
+async def test_an_excuse_is_shown_with_its_reason(november_bench: Bench, page: httpx.AsyncClient) -> None:
+    """On the region's page, and in the API with who gave it and when."""
+    excuse = ExcuseTold(id="banjir-1", reason="Banjir.", by="budi", at=utc("2024-11-18T20:00Z"))
+    more = {"reason": "excuse_given", "excuse": excuse, "period": EARLIER_MONDAY}
+    await november_bench.feed(a_verdict("64.72", Verdict.EXCUSED, 2, **more))
+    assert "Dimaklumi ada alasan yang diterima: Banjir. dinilai" in text_of(await page.get("/regions/64.72"))
+    (row,) = [r for r in (await november_bench.json("/v1/periods/2024-11-11"))["items"] if r["region"] == "64.72"]
+    assert row["excuse"] == {"id": "banjir-1", "reason": "Banjir.", "by": "budi", "at": "2024-11-18T20:00:00+00:00"}
+    assert [v["excuse"] for v in row["verdicts"]] == [None, row["excuse"]]
 
 
 async def test_what_is_owed_now_is_told_before_anybody_has_judged_it(page: httpx.AsyncClient) -> None:

@@ -241,6 +241,22 @@ async def test_gap_is_read_again_from_where_the_database_stands(bench: Bench) ->
     assert bench.member.commits == []
 
 
+@pytest.mark.parametrize(("failure", "sought"), [(None, 2), (TimeoutError("away"), 4)], ids=repr)
+async def test_what_comes_before_a_gap_is_read_again(bench: Bench, failure: Exception | None, sought: int) -> None:
+    """A service may have to prepare its database; while it cannot, the batch is met again, and the gap with it."""
+    prepared: list[int] = []
+
+    async def prepare() -> None:
+        prepared.append(len(bench.member.sought))
+        if failure is not None:
+            raise failure
+
+    bench.consumer(Scripted(Gap(REPORTS.name, 0, 2, 4)), before_reading_again=prepare)
+    await bench.handle(BATCH)
+    assert prepared == [0]
+    assert bench.member.sought == {ZERO: sought, ONE: 17}
+
+
 async def test_header_without_a_value_spoils_nothing(bench: Bench) -> None:
     """Kafka allows a header of null; whoever sends one cannot make a batch vanish."""
     steps = Scripted()
@@ -257,10 +273,13 @@ async def test_a_lost_database_is_read_again(bench: Bench) -> None:
     consumer = bench.consumer(is_joined=False)
     bench.reader.commits, bench.reader.begins = {0: 9, 1: 9}, {0: 3, 1: 9}
     bench.broker.may_join.set()
+    assert await consumer.is_database_behind()
     async with running(consumer):
         await asyncio.wait_for(bench.broker.joined.wait(), 5)
         await asyncio.sleep(0.05)
     assert bench.member.sought == {ZERO: 3}
+    bench.guard.read = {0: 9, 1: 9}
+    assert not await consumer.is_database_behind()
 
 
 async def test_batch_that_takes_too_long_is_rewound(bench: Bench) -> None:

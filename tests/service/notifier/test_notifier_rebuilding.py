@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator, Callable
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any
+from typing import Any, NoReturn
 
 import pytest
+from aiokafka.errors import KafkaConnectionError
 
 from services.notifier.judging import Judge
 from services.notifier.outbox import Outbox
@@ -308,3 +309,53 @@ async def test_nobody_is_judged_by_what_is_not_read_again(life: Life) -> None:
     await until_idle(life.rebuilding().step)
     assert await life.bench.store.database.obligations.count_documents({"unread": 1}) == 0
     assert await life.rebuilding().step() is False
+
+
+class Left(BaseException):
+    """The process has ended here."""
+
+
+async def test_lost_under_a_running_process(life: Life, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It ends, before it reads anything again and within a turn of its loop: the next start rebuilds."""
+
+    def leave(reason: str, cause: Exception | None) -> NoReturn:
+        raise Left(reason)
+
+    monkeypatch.setattr("services.notifier.rebuilding.leave_process", leave)
+    await life.begin()
+    rebuilding = life.rebuilding()
+    await rebuilding.leave_if_lost()
+    assert await rebuilding.step() is False
+    await life.lose()
+    for what_finds_it in (rebuilding.leave_if_lost, rebuilding.step):
+        with pytest.raises(Left):
+            await what_finds_it()
+
+
+async def test_kafka_is_away_at_the_start(life: Life) -> None:
+    """A database with the mark is reason enough to begin: what waits for receivers is sent meanwhile. One without it
+    is none."""
+
+    async def away() -> bool:
+        raise KafkaConnectionError("away")
+
+    async def nothing() -> AsyncGenerator[Any, None]:
+        if await away():
+            yield
+
+    bench = life.bench
+    rebuilding = Rebuilding(bench.store, bench.calendar, bench.offsets, nothing, away)
+    with pytest.raises(KafkaConnectionError):
+        await rebuilding.run()
+    await life.begin()
+    await rebuilding.run()
+
+
+async def test_what_is_no_event_is_passed_over(life: Life) -> None:
+    """Somebody wrote rubbish onto the topic: the rest is rebuilt."""
+    await life.work()
+    life.publisher.published.insert(0, ("desk.alerts", None, b"{}"))
+    before = await life.state()
+    await life.lose()
+    await life.begin()
+    assert await life.state() == before

@@ -1,0 +1,156 @@
+"""A judgement of a million reporters, of whom a tenth is silent: `python -m benchmarks.judging [reporters]`.
+
+On a real mongod. As many as every village and polling station of the nation, twice; the judge's own steps, one portion
+each, then the alerts, then the digests. Not among `make bench`: it takes minutes and some gigabytes of disk.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import resource
+import sys
+import tempfile
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import ExitStack, asynccontextmanager
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from benchmarks import nation
+from desk.stack import mongod
+from desk.stack.ports import free_ports
+from services.notifier import obligations
+from services.notifier.delivery_store import DeliveryStore
+from services.notifier.judging import Judge
+from services.notifier.planning import Planning
+from services.notifier.receivers import read_receivers
+from services.notifier.settling import Settling
+from services.notifier.store import Store
+from shared import mongo
+from shared.election.calendar import Calendar
+from shared.election.config import Level
+from shared.election.roster import Roster
+
+REPORTERS = 1_000_000
+SILENT_EVERY = 10
+PERIOD = date(2024, 11, 18)
+_INSERTED_AT_ONCE = 10_000
+
+Document = dict[str, Any]
+
+
+class ReadToTheEnd:
+    """A log that is read."""
+
+    async def ends(self, _topic: str) -> dict[int, tuple[int, int]]:
+        return {0: (0, 1)}
+
+    async def committed(self, _topic: str, partitions: list[int]) -> dict[int, int]:
+        return dict.fromkeys(partitions, 1)
+
+
+@dataclass(frozen=True)
+class Standing:
+    """A clock that stands at the moment of judgement."""
+
+    moment: datetime
+
+    def at(self, _instant: datetime) -> datetime:
+        return self.moment
+
+    def now(self) -> datetime:
+        return self.moment
+
+
+async def main(reporters: int) -> str:
+    """The table."""
+    calendar = Calendar(nation.election(Level.VILLAGE), Roster(nation.regions(villages=reporters)))
+    async with _database() as client:
+        store = Store(mongo.database(client, "desk_notifier"))
+        await store.ensure_indexes()
+        await _report(store, calendar)
+        rows = [row async for row in _measured(store, calendar, client)]
+    lines = ["| step | seconds | turns | longest turn, s |", "| --- | --- | --- | --- |", *rows]
+    memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    title = f"## {reporters:,} reporters, {reporters // SILENT_EVERY:,} of them silent; {memory:,.0f} MB at most"
+    return "\n".join([title, "", *lines, ""])
+
+
+@asynccontextmanager
+async def _database() -> AsyncIterator[Any]:
+    with ExitStack() as stack:
+        data = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        (port,) = free_ports(1)
+        mongod.start(data, port, lambda process: stack.callback(process.stop))
+        client = mongo.connect(mongod.url(port), timeout_ms=60_000)
+        try:
+            yield client
+        finally:
+            await mongo.close(client)
+
+
+async def _report(store: Store, calendar: Calendar) -> None:
+    """All but the silent ones are on time, as the consumer would have left them."""
+    portion: list[Document] = []
+    for number, (code, deadline) in enumerate(calendar.owing(PERIOD).items()):
+        if number % SILENT_EVERY:
+            portion.append(_on_time(code, deadline))
+        if len(portion) == _INSERTED_AT_ONCE:
+            await store.database.obligations.insert_many(portion, ordered=False)
+            portion = []
+    if portion:
+        await store.database.obligations.insert_many(portion, ordered=False)
+
+
+def _on_time(code: str, deadline: Any) -> Document:
+    at = deadline.due_at - timedelta(hours=9)
+    report = f"/agencies/desk/{code}"
+    filing = {"report": report, "verdict": "on_time", "reason": "received_in_time", "received_at": at}
+    verdict = {**filing, "revision": 1, "judged_at": at, "withdrawal": None, "excuse": None, "is_in_digest": False}
+    return {
+        "_id": obligations.obligation_id(PERIOD, code),
+        "rev": 1,
+        "cursors": {"reports:0": 1},
+        "period": PERIOD.isoformat(),
+        "region": code,
+        "due_at": deadline.due_at,
+        "judge_at": deadline.judge_at,
+        "verdict": "on_time",
+        "verdicts": [verdict],
+        "filings": [filing],
+        "is_in_digest": False,
+        "unsettled": 0,
+        "unpublished": 0,
+        "unjudged": 0,
+    }
+
+
+async def _measured(store: Store, calendar: Calendar, client: Any) -> AsyncIterator[str]:
+    last = max(deadline.judge_at for deadline in calendar.owing(PERIOD).deadlines())
+    judge = Judge(store, calendar, ReadToTheEnd(), Standing(last), lambda: mongo.server_time(client), 900)
+    await judge.plan()
+    await store.database.judgements.delete_many({"period": {"$ne": PERIOD.isoformat()}})
+    receivers = read_receivers(None)
+
+    async def now() -> Any:
+        return last
+
+    planning = Planning(store, DeliveryStore(store.database), calendar, receivers, now, lambda: None)
+    for name, step in {"judge": judge.step, "digests": planning.step, "alerts": Settling(store).step}.items():
+        yield await _timed(name, step)
+
+
+async def _timed(name: str, step: Callable[[], Awaitable[bool]]) -> str:
+    turns: list[float] = []
+    had_work = True
+    while had_work:
+        began = time.perf_counter()
+        had_work = await step()
+        turns.append(time.perf_counter() - began)
+    return f"| {name} | {sum(turns):.1f} | {len(turns)} | {max(turns):.2f} |"
+
+
+if __name__ == "__main__":
+    sys.stdout.write(asyncio.run(main(int(sys.argv[1]) if len(sys.argv) > 1 else REPORTERS)))
