@@ -12,6 +12,7 @@ from datetime import date, datetime
 from itertools import groupby
 from typing import Any
 
+from services.aggregator import periods
 from services.aggregator.flags import Flag, said
 from services.aggregator.levels import LevelSum
 from services.aggregator.line import Line
@@ -25,17 +26,26 @@ Document = Mapping[str, Any]
 
 # Who has one of these owes nothing any more, whatever became of their reports.
 _SETTLED = (Verdict.ON_TIME, Verdict.LATE, Verdict.EXCUSED)
+# Reasons that say once more what the verdict says.
+_SAID_BY_THE_VERDICT = (
+    None,
+    periods.NOT_JUDGED,
+    "received_in_time",
+    "received_late",
+    "nothing_received",
+    "log_not_read",
+)
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One region. `first` is when its first report for the period was received; `open` and `quiet` count open
-    violations, those of the quiet period among them."""
+    """One region. `reason` is the verdict's, empty where it adds nothing to it. `first` is when its first report for
+    the period was received; `open` and `quiet` count open violations, those of the quiet period among them."""
 
     code: str
     name: str
     verdict: str
-    reason: str | None
+    reason: str
     due_at: datetime | None
     has_reported: bool
     first: str
@@ -143,7 +153,7 @@ def row_of(
         code=attended["region"],
         name=attended["name"],
         verdict=verdict,
-        reason=attended["reason"],
+        reason="" if attended["reason"] in _SAID_BY_THE_VERDICT else words.reason(attended),
         due_at=attended["due_at"],
         has_reported=facts is not None,
         first=words.short_moment(facts["first"]["received_at"], zone) if facts else "",

@@ -179,7 +179,7 @@ async def test_monday_with_three_missing(bench: Any, made: Made) -> None:
     assert (rows[present[6]]["verdict"], rows[present[6]]["facts"]["filings"]) == ("pending", 1)
     assert rows[present[6]]["due_at"] == DUE.isoformat()
     assert rows[present[6]]["verdict_text"] == {"id": "Ditunggu", "en": "Pending"}
-    assert (rows[present[6]]["reason"], rows[present[6]]["reason_text"]) == (None, None)
+    assert rows[present[6]]["reason_text"] == {"id": "belum dinilai", "en": "not judged yet"}
     assert rows[silent[1]]["verdict_text"] == {"id": "Belum lapor", "en": "Missing"}
     assert rows[silent[1]]["reason_text"] == {"id": "tidak ada laporan", "en": "no report was received"}
     assert await bench.items("/v1/periods/2024-11-18", limit=4) == board["items"]

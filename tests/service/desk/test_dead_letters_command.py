@@ -65,8 +65,8 @@ async def test_letters_are_listed_shown_sent_again_and_dropped(broker_address: s
 
 
 async def test_a_letter_from_anybody_is_shown_as_it_is(broker_address: str, producer: Producer) -> None:
-    """The id is whole on a narrow terminal, to be copied; nothing that a stranger wrote is obeyed, by the terminal or by
-    the table."""
+    """The id is whole on a narrow terminal, to be copied; nothing that a stranger wrote is obeyed, by the terminal
+    or by the table."""
     await create_topics(broker_address, (DEAD_LETTERS,), 1, 1)
     group = f"desk.aggregator-{uuid.uuid4().hex[:8]}"
     record = Record(
