@@ -384,6 +384,21 @@ async def test_alerts_show_their_latest_revision(bench: Any, made: Made) -> None
     assert (system["region"], system["period"], system["raised_at"]) == (None, "2024-11-18", DUE.isoformat())
 
 
+async def test_alerts_of_rules_that_nobody_here_knows(bench: Any, made: Made) -> None:
+    """The notifier may add rules: their alerts are kept, found by their rule and shown as told."""
+    told = {
+        "logistics:64.02:D-3": "64.02",
+        "report-reminder:2024-11-18:64.72": "64.72",
+        "receiver-failing:wa": "system",
+    }
+    details = {"items": [{"item": "ballots", "lacking": 2.5}], "": None, "a.b": True}
+    await bench.feed(*(made.alert(one, at, 1, AlertState.FIRING, details=details) for one, at in told.items()))
+    for one, at in told.items():
+        (shown,) = await bench.items("/v1/alerts", rule=one.partition(":")[0])
+        assert (shown["id"], shown["region"] or "system", shown["details"]) == (one, at, details)
+    assert [a["id"] for a in await bench.items("/v1/alerts", region="64.02")] == ["logistics:64.02:D-3"]
+
+
 @pytest.mark.parametrize("params", [{"stat": "resolved"}, {"period": "1731888000"}, {"period": "2024-11"}], ids=str)
 async def test_alerts_refuse_what_they_do_not_know(bench: Any, params: dict[str, str]) -> None:
     """A misspelt name never gives an unfiltered list, and a number is no day."""
