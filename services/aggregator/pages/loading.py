@@ -22,14 +22,14 @@ from services.aggregator.pages.telling import Teller
 from services.aggregator.pages.words import Words
 from services.aggregator.region_rollups import RegionRollUps
 from services.aggregator.region_views import departed
-from services.aggregator.rollups import gaps, owing_logistics
+from services.aggregator.rollups import gaps, holding, owing_logistics
 from services.aggregator.stocks import Stocks
 from services.aggregator.store import Store
 from services.aggregator.turnout import Turnout
 from shared.clock import Clock
 from shared.election.calendar import Calendar
 from shared.election.config import Level
-from shared.election.roster import Region, is_within
+from shared.election.roster import Region, is_within, level_of
 
 MOST_VIOLATIONS = 50
 
@@ -88,14 +88,15 @@ class Desk:
         judged."""
         named = await self._turnout.listed(period, within) if period else Listed((), ())
         rows = await self._attendance(period, named.codes) if period and named.codes else []
-        codes = [row["region"] for row in rows] or self._regencies(within)
+        codes, regencies = [row["region"] for row in rows], self._regencies(within)
+        levels = [Level.REGENCY, *map(level_of, codes)]
         open_counts, by_region, by_item, found = await asyncio.gather(
-            self._pages.open_by_regency(within),
-            self._rollups.store.stocks_by_region(codes, self.calendar.election.logistics.items),
-            self._rollups.store.stocks_by_item(codes),
+            self._pages.open_by_region(within, max(levels, key=list(Level).index)),
+            self._rollups.store.stocks_by_region({*codes, *regencies}, self.calendar.election.logistics.items),
+            self._rollups.store.stocks_by_item(regencies),
             self._pages.open_violations(within, MOST_VIOLATIONS),
         )
-        flagged = await self._flags(period, open_counts, by_region, [row["region"] for row in rows])
+        flagged = await self._flags(period, open_counts, by_region, codes)
         shown = [
             row_of(
                 words,
@@ -108,18 +109,18 @@ class Desk:
             for row in rows
         ]
         teller = Teller(words, self.calendar, self.now())
-        counts = open_counts.values()
-        clock_of = codes[0] if codes else within or ""
+        counts = [count for code, count in open_counts.items() if level_of(code) is Level.PROVINCE]
+        clock_of = regencies[0] if regencies else within or ""
         return Overview(
             board_of(words, self.calendar, period, shown, self.now(), named.sums) if period else None,
             Violations(tuple(map(teller.incident, found)), sum(n for n, _ in counts), sum(q for _, q in counts)),
             supplies_of(
-                words, self.calendar, line_of(self.calendar, clock_of), clock_of, by_item, len(codes), self.now()
+                words, self.calendar, line_of(self.calendar, clock_of), clock_of, by_item, len(regencies), self.now()
             ),
         )
 
     def _regencies(self, within: str | None) -> list[str]:
-        """Whose logistics count where nobody who owes a report is named."""
+        """Whose logistics count: by the line they must have everything."""
         regencies = self.calendar.roster.at_level(Level.REGENCY)
         return [r.code for r in regencies if within is None or is_within(r.code, within)]
 
@@ -142,7 +143,9 @@ class Desk:
             return {}
         standings = {}
         for code in codes:
-            expected, complete = owing_logistics(calendar, [code]) * needed, by_region.get(code, Stocks()).complete
+            held = holding(calendar, code)
+            expected = owing_logistics(calendar, held) * needed
+            complete = sum(by_region.get(one, Stocks()).complete for one in held)
             lacking = gaps(calendar, line_of(calendar, code), expected, complete, now)
             standings[code] = Standing(*open_counts.get(code, (0, 0)), lacking)
         return await self._rollups.flags(standings)

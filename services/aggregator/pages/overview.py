@@ -6,7 +6,7 @@ reported is a fact: a report is in force. The verdict beside it is the notifier'
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from itertools import groupby
@@ -19,7 +19,8 @@ from services.aggregator.line import Line
 from services.aggregator.pages.words import Words
 from services.aggregator.stocks import Stocks, total
 from shared.election.calendar import Calendar
-from shared.election.roster import province_of
+from shared.election.config import Level
+from shared.election.roster import ancestors_and_self, level_of, province_of
 from shared.events.verdict import Verdict
 
 Document = Mapping[str, Any]
@@ -74,19 +75,30 @@ class Group:
 
     @property
     def open(self) -> int:
-        return sum(row.open for row in self.rows)
+        return sum(row.open for row in self._uppermost)
 
     @property
     def quiet(self) -> int:
-        return sum(row.quiet for row in self.rows)
+        return sum(row.quiet for row in self._uppermost)
+
+    @property
+    def _uppermost(self) -> Iterator[Row]:
+        """Those that no other row has counted in."""
+        codes = {row.code for row in self.rows}
+        return (row for row in self.rows if codes.isdisjoint(list(ancestors_and_self(row.code))[1:]))
 
     @property
     def flagged(self) -> int:
         return sum(bool(row.flags) for row in self.rows)
 
     @property
+    def holders(self) -> tuple[Row, ...]:
+        """Whose logistics count: the regencies and cities."""
+        return tuple(row for row in self.rows if level_of(row.code) is Level.REGENCY)
+
+    @property
     def stocks(self) -> Stocks:
-        return total(row.stocks for row in self.rows)
+        return total(row.stocks for row in self.holders)
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +140,8 @@ class Supplies:
     items: tuple[Item, ...]
     line: str
     left: str | None
-    expected: int  # how many statements there are when every region has spoken of every item
+    needed: int  # how many items each region must have
+    expected: int  # how many statements there are when every region has spoken of each of them
     stated: int
     complete: int
 
@@ -202,6 +215,7 @@ def supplies_of(
         items=tuple(items),
         line=words.moment(line.at, calendar.zone(code)),
         left=words.span(line.left(now)) if now < line.at else None,
+        needed=len(needed),
         expected=regions * len(needed),
         stated=sum(item.stocks.stated for item in needed),
         complete=sum(item.stocks.complete for item in needed),
