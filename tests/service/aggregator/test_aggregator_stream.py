@@ -225,7 +225,7 @@ async def test_the_position_moves_along_while_nothing_that_is_wanted_happens(ben
 
 
 @pytest.mark.parametrize("driver", DRIVERS)
-@pytest.mark.parametrize("position", ["nonsense", "DEADBEEF" * 4, "00000000" * 4])
+@pytest.mark.parametrize("position", ["nonsense", "DEADBEEF" * 4])
 @pytest.mark.parametrize("is_busy", [False, True], ids=["alone", "beside another watcher"])
 async def test_a_position_that_cannot_be_told_from_says_so(
     bench: Bench, mongo_url: str, position: str, driver: str, is_busy: bool
