@@ -27,7 +27,7 @@ class RollUpStore:
         """What these regions have stated of each item."""
         return await self._stocks("item", {"region": {"$in": list(codes)}})
 
-    async def stocks_by_region(self, codes: Collection[str], items: Collection[str]) -> dict[str, Stocks]:
+    async def stocks_by_region(self, codes: Sequence[str], items: Collection[str]) -> dict[str, Stocks]:
         """What each of these regions has stated of these items."""
         return await self._stocks("region", {"region": {"$in": list(codes)}, "item": {"$in": list(items)}})
 

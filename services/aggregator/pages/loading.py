@@ -92,7 +92,7 @@ class Desk:
         levels = [Level.REGENCY, *map(level_of, codes)]
         open_counts, by_region, by_item, found = await asyncio.gather(
             self._pages.open_by_region(within, max(levels, key=list(Level).index)),
-            self._rollups.store.stocks_by_region({*codes, *regencies}, self.calendar.election.logistics.items),
+            self._rollups.store.stocks_by_region(sorted({*codes, *regencies}), self.calendar.election.logistics.items),
             self._rollups.store.stocks_by_item(regencies),
             self._pages.open_violations(within, MOST_VIOLATIONS),
         )
