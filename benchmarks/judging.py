@@ -24,9 +24,12 @@ from desk.stack.ports import free_ports
 from services.notifier import obligations
 from services.notifier.delivery_store import DeliveryStore
 from services.notifier.judging import Judge
+from services.notifier.muting import Muting
 from services.notifier.planning import Planning
 from services.notifier.receivers import read_receivers
+from services.notifier.routing import Routing
 from services.notifier.settling import Settling
+from services.notifier.silence_store import SilenceStore
 from services.notifier.store import Store
 from shared import mongo
 from shared.election.calendar import Calendar
@@ -137,7 +140,8 @@ async def _measured(store: Store, calendar: Calendar, client: Any) -> AsyncItera
     async def now() -> Any:
         return last
 
-    planning = Planning(store, DeliveryStore(store.database), calendar, receivers, now, lambda: None)
+    muting = Muting(store, SilenceStore(store.database), calendar, Routing(receivers))
+    planning = Planning(store, DeliveryStore(store.database), calendar, receivers, muting, now, lambda: None)
     for name, step in {"judge": judge.step, "digests": planning.step, "alerts": Settling(store).step}.items():
         yield await _timed(name, step)
 

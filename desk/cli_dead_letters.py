@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 
-from desk.console import fail, in_short, say
+from desk.console import fail, in_short, say, visible
 from desk.options import settings_with
 
 if TYPE_CHECKING:
@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from shared.exactly_once.letters import Letter
 
 T = TypeVar("T")
+
+LINES = "\n\t"
 
 dead_letters = typer.Typer(
     help="Records that a service put aside: list, show, retry, drop. Needs Kafka only.", no_args_is_help=True
@@ -32,18 +34,20 @@ def list_all(
     every: Annotated[bool, typer.Option("--all", help="Those that were retried or dropped too.")] = False,
 ) -> None:
     """Show what was put aside and why."""
+    from rich.box import SIMPLE
     from rich.console import Console
-    from rich.table import Table
+    from rich.table import Column, Table
+    from rich.text import Text
 
     letters = [one for one in _read() if every or one.resolved is None]
     if not letters:
         say("no dead letters" if every else "no open dead letters; --all shows those that are resolved")
         return
-    table = Table("id", "since", "bytes", "why", "state")
+    whole = Column("id", no_wrap=True, overflow="fold")  # to be copied, on a narrow terminal too
+    table = Table(whole, *(Column(name, overflow="fold") for name in ("since", "bytes", "why", "state")), box=SIMPLE)
     for one in letters:
-        table.add_row(
-            one.id, f"{one.at:%Y-%m-%d %H:%M:%S} UTC", str(one.size), in_short(Exception(one.reason)), _state(one)
-        )
+        row = (one.id, f"{one.at:%Y-%m-%d %H:%M:%S} UTC", str(one.size), in_short(one.reason), _state(one))
+        table.add_row(*(Text(visible(cell)) for cell in row))
     Console().print(table)
 
 
@@ -56,10 +60,17 @@ def show(
     if raw:
         sys.stdout.buffer.write(letter.value)
         return
-    typer.echo(f"id:     {letter.id}\nsince:  {letter.at:%Y-%m-%d %H:%M:%S} UTC\nstate:  {_state(letter)}")
-    typer.echo(f"reason: {letter.reason}\nkey:    {(letter.key or b'').decode('utf-8', 'replace')}")
-    typer.echo(f"bytes:  {letter.size}{' (the beginning only is kept)' if letter.is_truncated else ''}\n")
-    typer.echo(ascii(letter.value)[2:-1] if b"\0" in letter.value else letter.value.decode("utf-8", "replace"))
+    about = {
+        "id": letter.id,
+        "since": f"{letter.at:%Y-%m-%d %H:%M:%S} UTC",
+        "state": _state(letter),
+        "reason": letter.reason,
+        "key": (letter.key or b"").decode("utf-8", "backslashreplace"),
+        "bytes": f"{letter.size}{' (the beginning only is kept)' if letter.is_truncated else ''}",
+    }
+    for name, told in about.items():
+        typer.echo(f"{name + ':':7} {visible(told)}")
+    typer.echo(f"\n{visible(letter.value.decode('utf-8', 'backslashreplace'), kept=LINES)}")
 
 
 @dead_letters.command()

@@ -22,6 +22,11 @@ def in_short(error: Exception | str) -> str:
     return textwrap.shorten(text, LONGEST, placeholder=" ...") or type(error).__name__
 
 
+def visible(text: str, kept: str = "") -> str:
+    """What others wrote, for a terminal: what it would obey, or show to nobody, is written out."""
+    return "".join(char if char.isprintable() or char in kept else ascii(char)[1:-1] for char in text)
+
+
 def fail(problem: object, status: int) -> typer.Exit:
     """Say what is wrong; to be raised."""
     say(str(problem))

@@ -16,6 +16,7 @@ from typing import Any
 
 from pymongo.errors import OperationFailure
 
+from shared.clock import real
 from shared.mongo import Database, Document
 
 POLL_MS = 500  # the server waits this long for news; with Motor a thread waits along
@@ -27,6 +28,16 @@ _ENDS = ("dropDatabase", "invalidate")
 # ChangeStreamHistoryLost; from 40000 on MongoDB numbers places in its own source, of a malformed token here.
 _LOST = (9, 14, 15, 260, 280, 286)
 _FIRST_PLACE = 40_000
+
+
+# A token's text begins so, then come the seconds of its time. No clock of a replica set is as far ahead as this.
+_TIMESTAMP = "82"
+_AHEAD_S = 300
+
+
+def is_beyond(token: str) -> bool:
+    """Whether a token lies in a future that nobody can have read: it is invented, or of another database."""
+    return token > f"{_TIMESTAMP}{int(real().timestamp()) + _AHEAD_S:08X}"
 
 
 class HistoryLost(Exception):

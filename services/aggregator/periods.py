@@ -25,6 +25,8 @@ from shared.texts import in_both
 Document = dict[str, Any]
 Counts = dict[str, int]
 Facts = Mapping[str, Document]  # by region
+# Why a report that is owed is pending, while nobody has judged it.
+NOT_JUDGED = "not_judged"
 Judged = Mapping[str, Collection[str]]  # by verdict, the codes of the regions for which it holds
 
 
@@ -76,6 +78,7 @@ def _item(
     is_judged = "verdict" in attended
     pending = Verdict.PENDING.value if deadline else None
     verdict = attended["verdict"] if is_judged else pending
+    reason = attended["reason"] if is_judged else pending and NOT_JUDGED
     return {
         "region": code,
         "name": calendar.roster.name(code),
@@ -86,8 +89,8 @@ def _item(
         "verdict": verdict,
         "verdict_text": in_both("verdicts", verdict),
         "revision": attended.get("revision"),
-        "reason": attended.get("reason"),
-        "reason_text": in_both("verdicts", attended.get("reason")),
+        "reason": reason,
+        "reason_text": in_both("verdicts", reason),
         "judged_at": attended.get("judged_at"),
         "report": attended.get("report"),
         "excuse": attended.get("excuse"),

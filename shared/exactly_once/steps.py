@@ -22,7 +22,8 @@ Changes = Callable[[Sighting], Sequence[Change]]
 
 
 class Poisoned(Exception):
-    """A run of nothing but bad records: stop and alarm, or a bad deploy would drain the whole topic."""
+    """A run of nothing but bad records: stop and alarm, or a bad deploy would drain the whole topic. A person must
+    decide (docs/runbooks/dead-letters.md)."""
 
 
 @dataclass(frozen=True)

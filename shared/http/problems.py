@@ -130,8 +130,9 @@ def _methods_at(request: Request) -> str:
 
 
 def _parameter(error: Mapping[str, Any]) -> FieldError:
-    """A wrong parameter of the path or the query, in our words where we have some."""
-    (found,) = field_errors([{**error, "loc": error["loc"][-1:]}], ())
+    """A wrong parameter of the path or the query, in our words where we have some. Of a list, too, the parameter is
+    named, not its place in the list."""
+    (found,) = field_errors([{**error, "loc": error["loc"][1:2]}], ())
     if found.reason == "extra_forbidden":
         return FieldError(found.field, "parameter_unknown")
     return FieldError(found.field, "parameter", problem=error["msg"]) if found.reason == "other" else found

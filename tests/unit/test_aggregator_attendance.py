@@ -87,7 +87,7 @@ def test_owed_report_without_a_verdict_is_pending(calendar: Calendar) -> None:
     owed = calendar.owing(MONDAY)
     rows = periods.items(calendar, owed, [], {"64.72": FILED})
     assert [row["region"] for row in rows] == sorted(r.code for r in calendar.roster.children("64"))
-    assert {row["verdict"] for row in rows} == {"pending"}
+    assert {(row["verdict"], row["reason"]) for row in rows} == {("pending", "not_judged")}
     facts = {row["region"]: row["facts"] for row in rows}
     assert facts["64.72"] == FILED
     assert facts["64.01"] is None

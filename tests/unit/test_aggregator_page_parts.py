@@ -152,6 +152,13 @@ def test_who_is_named_as_silent(verdicts: dict[str, str], filed: tuple[str, ...]
     assert [row.code for row in rows(verdicts, filed) if is_silent(row)] == silent
 
 
+def test_who_excused_a_region_and_why_is_said() -> None:
+    """A reason that a later version has written is told as it is, never an error."""
+    excuse = {"id": "e1", "reason": "Banjir.", "by": "operator", "at": utc("2024-11-18 10:00")}
+    assert ID.reason({"reason": "report_withdrawn", "excuse": None}) == "laporannya ditarik, tidak ada laporan lain"
+    assert ID.reason({"reason": "by_an_act_of_god", "excuse": excuse}) == "by_an_act_of_god: Banjir. (operator)"
+
+
 def test_a_board_counts_what_it_shows() -> None:
     """Verdicts in their order, open violations and logistics summed, the deadline in words."""
     found = rows({"64.72": "missing", "64.71": "on_time"}, ("64.71",))

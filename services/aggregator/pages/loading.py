@@ -21,7 +21,7 @@ from services.aggregator.pages.telling import Teller
 from services.aggregator.pages.words import Words
 from services.aggregator.region_rollups import RegionRollUps
 from services.aggregator.region_views import departed
-from services.aggregator.rollups import expected_logistics, gaps
+from services.aggregator.rollups import expected_logistics, gaps, holding
 from services.aggregator.stocks import Stocks
 from services.aggregator.store import Store
 from services.aggregator.turnout import Turnout
@@ -29,7 +29,7 @@ from shared.clock import Clock
 from shared.election.calendar import Calendar
 from shared.election.config import Level
 from shared.election.logistics_line import line_of, since_of
-from shared.election.roster import Region, is_within
+from shared.election.roster import Region, is_within, level_of
 
 MOST_VIOLATIONS = 50
 
@@ -88,15 +88,16 @@ class Desk:
         judged."""
         named = await self._turnout.listed(period, within) if period else Listed((), ())
         rows = await self._attendance(period, named.codes) if period and named.codes else []
-        codes = [row["region"] for row in rows] or self._regencies(within)
-        since = since_of(self.calendar, codes, self.now())
+        codes, regencies = [row["region"] for row in rows], self._regencies(within)
+        levels, everybody = [Level.REGENCY, *map(level_of, codes)], sorted({*codes, *regencies})
+        since = since_of(self.calendar, everybody, self.now())
         open_counts, by_region, by_item, found = await asyncio.gather(
-            self._pages.open_by_regency(within),
-            self._rollups.store.stocks_by_region(codes, self.calendar.election.logistics.items, since),
-            self._rollups.store.stocks_by_item(codes, since),
+            self._pages.open_by_region(within, max(levels, key=list(Level).index)),
+            self._rollups.store.stocks_by_region(everybody, self.calendar.election.logistics.items, since),
+            self._rollups.store.stocks_by_item(regencies, since),
             self._pages.open_violations(within, MOST_VIOLATIONS),
         )
-        flagged = await self._flags(period, open_counts, by_region, [row["region"] for row in rows])
+        flagged = await self._flags(period, open_counts, by_region, codes)
         shown = [
             row_of(
                 words,
@@ -109,16 +110,16 @@ class Desk:
             for row in rows
         ]
         teller = Teller(words, self.calendar, self.now())
-        counts = open_counts.values()
-        clock_of = codes[0] if codes else within or ""
+        counts = [count for code, count in open_counts.items() if level_of(code) is Level.PROVINCE]
+        clock_of = regencies[0] if regencies else within or ""
         return Overview(
             board_of(words, self.calendar, period, shown, self.now(), named.sums) if period else None,
             Violations(tuple(map(teller.incident, found)), sum(n for n, _ in counts), sum(q for _, q in counts)),
-            supplies_of(words, self.calendar, clock_of, by_item, codes, self.now()),
+            supplies_of(words, self.calendar, clock_of, by_item, regencies, self.now()),
         )
 
     def _regencies(self, within: str | None) -> list[str]:
-        """Whose logistics count where nobody who owes a report is named."""
+        """Whose logistics count: by the line they must have everything."""
         regencies = self.calendar.roster.at_level(Level.REGENCY)
         return [r.code for r in regencies if within is None or is_within(r.code, within)]
 
@@ -141,8 +142,9 @@ class Desk:
             return {}
         standings = {}
         for code in codes:
-            expected, complete = expected_logistics(calendar, [code]), by_region.get(code, Stocks()).complete
-            lacking = gaps(calendar, line_of(calendar, code, now), expected, complete, now)
+            held = holding(calendar, code)
+            complete = sum(by_region.get(one, Stocks()).complete for one in held)
+            lacking = gaps(calendar, line_of(calendar, code, now), expected_logistics(calendar, held), complete, now)
             standings[code] = Standing(*open_counts.get(code, (0, 0)), lacking)
         return await self._rollups.flags(standings)
 

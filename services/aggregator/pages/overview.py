@@ -6,36 +6,48 @@ reported is a fact: a report is in force. The verdict beside it is the notifier'
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from itertools import groupby
 from typing import Any
 
+from services.aggregator import periods
 from services.aggregator.flags import Flag, said
 from services.aggregator.levels import LevelSum
 from services.aggregator.pages.words import Words
 from services.aggregator.stocks import Stocks, total
 from shared.election.calendar import Calendar, covers
+from shared.election.config import Level
 from shared.election.logistics_line import line_of
-from shared.election.roster import province_of
+from shared.election.needed_items import needed_items
+from shared.election.roster import ancestors_and_self, level_of, province_of
 from shared.events.verdict import Verdict
 
 Document = Mapping[str, Any]
 
 # Who has one of these owes nothing any more, whatever became of their reports.
 _SETTLED = (Verdict.ON_TIME, Verdict.LATE, Verdict.EXCUSED)
+# Reasons that say once more what the verdict says.
+_SAID_BY_THE_VERDICT = (
+    None,
+    periods.NOT_JUDGED,
+    "received_in_time",
+    "received_late",
+    "nothing_received",
+    "log_not_read",
+)
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One region. `first` is when its first report for the period was received; `open` and `quiet` count open
-    violations, those of the quiet period among them."""
+    """One region. `reason` is the verdict's, empty where it adds nothing to it. `first` is when its first report for
+    the period was received; `open` and `quiet` count open violations, those of the quiet period among them."""
 
     code: str
     name: str
     verdict: str
-    reason: str | None
+    reason: str
     due_at: datetime | None
     has_reported: bool
     first: str
@@ -43,6 +55,7 @@ class Row:
     open: int
     quiet: int
     stocks: Stocks
+    needed: int  # items that it must have
     flags: tuple[str, ...]
 
 
@@ -64,19 +77,35 @@ class Group:
 
     @property
     def open(self) -> int:
-        return sum(row.open for row in self.rows)
+        return sum(row.open for row in self._uppermost)
 
     @property
     def quiet(self) -> int:
-        return sum(row.quiet for row in self.rows)
+        return sum(row.quiet for row in self._uppermost)
+
+    @property
+    def _uppermost(self) -> Iterator[Row]:
+        """Those that no other row has counted in."""
+        codes = {row.code for row in self.rows}
+        return (row for row in self.rows if codes.isdisjoint(list(ancestors_and_self(row.code))[1:]))
 
     @property
     def flagged(self) -> int:
         return sum(bool(row.flags) for row in self.rows)
 
     @property
+    def holders(self) -> tuple[Row, ...]:
+        """Whose logistics count: the regencies and cities."""
+        return tuple(row for row in self.rows if level_of(row.code) is Level.REGENCY)
+
+    @property
     def stocks(self) -> Stocks:
-        return total(row.stocks for row in self.rows)
+        return total(row.stocks for row in self.holders)
+
+    @property
+    def needed(self) -> int:
+        """How many items they must have, taken together."""
+        return sum(row.needed for row in self.holders)
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +147,7 @@ class Supplies:
     items: tuple[Item, ...]
     line: str
     left: str | None
-    expected: int  # how many statements there are when every region has spoken of every item
+    expected: int  # how many statements there are when every region has spoken of each of them
     stated: int
     complete: int
 
@@ -143,7 +172,7 @@ def row_of(
         code=attended["region"],
         name=attended["name"],
         verdict=verdict,
-        reason=attended["reason"],
+        reason="" if attended["reason"] in _SAID_BY_THE_VERDICT else words.reason(attended),
         due_at=attended["due_at"],
         has_reported=facts is not None,
         first=words.short_moment(facts["first"]["received_at"], zone) if facts else "",
@@ -151,6 +180,7 @@ def row_of(
         open=open_counts[0],
         quiet=open_counts[1],
         stocks=stocks,
+        needed=len(needed_items(calendar, attended["region"])),
         flags=tuple(said(flag, words.language) for flag in flagged),
     )
 

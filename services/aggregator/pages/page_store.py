@@ -10,7 +10,12 @@ from pymongo import DESCENDING
 
 from services.aggregator import attendance, incidents, reports
 from services.aggregator.incidents import OPEN
+from shared.election.config import Level
+from shared.election.roster import ancestors_and_self
 from shared.mongo import Database, Document, aggregate, below
+
+# How long the codes of a level are.
+_LENGTHS = {Level.PROVINCE: 2, Level.REGENCY: 5, Level.DISTRICT: 8, Level.VILLAGE: 13}
 
 
 class PageStore:
@@ -23,12 +28,18 @@ class PageStore:
         found = self._database[incidents.COLLECTION].find(_open(within)).sort(order).limit(most)
         return [d async for d in found]
 
-    async def open_by_regency(self, within: str | None) -> dict[str, tuple[int, int]]:
-        """How many are open, and how many of these are of the quiet period."""
+    async def open_by_region(self, within: str | None, deepest: Level) -> dict[str, tuple[int, int]]:
+        """Of each region down to a level, with everything below it: how many are open, and how many of these are of
+        the quiet period. Regions without any are left out."""
         quiet = {"$sum": {"$cond": ["$is_quiet_period_violation", 1, 0]}}
-        group = {"$group": {"_id": "$regency", "count": {"$sum": 1}, "quiet": quiet}}
-        found = aggregate(self._database[incidents.COLLECTION], [{"$match": _open(within)}, group])
-        return {row["_id"]: (row["count"], row["quiet"]) async for row in found}
+        group = {"_id": {"$substrBytes": ["$region", 0, _LENGTHS[deepest]]}, "count": {"$sum": 1}, "quiet": quiet}
+        found = aggregate(self._database[incidents.COLLECTION], [{"$match": _open(within)}, {"$group": group}])
+        counts: dict[str, tuple[int, int]] = {}
+        async for row in found:
+            for code in ancestors_and_self(row["_id"]):
+                count, quiet_count = counts.get(code, (0, 0))
+                counts[code] = count + row["count"], quiet_count + row["quiet"]
+        return counts
 
     async def newest_at(self) -> datetime | None:
         """When the newest report or incident was received; None if none was."""

@@ -36,10 +36,9 @@ class Teller:
         return Attended(self._words.day(deadline.period), Judged(Verdict.PENDING.value, due, "", True), ())
 
     def _judged(self, verdict: Document, zone: ZoneInfo) -> Judged:
-        reason, excuse = self._words.verdict(verdict["reason"]), verdict.get("excuse")
-        if excuse:
-            reason = f"{reason}: {excuse['reason']}"
-        return Judged(verdict["verdict"], reason, self._words.short_moment(verdict["judged_at"], zone))
+        return Judged(
+            verdict["verdict"], self._words.reason(verdict), self._words.short_moment(verdict["judged_at"], zone)
+        )
 
     def reports(self, found: Sequence[Document], corrections: Sequence[Document]) -> tuple[Report, ...]:
         """`corrections` are the reports that correct some of those that are shown."""

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from shared import dates_in_words as dates
@@ -29,6 +31,11 @@ class Words:
     def verdict(self, key: str) -> str:
         """A verdict or its reason."""
         return text("verdicts", key, self.language) if key in catalogue("verdicts") else key
+
+    def reason(self, judged: Mapping[str, Any]) -> str:
+        """Of a verdict, with the words of whoever excused the region."""
+        told, excuse = self.verdict(judged["reason"]), judged.get("excuse")
+        return self("verdict.excuse", reason=told, said=excuse["reason"], by=excuse["by"]) if excuse else told
 
     def day(self, day: date) -> str:
         return dates.day_in_words(day, self.language)

@@ -21,7 +21,7 @@ from shared.logs import get_logger
 from shared.loops import Loop, back_off_s
 from shared.metrics import Metrics
 from shared.mongo import DatabaseError, in_words
-from shared.mongo_changes import HistoryLost
+from shared.mongo_changes import HistoryLost, is_beyond
 
 log = get_logger(__name__)
 
@@ -65,7 +65,7 @@ class Hub:
         self._metrics.stream_watchers.set(len(self._members))
         if after is None:
             self._live.add(watcher)
-        elif not _TOKEN.fullmatch(after):
+        elif not _TOKEN.fullmatch(after) or is_beyond(after):
             self._begin_anew(watcher)
         else:
             watcher.welcome(after)

@@ -179,7 +179,7 @@ async def test_monday_with_three_missing(bench: Any, made: Made) -> None:
     assert (rows[present[6]]["verdict"], rows[present[6]]["facts"]["filings"]) == ("pending", 1)
     assert rows[present[6]]["due_at"] == DUE.isoformat()
     assert rows[present[6]]["verdict_text"] == {"id": "Ditunggu", "en": "Pending"}
-    assert (rows[present[6]]["reason"], rows[present[6]]["reason_text"]) == (None, None)
+    assert rows[present[6]]["reason_text"] == {"id": "belum dinilai", "en": "not judged yet"}
     assert rows[silent[1]]["verdict_text"] == {"id": "Belum lapor", "en": "Missing"}
     assert rows[silent[1]]["reason_text"] == {"id": "tidak ada laporan", "en": "no report was received"}
     assert await bench.items("/v1/periods/2024-11-18", limit=4) == board["items"]
@@ -382,6 +382,21 @@ async def test_alerts_show_their_latest_revision(bench: Any, made: Made) -> None
         "history",
     }
     assert (system["region"], system["period"], system["raised_at"]) == (None, "2024-11-18", DUE.isoformat())
+
+
+async def test_alerts_of_rules_that_nobody_here_knows(bench: Any, made: Made) -> None:
+    """The notifier may add rules: their alerts are kept, found by their rule and shown as told."""
+    told = {
+        "logistics:64.02:D-3": "64.02",
+        "report-reminder:2024-11-18:64.72": "64.72",
+        "receiver-failing:wa": "system",
+    }
+    details = {"items": [{"item": "ballots", "lacking": 2.5}], "": None, "a.b": True}
+    await bench.feed(*(made.alert(one, at, 1, AlertState.FIRING, details=details) for one, at in told.items()))
+    for one, at in told.items():
+        (shown,) = await bench.items("/v1/alerts", rule=one.partition(":")[0])
+        assert (shown["id"], shown["region"] or "system", shown["details"]) == (one, at, details)
+    assert [a["id"] for a in await bench.items("/v1/alerts", region="64.02")] == ["logistics:64.02:D-3"]
 
 
 @pytest.mark.parametrize("params", [{"stat": "resolved"}, {"period": "1731888000"}, {"period": "2024-11"}], ids=str)

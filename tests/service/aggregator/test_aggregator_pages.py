@@ -24,7 +24,7 @@ from shared.mongo import DatabaseError
 from shared.settings import Settings
 from tests.builders import a_report, a_stock, an_incident, utc
 from tests.service.aggregator.conftest import Bench, a_bench
-from tests.service.aggregator.november import NOW, StandingClock, a_verdict, november
+from tests.service.aggregator.november import NOW, StandingClock, a_verdict, a_violation, november
 
 NATION = Path(__file__).resolve().parents[3] / "deploy" / "elections" / "nasional-2024.yaml"
 HOST = "desk.example"
@@ -249,6 +249,19 @@ async def test_what_agencies_write_is_text(bench: Bench) -> None:
             assert answer.status_code == 200
             assert not re.search(r"<script(?! src=)|<img", answer.text)
         assert evil in html.unescape(answer.text)
+
+
+async def test_violations_of_the_quiet_period_come_first(bench: Bench) -> None:
+    """Also when newer ones come that are none of it: on voting day."""
+    await bench.feed(
+        a_violation("i-quiet", 0, description="Di masa tenang."),
+        an_incident(utc("2024-11-27 03:00"), event_id="i-voting", category="neutrality", description="Di hari H."),
+        an_incident(utc("2024-11-20 03:00"), event_id="i-campaign", category="neutrality", description="Di kampanye."),
+    )
+    async with browser(bench, bench.viewer) as visitor:
+        for path in ("/", "/regions/64"):
+            shown = (await visitor.get(path)).text.partition('data-part="violations"')[2].partition("</section>")[0]
+            assert re.findall(r'<p class="text">([^<]*)', shown) == ["Di masa tenang.", "Di hari H.", "Di kampanye."]
 
 
 async def test_a_region_tells_its_whole_story(november_bench: Bench) -> None:

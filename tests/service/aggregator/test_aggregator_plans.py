@@ -14,6 +14,7 @@ from services.aggregator.queries import IncidentsQuery, LogisticsQuery, ReportsQ
 from services.aggregator.rollup_store import RollUpStore
 from services.aggregator.store import After, Store
 from shared.election.calendar import Calendar
+from shared.election.config import Level
 from shared.events.alert import AlertData, AlertEvent, AlertState
 from shared.events.incident_status import IncidentStatus
 from shared.events.verdict import Verdict
@@ -170,7 +171,7 @@ ASKED: list[tuple[str, int, Ask]] = [
     a_page("logistics", LogisticsQuery, item="ink"),
     ("open_violations", 60, lambda _, p: p.open_violations(None, 20)),
     ("open_violations within", 60, lambda _, p: p.open_violations("64", 20)),
-    ("open_by_regency", 800, lambda _, p: p.open_by_regency(None)),
+    ("open_by_region", 800, lambda _, p: p.open_by_region(None, Level.DISTRICT)),
     ("newest_at", 5, lambda _, p: p.newest_at()),
     ("attended", 10, lambda _, p: p.attended("64.72", MONDAY, 6)),
     ("has_events", 3, lambda s, _: s.has_events("64.72")),

@@ -112,6 +112,9 @@ async def test_all_six_verdicts_with_their_reasons_and_their_history(
         a_verdict("64.74", Verdict.PENDING, 2, reason="report_withdrawn", period=EARLIER_MONDAY),
     )
     board = await november_bench.json("/v1/periods/2024-11-11")
+    regions = part(await page.get("/?period=2024-11-11"), "regions")
+    assert "Terlambat 12 Nov, 03.30 WITA melapor setelah dinyatakan belum lapor" in regions
+    assert "Belum lapor tidak ada laporan" not in regions  # said once
     rows = {row["region"]: row for row in board["items"]}
     for code, verdict, words, reason in ALL_SIX:
         row = rows[code]

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from services.aggregator import rollup_store
+from services.aggregator import hand_overs, rollup_store
 from services.aggregator.flags import MOST_WEEKS
 from services.aggregator.incidents import Status
 from shared.election.calendar import Calendar
@@ -42,7 +42,7 @@ REGIONS = (
 )
 EVERYWHERE = sorted({above for code in REGIONS for above in ancestors_and_self(code)})
 CATEGORIES = ("money_politics", "campaigning", "neutrality", "security", "power_internet", "no_longer_known")
-WEEK = timedelta(days=7)
+DAY, WEEK = timedelta(days=1), timedelta(days=7)
 
 
 @pytest.fixture
@@ -80,8 +80,13 @@ def at_random(seed: int, many: int = 120) -> Iterator[Envelope]:
 
 @pytest.mark.parametrize("seed", range(4))
 async def test_a_roll_up_is_what_a_count_of_the_list_says(standing: Bench, seed: int) -> None:
-    """By category, severity, status, open ones, overdue ones: at every level, orphans and departed regions too."""
-    events = list(at_random(seed))
+    """By category, severity, status, open ones, overdue ones (at the very instant none is yet): at every level, of
+    orphans and departed regions too."""
+    due_now = [an_incident(NOW - within, NOW - within, event_id=f"due-{within.days}") for within in (DAY, WEEK)]
+    assert {hand_overs.due_at(standing.calendar, "64.72", due.data.category, due.receivedat) for due in due_now} >= {
+        NOW
+    }
+    events = [*at_random(seed), *due_now]
     random.Random(seed).shuffle(events)
     await standing.feed(*events)
     said: Counter[str] = Counter()

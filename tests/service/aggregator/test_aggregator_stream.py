@@ -226,14 +226,17 @@ async def test_the_position_moves_along_while_nothing_that_is_wanted_happens(ben
 
 @pytest.mark.parametrize("driver", DRIVERS)
 @pytest.mark.parametrize("position", ["nonsense", "DEADBEEF" * 4])
+@pytest.mark.parametrize("is_busy", [False, True], ids=["alone", "beside another watcher"])
 async def test_a_position_that_cannot_be_told_from_says_so(
-    bench: Bench, mongo_url: str, position: str, driver: str
+    bench: Bench, mongo_url: str, position: str, driver: str, is_busy: bool
 ) -> None:
     """`reset` with an empty id: load anew; then a new position, and everything from there."""
-    async with (
-        a_replica(mongo_url, bench.database.name, bench.calendar, driver) as one,
-        one.watching(after=position) as watching,
-    ):
+    async with contextlib.AsyncExitStack() as stack:
+        one = await stack.enter_async_context(a_replica(mongo_url, bench.database.name, bench.calendar, driver))
+        if is_busy:
+            other = await stack.enter_async_context(one.watching())
+            await other.until(lambda told: told.names == ["ready"])
+        watching = await stack.enter_async_context(one.watching(after=position))
         told = await watching.until(lambda told: told.names[-2:] == ["reset", "ready"])
         assert [f["id"] for f in told.frames if f.get("event") == "reset"] == [""]
         await bench.feed(a_report(AT))

@@ -95,6 +95,8 @@ async def test_who_may_not_watch_is_told_so(bench: Bench, key: str | None, query
     async with httpx.AsyncClient(transport=httpx.ASGITransport(bench.app), base_url="http://desk") as client:
         answer = await client.get(f"/v1/stream{query}", headers=headers)
     assert (answer.status_code, answer.headers["content-type"]) == (status, "application/problem+json")
+    named = {"?" + error["field"] for error in answer.json().get("errors", ())}
+    assert named == ({query.partition("=")[0]} if status == 422 else set())
     assert not bench.hub._members
 
 

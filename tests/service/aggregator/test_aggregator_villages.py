@@ -16,9 +16,9 @@ from shared.election.calendar import Calendar
 from shared.election.config import Level, ReportRule
 from shared.events.verdict import Verdict
 from shared.settings import Settings
-from tests.builders import MONDAY, a_report, utc
+from tests.builders import MONDAY, a_report, a_stock, utc
 from tests.service.aggregator.conftest import Bench, a_bench
-from tests.service.aggregator.november import StandingClock, a_verdict
+from tests.service.aggregator.november import NEXT_MONDAY, NOW, StandingClock, a_verdict, a_violation
 
 VILLAGE, OTHER = "64.72.01.1001", "64.72.01.1002"
 STRAY = "64.99"  # was judged, and has left the roster
@@ -109,20 +109,54 @@ async def test_what_is_kept_is_not_asked_for_again(villages: Bench, monkeypatch:
     assert asked == [(MONDAY,), (MONDAY, None), (MONDAY, "64")]
 
 
+async def page_of(bench: Bench, path: str, **params: str) -> str:
+    async with httpx.AsyncClient(
+        transport=httpx.ASGITransport(bench.app),
+        base_url="http://desk.example",
+        headers={"accept-language": "id"},
+        cookies={"desk-viewer-key": bench.viewer},
+    ) as browser:
+        answer = await browser.get(path, params=params)
+    assert answer.status_code == 200
+    return answer.text
+
+
+def text_of(page: str) -> str:
+    return html.unescape(" ".join(re.sub(r"<[^>]*>", " ", page).split()))
+
+
 @pytest.mark.parametrize("path", ["/", "/regions/64"])
 async def test_a_page_names_whole_levels_and_counts_the_rest(villages: Bench, path: str) -> None:
     """Regencies and districts fit and are named; the 1,038 villages are one line of numbers."""
-    async with httpx.AsyncClient(
-        transport=httpx.ASGITransport(villages.app),
-        base_url="http://desk.example",
-        headers={"accept-language": "id"},
-        cookies={"desk-viewer-key": villages.viewer},
-    ) as browser:
-        answer = await browser.get(path, params={"period": MONDAY.isoformat()})
-    assert answer.status_code == 200
-    rows = set(re.findall(r'<tr data-key="([^"]*)"', answer.text))
+    page = await page_of(villages, path, period=MONDAY.isoformat())
+    rows = set(re.findall(r'<tr data-key="([^"]*)"', page))
     levels = [r for r in villages.calendar.roster if r.level in (Level.REGENCY, Level.DISTRICT)]
     assert rows == {STRAY, *(r.code for r in levels)}
-    text = html.unescape(" ".join(re.sub(r"<[^>]*>", " ", answer.text).split()))
-    assert "Kelurahan/desa: 1/1.038" in text
-    assert f"/regions/{OTHER}" not in answer.text
+    assert "Kelurahan/desa: 1/1.038" in text_of(page)
+    assert f"/regions/{OTHER}" not in page
+
+
+@pytest.mark.parametrize("path", ["/", "/regions/64"])
+async def test_a_board_of_several_levels_agrees_with_its_regions(villages: Bench, path: str) -> None:
+    """Each row tells what is open in its region and below it, and the flags; logistics are the regencies'."""
+    await villages.feed(
+        a_violation("i-village", 90, region=VILLAGE),
+        a_violation("i-city", 80, region="64.72"),
+        *(
+            a_report(NOW, region=code, event_id=f"r-{code}", period=NEXT_MONDAY)
+            for code in ("64.72", "64.72.01", "64.72.02")
+        ),
+        *(a_stock(NOW, 600, region=code, required=600, event_id=f"l-{code}") for code in ("64.71", "64.72.01")),
+    )
+    page = await page_of(villages, path)
+    rows = dict(re.findall(r'<tr data-key="([^"]*)">(.*?)(?=<tr data-key|</tbody>)', page, re.DOTALL))
+    for code, violations in (("64.72", 2), ("64.72.01", 1), ("64.72.02", 0), ("64.71", 0)):
+        told = await villages.json(f"/v1/regions/{code}")
+        assert told["open"]["violations"] == violations
+        (shown,) = re.findall(r'"Pelanggaran terbuka">(\d+|–)', rows[code])
+        assert shown == (str(violations) if violations else "–"), code
+        for flag in told["flags"]:
+            assert flag["text"]["id"] in html.unescape(rows[code]), code
+    assert "2, di antaranya 2 pada masa tenang" in text_of(page)
+    supplies = (await villages.json("/v1/regions/64"))["logistics"]
+    assert f"Lengkap {supplies['complete']} dari {supplies['expected']} (" in text_of(page)

@@ -33,10 +33,9 @@ async def producer(broker_address: str) -> AsyncIterator[Producer]:
     await made.stop()
 
 
-async def desk(broker_address: str, *arguments: str) -> Result:
-    return await asyncio.to_thread(
-        CliRunner().invoke, main, ["dead-letters", *arguments], env={"DESK_KAFKA": broker_address, "COLUMNS": "300"}
-    )
+async def desk(broker_address: str, *arguments: str, columns: int = 300) -> Result:
+    env = {"DESK_KAFKA": broker_address, "COLUMNS": str(columns)}
+    return await asyncio.to_thread(CliRunner().invoke, main, ["dead-letters", *arguments], env=env, color=True)
 
 
 async def test_letters_are_listed_shown_sent_again_and_dropped(broker_address: str, producer: Producer) -> None:
@@ -63,6 +62,29 @@ async def test_letters_are_listed_shown_sent_again_and_dropped(broker_address: s
     everything = (await desk(broker_address, "list", "--all")).output
     assert "retried" in everything
     assert "spam" in everything
+
+
+async def test_a_letter_from_anybody_is_shown_as_it_is(broker_address: str, producer: Producer) -> None:
+    """The id is whole on a narrow terminal, to be copied; nothing that a stranger wrote is obeyed, by the terminal
+    or by the table."""
+    await create_topics(broker_address, (DEAD_LETTERS,), 1, 1)
+    group = f"desk.aggregator-{uuid.uuid4().hex[:8]}"
+    record = Record(
+        Position("desk.reports", 11, 1234567), b"64.72\x1b[2J", b'{"\x1b]0;title\x07": "\xff\xe2\x80\xae"}\n\0'
+    )
+    await DeadLetters(producer, group).put(BadRecord(record, "value.[/b]: [red]unknown\x1b[31m\nstate:  dropped"))
+    letter_id = f"{group}/desk.reports/11/1234567"
+
+    listed = await desk(broker_address, "list", columns=80)
+    assert letter_id in listed.output
+    shown = await desk(broker_address, "show", letter_id)
+    assert {
+        "reason: value.[/b]: [red]unknown\\x1b[31m\\nstate:  dropped",
+        "key:    64.72\\x1b[2J",
+        "state:  open",
+        r'{"\x1b]0;title\x07": "\xff\u202e"}',
+    } <= set(shown.output.splitlines())
+    assert not {"\x1b", "\x07", "\u202e", "\0"} & set(listed.output + shown.output)
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ import orjson
 import pytest
 
 from benchmarks import nation
-from services.notifier import notices, obligations, roll_call
+from services.notifier import naming, notices, obligations, roll_call
 from services.notifier.filing import RECEIVED_IN_TIME, Finding
 from shared import mongo
 from shared.election.calendar import Calendar
@@ -72,7 +72,7 @@ async def test_judged_in_portions_whoever_dies(
     assert sum(d["counts"]["owed"] for d in digests) == VILLAGES
     assert sum(d["counts"]["missing"] for d in digests) == VILLAGES - VILLAGES // REPORTED_EVERY
     largest = max(digests, key=lambda d: d["counts"]["missing"])
-    others = largest["counts"]["missing"] - notices.MOST_NAMED
+    others = largest["counts"]["missing"] - naming.MOST_NAMED
     assert largest["text"]["en"].endswith(f" and {others} others.")
     assert len(largest["alerts"]) == notices.MOST_ALERTS
     assert max(len(orjson.dumps(d)) for d in digests) < 200_000
