@@ -17,6 +17,7 @@ from shared.exactly_once import guard, journal
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 ARCHITECTURE = ROOT / "docs" / "architecture.md"
+MADE_UP = {"services/notifier/rules/disaster.py"}  # the example of docs/adding-a-rule.md
 DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 
 
@@ -42,7 +43,7 @@ def test_every_path_named_in_a_document_exists(document: Path) -> None:
     links = [link for link in re.findall(r"\]\(([^)#]+)", content) if "://" not in link]
     named = re.findall(r"`((?:services|shared|deploy|docs|tests|desk)/[\w./-]+)`", content)
     missing = [link for link in links if not (document.parent / link).exists()]
-    missing += [path for path in named if not (ROOT / path).exists()]
+    missing += [path for path in named if not (ROOT / path).exists() and path not in MADE_UP]
     assert missing == []
 
 
