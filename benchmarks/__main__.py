@@ -7,7 +7,7 @@ import os
 import platform
 import sys
 
-from benchmarks import aggregate, decode, fold, publish, reading
+from benchmarks import aggregate, decode, fold, intake, publish, reading
 
 
 def _machine() -> str:
@@ -17,7 +17,7 @@ def _machine() -> str:
 def run() -> None:
     """Run all, slowest last."""
     sys.stdout.write(_machine())
-    for benchmark in (decode, publish, fold, aggregate, reading):
+    for benchmark in (decode, publish, intake, fold, aggregate, reading):
         sys.stdout.write("\n" + asyncio.run(benchmark.main()))
         sys.stdout.flush()
 

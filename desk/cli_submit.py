@@ -53,8 +53,9 @@ def submit(
     Lines without an id get one of the day and their content: sent twice on
     one day they count once, next week they count again.
 
-    Refused lines go into a file FILE.refused.csv (or .ndjson) with the
-    reasons: mend them there, and send that file as it is.
+    Refused lines go into another file with the reasons, those of
+    laporan.csv into laporan.refused.csv: mend them there, and send that
+    file as it is.
 
     The key comes from DESK_AGENCY_KEY, from the file DESK_AGENCY_KEY_FILE,
     or from --key-file; not from an argument, which everybody on this

@@ -101,7 +101,7 @@ class Door:
             return body.to_event(agency, event_id, receipt, meant)
         except WrongFields as error:
             if meant_id and meant is None and self.fingerprints.is_resting:
-                raise Problem(503, "unavailable", "unavailable_database") from None
+                raise Problem(503, "unavailable", "unavailable_report_meant", id=meant_id) from None
             raise invalid(error.errors) from None
 
 

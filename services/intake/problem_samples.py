@@ -77,7 +77,13 @@ def samples_of(kind: str) -> Samples:
     """Those of the call of a kind."""
     wrong = WRONG_BODIES[kind]
     sample = Sample("wrong_fields", invalid(wrong.errors), f"The answer to `{json.dumps(wrong.body)}`")
-    return {**_OF_ALL_KINDS, 422: ("wrong fields, all of them named", [sample])}
+    meaning, unavailable = _OF_ALL_KINDS[503]
+    more = [_REPORT_UNSEEN] if kind in _MEANING_REPORTS else []
+    return {
+        **_OF_ALL_KINDS,
+        422: ("wrong fields, all of them named", [sample]),
+        503: (meaning, [*unavailable, *more]),
+    }
 
 
 NO_KEY: Samples = {
@@ -87,6 +93,12 @@ KEY_UNCHECKED = Sample(
     "key_unchecked",
     Problem(503, "unavailable", "unavailable_access"),
     "a key that was not seen lately, while the database is away",
+)
+_MEANING_REPORTS = ("report", "withdrawal")
+_REPORT_UNSEEN = Sample(
+    "report_unseen",
+    Problem(503, "unavailable", "unavailable_report_meant", id="samarinda-2024-11-18"),
+    "which Monday a report was for that is corrected or withdrawn, while the database is away",
 )
 _OF_ALL_KINDS: Samples = {
     **NO_KEY,

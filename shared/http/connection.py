@@ -6,8 +6,8 @@ sent), with requests that wait for each other (100 connections: 2 GB, and nobody
 time with an address that never ends (joined anew with each read), and a body that never ends is read for ever although
 its answer was given. What a body may be is the reading route's business.
 
-Two things that uvicorn takes as they come are put right here too: trailers are no headers, and a request that wishes
-for another protocol is one like any other.
+Three things that uvicorn takes as they come are put right here too: trailers are no headers, a request that wishes
+for another protocol is one like any other, and what is no HTTP does not take the answer of the request before it.
 """
 
 from __future__ import annotations
@@ -17,15 +17,11 @@ import sys
 from typing import Any
 
 from httptools import HttpRequestParser
-from starlette.requests import Request
-from starlette.types import Receive, Scope, Send
-from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
-from shared.http.auth_header import language
-from shared.http.problems import Problem, render
+from shared.http.early_answers import HEAD_TOO_LARGE, MAX_HEAD_BYTES, NO_HTTP, app_for, last_answer
+from shared.http.problems import Problem
 
-MAX_ADDRESS_BYTES = 4 * 1024  # a thousand wrong parameters cost more to answer than to send
-MAX_HEAD_BYTES = 32 * 1024  # request line and headers; for the trailers and chunk sizes of a body as well
 HEAD_TIMEOUT_S = 30.0
 # A client that is still sending when its answer is there may finish, so that it reads the answer: closing at once
 # would reset the connection, and many clients report that instead of the 413.
@@ -44,12 +40,6 @@ _OF_UPGRADES = (b"upgrade", b"connection", b"http2-settings")
 _FRAMING = 16  # bytes of framing that one byte of a body may need: clients may send chunks of one byte
 
 
-async def _refuse_address(scope: Scope, receive: Receive, send: Send) -> None:
-    """An ASGI app."""
-    problem = Problem(414, "address_too_long", "address_too_long_detail", limit=MAX_ADDRESS_BYTES)
-    await render(problem, language(Request(scope)))(scope, receive, send)
-
-
 class BoundedConnection(HttpToolsProtocol):
     """One connection of a client, with its requests one after the other."""
 
@@ -57,6 +47,7 @@ class BoundedConnection(HttpToolsProtocol):
         super().__init__(*args, **kwargs)
         self._is_in_head = False
         self._is_in_body = False
+        self._is_over = False  # nothing more is read; what was asked before is answered
         self._framing_left = MAX_HEAD_BYTES
         self._after_answer_left = MAX_BYTES_AFTER_ANSWER
         self._piece = b""
@@ -85,17 +76,18 @@ class BoundedConnection(HttpToolsProtocol):
         for start in range(0, len(data), _PIECE):
             piece = data[start : start + _PIECE]
             self._framing_left -= len(piece)
-            if self._is_in_body and self.cycle.response_complete:
+            if self._is_over or (self._is_in_body and self.cycle.response_complete):
                 self._after_answer_left -= len(piece)
             self._piece = piece
-            super().data_received(piece)
+            if not self._is_over:
+                super().data_received(piece)
             if self.transport.is_closing():
                 return
             if self._after_answer_left < 0 or len(self.pipeline) > MOST_WAITING:
                 self.transport.close()
                 return
             if self._framing_left < 0:
-                self._refuse(Problem(431, "head_too_large", "head_too_large_detail", limit=MAX_HEAD_BYTES))
+                self._refuse(HEAD_TOO_LARGE)
                 return
         if self._is_in_head and self._deadline is None:
             self._set_deadline(HEAD_TIMEOUT_S)
@@ -115,8 +107,9 @@ class BoundedConnection(HttpToolsProtocol):
         if self.parser.should_upgrade():  # comes again, without the wish
             return
         self._is_in_head, self._is_in_body = False, True
+        self._framing_left = MAX_HEAD_BYTES
         self._set_deadline(None)
-        self.app = _refuse_address if len(self.url) > MAX_ADDRESS_BYTES else self.config.loaded_app
+        self.app = app_for(self.url, self.headers, self.config.loaded_app)
         super().on_headers_complete()
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
@@ -141,7 +134,7 @@ class BoundedConnection(HttpToolsProtocol):
         7.8); the parser would lose the body, or take it for the next request."""
         stopped, method = sys.exception(), self.parser.get_method()
         if stopped is None or method == b"CONNECT":
-            self.send_400_response("CONNECT is not supported.")
+            self._refuse(NO_HTTP)
             return
         wishes = b",".join(value.lower() for name, value in self.headers if name == b"connection")
         head = [b"%s %s HTTP/%s" % (method, self.url, self.parser.get_http_version().encode())]
@@ -149,6 +142,10 @@ class BoundedConnection(HttpToolsProtocol):
         head += [b"connection: close"] if b"close" in wishes else []
         self.parser = HttpRequestParser(self)  # the old one may have read `close`
         super().data_received(b"\r\n".join(head) + b"\r\n\r\n" + self._piece[stopped.args[0] :])
+
+    def send_400_response(self, msg: str) -> None:
+        """uvicorn's word for what is no HTTP."""
+        self._refuse(NO_HTTP)
 
     def on_response_complete(self) -> None:
         super().on_response_complete()
@@ -182,9 +179,15 @@ class BoundedConnection(HttpToolsProtocol):
             self._look = self.loop.call_later(UNREAD_S, self._look_for_unread, unread)
 
     def _refuse(self, problem: Problem) -> None:
-        """Answer where nothing has been asked yet, and close."""
-        if self._is_in_head and (self.cycle is None or self.cycle.response_complete):
-            answer = render(problem, "id")
-            headers = b"".join(b"%s: %s\r\n" % header for header in answer.raw_headers)
-            self.transport.write(STATUS_LINE[problem.status] + headers + b"connection: close\r\n\r\n" + answer.body)
+        """Answer, and close. Whole requests that came before get their own answers first: one that was taken must not
+        be told that it was refused."""
+        is_waiting = self.cycle is not None and not self.cycle.response_complete
+        if is_waiting and not self._is_in_body:
+            self._is_over, self._is_in_head = True, False
+            self._set_deadline(None)
+            self.cycle.keep_alive = False
+            return
+        is_first_word = is_waiting and self.cycle is self._served and not self.cycle.response_started
+        if not self._is_in_body or is_first_word:
+            self.transport.write(last_answer(problem, self.headers or ()))
         self.transport.close()

@@ -33,7 +33,16 @@ class _Trace:
         await self._app(scope, receive, send)
 
 
-_NOT_READY: dict[str, Any] = {"description": "not ready: `problems` says why", "content": {"application/json": {}}}
+def _shown(description: str, example: Any) -> dict[str, Any]:
+    """An answer in the OpenAPI document."""
+    return {"description": description, "content": {"application/json": {"examples": {"shown": {"value": example}}}}}
+
+
+_TURNS = _shown("the process turns", {"status": "ok"})
+_READY = _shown("ready", {"status": "ready", "problems": {}})
+_NOT_READY = _shown(
+    "not ready: `problems` says why", {"status": "not ready", "problems": {"kafka": "127.0.0.1:9092 does not answer"}}
+)
 
 
 def json_response(content: Any, status: int = 200) -> Response:
@@ -65,12 +74,12 @@ def make_app(
     app.add_middleware(_Trace)
     problems.install(app)
 
-    @app.get("/healthz", tags=["health"])
+    @app.get("/healthz", tags=["health"], responses={200: _TURNS})
     async def healthz() -> dict[str, str]:
         """The process turns."""
         return {"status": "ok"}
 
-    @app.get("/readyz", tags=["health"], responses={503: _NOT_READY})
+    @app.get("/readyz", tags=["health"], responses={200: _READY, 503: _NOT_READY})
     async def readyz() -> Response:
         """Its dependencies answer and its loops make progress."""
         found = {name: await check() for name, check in checks.items()}

@@ -56,7 +56,7 @@ def routes(door: Door, registry: Registry) -> APIRouter:
 
 
 def _add_reading(router: APIRouter, kind: HolderKind, registry: Registry) -> None:
-    @router.get(kind.path, response_model=kind.listed, summary=f"List {kind.path[1:]}", **openapi.asking())
+    @router.get(kind.path, response_model=kind.listed, summary=f"List {kind.path[1:]}", **openapi.asking(kind))
     async def list_holders(query: Annotated[Page, Query()]) -> Response:
         """By name, with their rights and with all their keys as far as these may be shown."""
         found = await registry.listed(kind.sort, query.after, query.limit + 1)
@@ -72,7 +72,7 @@ def _add_keys(router: APIRouter, kind: HolderKind, door: Door, registry: Registr
         f"{kind.path}/{{name}}/rotate",
         response_model=kind.with_key,
         summary=f"Give the {noun} a second key",
-        **openapi.rotating(bodies.Rotate),
+        **openapi.rotating(kind),
     )
     async def rotate(request: Request, name: Slug) -> Response:
         """A key with the same rights; the one in force ends after the overlap. At most two are in force: with two,
@@ -87,7 +87,7 @@ def _add_keys(router: APIRouter, kind: HolderKind, door: Door, registry: Registr
         f"{kind.path}/{{name}}/revoke",
         response_model=kind.after_revocation,
         summary=f"Revoke one or all keys of the {noun}",
-        **openapi.revoking(bodies.Revoke),
+        **openapi.revoking(kind),
     )
     async def revoke(request: Request, name: Slug) -> Response:
         """Every service knows within 30 seconds. What had ended before stays as it was: a second call is harmless."""
@@ -101,7 +101,7 @@ def _add_keys(router: APIRouter, kind: HolderKind, door: Door, registry: Registr
 def _add_rights(router: APIRouter, kind: HolderKind, door: Door, registry: Registry) -> None:
     noun = kind.sort.value
 
-    @router.post(kind.path, response_model=kind.with_key, summary=f"Add a new {noun}", **openapi.adding(kind.add))
+    @router.post(kind.path, response_model=kind.with_key, summary=f"Add a new {noun}", **openapi.adding(kind))
     async def add(request: Request) -> Response:
         """With its rights and a first key. The answer holds the key, this once: only its hash is kept."""
         body = await _read(request, kind.add, door)
@@ -114,7 +114,7 @@ def _add_rights(router: APIRouter, kind: HolderKind, door: Door, registry: Regis
         f"{kind.path}/{{name}}/change",
         response_model=kind.answer,
         summary=f"Change the rights of the {noun}",
-        **openapi.changing(kind.change),
+        **openapi.changing(kind),
     )
     async def change(request: Request, name: Slug) -> Response:
         """They hold for all its keys; every service knows within 30 seconds. What is left out stays."""

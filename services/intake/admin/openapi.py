@@ -1,11 +1,12 @@
-"""What OpenAPI says of the admin API's routes: bodies with examples, and every answer that is an error."""
+"""What OpenAPI says of the admin API's routes: bodies and answers with examples, and every answer that is an error."""
 
 from __future__ import annotations
 
 from typing import Any
 
+from services.intake.admin import bodies, samples
+from services.intake.admin.kinds import HolderKind
 from services.intake.problem_samples import KEY_UNCHECKED, NO_KEY, Samples
-from shared.events.envelope import Frozen
 from shared.field_errors import FieldError
 from shared.http.openapi import BAD_BODY, Sample, inlined, problem_answer
 from shared.http.problems import Problem, invalid
@@ -32,45 +33,56 @@ _UNKNOWN_HOLDER = _refused(404, "holder_unknown", name=_NAME)
 _TWO_KEYS = _refused(409, "keys_two", name=_NAME, older=_OLDER, newer=_NEWER)
 
 
-def asking() -> dict[str, Any]:
+def asking(kind: HolderKind) -> dict[str, Any]:
     """What a route that lists says."""
     wrong = Sample("wrong_parameter", invalid([FieldError("limit", "number_too_large", le=1000)]))
-    return {"responses": _answers({**_ASKED, 422: ("wrong parameters, all of them named", [wrong])})}
+    refused = {**_ASKED, 422: ("wrong parameters, all of them named", [wrong])}
+    return {"responses": {200: _answered("in pages", samples.listed(kind)), **_answers(refused)}}
 
 
-def adding(body_type: type[Frozen]) -> dict[str, Any]:
+def adding(kind: HolderKind) -> dict[str, Any]:
     """What a route that adds a holder says."""
-    return _sending(body_type, {409: ("there already", [_refused(409, "holder_exists", name=_NAME)])}, 201)
+    there = {409: ("there already", [_refused(409, "holder_exists", name=_NAME)])}
+    return _sending(kind.add, there, 201, _answered("with the key, this once", samples.added(kind)))
 
 
-def rotating(body_type: type[Frozen]) -> dict[str, Any]:
+def rotating(kind: HolderKind) -> dict[str, Any]:
     """What a route that adds a key says."""
     there = {404: ("nobody of that name", [_UNKNOWN_HOLDER]), 409: ("with two keys in force already", [_TWO_KEYS])}
-    return _sending(body_type, there, 201)
+    return _sending(bodies.Rotate, there, 201, _answered("with the new key, this once", samples.rotated(kind)))
 
 
-def revoking(body_type: type[Frozen]) -> dict[str, Any]:
+def revoking(kind: HolderKind) -> dict[str, Any]:
     """What a route that ends keys says."""
     no_key = _refused(404, "key_unknown", name=_NAME, known=f"{_OLDER}, {_NEWER}")
-    return _sending(body_type, {404: ("nobody of that name, or no such key", [_UNKNOWN_HOLDER, no_key])})
+    there = {404: ("nobody of that name, or no such key", [_UNKNOWN_HOLDER, no_key])}
+    return _sending(bodies.Revoke, there, 200, _answered("and what this ended", samples.after_revocation(kind)))
 
 
-def changing(body_type: type[Frozen]) -> dict[str, Any]:
+def changing(kind: HolderKind) -> dict[str, Any]:
     """What a route that changes rights says."""
-    return _sending(body_type, {404: ("nobody of that name", [_UNKNOWN_HOLDER])})
+    there = {404: ("nobody of that name", [_UNKNOWN_HOLDER])}
+    return _sending(kind.change, there, 200, _answered("with the rights as they are now", samples.changed(kind)))
 
 
-def _sending(body_type: Any, own: Samples, status: int = 200) -> dict[str, Any]:
+def _answered(description: str, example: Any) -> dict[str, Any]:
+    return {"description": description, "content": {"application/json": {"examples": {"done": {"value": example}}}}}
+
+
+def _sending(body_type: Any, own: Samples, status: int, done: dict[str, Any]) -> dict[str, Any]:
     fields = ", ".join(body_type.model_fields)
     wrong = Sample("unknown_field", invalid([FieldError("wilayah", "extra_forbidden", known=fields)]))
     schema = inlined(body_type.model_json_schema())
     content = {"application/json": {"schema": schema, "examples": dict(body_type.examples)}}
     return {
         "status_code": status,
-        "responses": _answers({**_ASKED, **BAD_BODY, 422: ("wrong fields, all of them named", [wrong]), **own}),
+        "responses": {
+            status: done,
+            **_answers({**_ASKED, **BAD_BODY, 422: ("wrong fields, all of them named", [wrong]), **own}),
+        },
         "openapi_extra": {"requestBody": {"required": True, "content": content}},
     }
 
 
-def _answers(samples: Samples) -> dict[int | str, dict[str, Any]]:
-    return {status: problem_answer(*said) for status, said in sorted(samples.items())}
+def _answers(refused: Samples) -> dict[int | str, dict[str, Any]]:
+    return {status: problem_answer(*said) for status, said in sorted(refused.items())}

@@ -31,7 +31,7 @@ class ReportBody(Body):
     period: Annotated[Day, AfterValidator(possible_period)] | None = Field(
         None,
         description="the day it is for, a Monday unless the election says otherwise; without it that of the report it "
-        "corrects, else the latest such day up to `submitted_at` or receipt",
+        "corrects (needed where we do not know that one), else the latest such day up to `submitted_at` or receipt",
     )
     submitted_at: Annotated[DeviceInstant, AfterValidator(to_utc)] | None = Field(
         None,
@@ -51,13 +51,16 @@ class ReportBody(Body):
         return self.replaces
 
     def to_event(self, agency: str, event_id: str, receipt: Receipt, meant: Fingerprint | None) -> ReportEvent:
-        """Its `time` is the believed `submitted_at`, else the receipt."""
+        """Its `time` is the believed `submitted_at`, else the receipt. A correction of a report that nobody knows says
+        its period: one of last week's, taken for this week's, would hide that this week's is missing."""
         if self.replaces == event_id:  # an id that a batch gave to the line, after `another_report` had looked
             raise WrongFields([FieldError("replaces", "replaces_itself")])
         calendar = receipt.calendar
         replaced = checked(meant, "replaces", self.region) if meant else None
-        written = written_at(self.submitted_at, receipt.received_at, calendar.at(self.region, receipt.received_at))
         period = self.period or (replaced and replaced.period)
+        if self.replaces and period is None:
+            raise WrongFields([FieldError("period", "correction_period")])
+        written = written_at(self.submitted_at, receipt.received_at, calendar.at(self.region, receipt.received_at))
         return ReportEvent.model_construct(
             **self.envelope(agency, event_id, receipt),
             time=written,

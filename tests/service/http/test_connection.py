@@ -12,7 +12,8 @@ import uvicorn
 from uvicorn.server import ServerState
 
 from shared.http import connection
-from shared.http.connection import MAX_ADDRESS_BYTES, MAX_HEAD_BYTES, MOST_WAITING, BoundedConnection
+from shared.http.connection import MOST_WAITING, BoundedConnection
+from shared.http.early_answers import MAX_ADDRESS_BYTES, MAX_HEAD_BYTES
 
 HEAD = b"POST / HTTP/1.1\r\nHost: a\r\n"
 MiB = 1024 * 1024
@@ -22,8 +23,9 @@ ANSWERED = b"HTTP/1.1 200"
 
 
 async def app(scope: Any, receive: Any, send: Any) -> None:
-    """Reads the body and answers its length; `/early` before it reads anything, `/large` with much, `/headers` with
-    the names of the headers that there are then, `/left` nothing before the client has left."""
+    """Reads the body and answers its length, at `/slow` some time later; `/early` before it reads anything, `/large`
+    with much, `/headers` with the names of the headers that there are then, `/left` nothing before the client has
+    left."""
     while scope["path"] == "/left":
         if (await receive())["type"] == "http.disconnect":
             left.append(True)
@@ -34,6 +36,8 @@ async def app(scope: Any, receive: Any, send: Any) -> None:
         length += len(message.get("body", b""))
         if not message.get("more_body"):
             break
+    if scope["path"] == "/slow":
+        await asyncio.sleep(0.2)
     body = b"%d" % length
     if scope["path"] == "/large":
         body = b" " * LARGE
@@ -183,6 +187,43 @@ async def test_nonsense() -> None:
     async with connected() as (reader, writer):
         writer.write(b"GET / HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n")
         assert await answer(reader) == b"0"
+
+
+@pytest.mark.parametrize(
+    "extra",
+    [b"x", b"\0" * 100, b"GET / HTTP/9.9\r\n\r\n", HEAD + b"A: " + b"a" * 100_000],
+    ids=["a letter", "zeros", "no version", "a head without an end"],
+)
+@pytest.mark.parametrize("pause_s", [0, 0.1])
+async def test_nonsense_takes_no_answer_of_a_request_before_it(extra: bytes, pause_s: float) -> None:
+    """Whoever sends more than was announced learns what became of what was; and nothing more is read."""
+    one = HEAD.replace(b"/", b"/slow", 1) + b"Content-Length: 3\r\n\r\nabc"
+    async with connected() as (reader, writer):
+        writer.write(one * 2)
+        await asyncio.sleep(pause_s)
+        writer.write(extra + one)
+        assert [await answer(reader) for _ in range(2)] == [b"3"] * 2
+        assert await ended(reader) == b""
+
+
+@pytest.mark.parametrize(
+    ("sent", "status"),
+    [
+        (b"POST / HTTP/1.1\r\nAccept-Language: en\r\nContent-Length: x\r\n\r\n", 400),
+        (HEAD + b"Accept-Language: en\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n", 400),
+        (HEAD + b"Accept-Language: en\r\nContent-Length: 0\r\nA: " + b"a" * MAX_HEAD_BYTES + b"\r\n\r\n", 431),
+        (HEAD + b"Accept-Language: en\r\nContent-Length: 0\r\nA: " + b"a" * 60_000 + b"\r\n\r\n", 431),
+    ],
+    ids=["no length", "no chunk", "a head that ends beyond its size", "the same, in one packet"],
+)
+async def test_what_is_no_request_is_a_problem_in_the_language_asked_for(sent: bytes, status: int) -> None:
+    """As every other error, as far as the head was read."""
+    async with connected() as (reader, writer):
+        writer.write(sent)
+        async with asyncio.timeout(5):
+            received = await reader.readuntil(b"}")
+        assert received.startswith(b"HTTP/1.1 %d" % status)
+        assert (b"content-language: en" in received, b"application/problem+json" in received) == (True, True)
 
 
 async def test_requests_before_their_turn_have_a_number() -> None:

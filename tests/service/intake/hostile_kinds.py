@@ -26,6 +26,7 @@ OF_ONE_KIND = (
         Row("unknown condition", {"condition": "enum"}, {"condition": "fine"}),
         Row("condition in capitals", {"condition": "enum"}, {"condition": "NORMAL"}),
         Row("null in a required field", {"condition": "enum"}, {"condition": None}),
+        Row("corrects what nobody knows", {"period": "correction_period"}, {"replaces": "never-sent", "period": ...}),
         Row("replaces itself", {"replaces": "replaces_itself"}, {"id": "r1", "replaces": "r1"}),
         Row("section with a bad name", {"topics.a b": "slug"}, {"topics": {"a b": "x"}}),
         Row("section named by a trick", {"topics.a\ufffdb": "slug"}, {"topics": {"a\u202eb": "x"}}),

@@ -419,13 +419,30 @@ async def test_documents_describe_every_call(desk: Desk) -> None:
         if path.startswith("/v1/admin")
     ]
     tried = 0
-    for path, method, operation in sorted(calls, key=lambda call: call[0]):  # each holder is added before the rest
+    # Each holder is added before the rest, and listed last.
+    for path, method, operation in sorted(calls, key=lambda call: (call[1] == "get", call[0])):
         wanted = {"401", "403", "422", "503"} | ({"408", "413", "415"} if method == "post" else set())
         assert wanted <= set(operation["responses"]), path
         assert operation["summary"]
         if method == "post":
             tried += await _try_examples(desk, path, operation)
+        else:
+            assert shape((await desk.get(path)).body) == shape(_done(operation))
     assert tried == 12
+
+
+def _done(operation: Any) -> Any:
+    """What the documents show as the answer of a call that went well."""
+    (answer,) = (answer for status, answer in operation["responses"].items() if status.startswith("2"))
+    (example,) = answer["content"]["application/json"]["examples"].values()
+    return example["value"]
+
+
+def shape(shown: Any) -> Any:
+    """The names of all fields, of a list's first item; not the values."""
+    if isinstance(shown, dict):
+        return {name: shape(value) for name, value in shown.items()}
+    return [shape(inner) for inner in shown[:1] if isinstance(inner, dict)] if isinstance(shown, list) else None
 
 
 PROVOKED: dict[str, tuple[str, str, dict[str, Any]]] = {
@@ -474,4 +491,6 @@ async def _try_examples(desk: Desk, path: str, operation: Any) -> int:
         await desk.post(f"{kind}/{name}/revoke", {})  # so that there is room for a key
         answer = await desk.post(path.replace("{name}", name), example["value"])
         assert answer.status == (404 if "key" in example["value"] else good), (path, answer.raw)
+        if answer.status == good:
+            assert shape(answer.body) == shape(_done(operation)), path
     return len(content["examples"])

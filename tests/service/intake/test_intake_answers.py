@@ -121,6 +121,26 @@ async def test_same_again_is_a_duplicate_even_over_midnight(intake: Intake) -> N
     assert len(hashes) == 1
 
 
+async def test_a_correction_is_for_the_week_of_what_it_corrects(intake: Intake) -> None:
+    """Last week's report, corrected in this week, would else pass for this week's, and nobody would miss that one.
+    Where nobody can know which week is meant, it has to be said."""
+    await intake.post("/v1/reports", REPORT)
+    intake.clock.set("2024-11-25T10:00:00+08:00")
+    nameless = {**REPORT, "id": "r2", "replaces": "r1"}
+    unknown = {**REPORT, "id": "r3", "replaces": "never-sent"}
+    said = {**unknown, "period": "2024-11-18"}
+    known = await intake.post("/v1/reports", nameless)
+    assert (known.status, known.body["period"]) == (202, "2024-11-18")
+    for lang, words in (("id", "sebutkan Senin"), ("en", "name the Monday")):
+        refused = await intake.post("/v1/reports", unknown, headers={"accept-language": lang})
+        assert (refused.status, refused.wrong) == (422, {"period": "correction_period"})
+        assert words in refused.body["errors"][0]["problem"]
+    assert (await intake.post("/v1/reports", said)).body["period"] == "2024-11-18"
+    intake.known.is_away = True
+    statuses = [(await intake.post("/v1/reports", {**body, "id": "r4"})).status for body in (nameless, said)]
+    assert statuses == [503, 202]
+
+
 async def test_other_content_under_a_known_id_is_a_conflict(intake: Intake) -> None:
     """Another report or an incident under the same id is refused; another agency's equal id is another event."""
     await intake.post("/v1/reports", REPORT, key="samarinda")

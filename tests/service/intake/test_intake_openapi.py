@@ -234,7 +234,7 @@ PROVOKE: Mapping[str, Provoke] = {
 def test_every_error_shown_is_provoked() -> None:
     """No example is left out of the test below."""
     shown = {sample.called for _, samples in samples_of("report").values() for sample in samples}
-    assert shown == {*PROVOKE, "wrong_fields", "too_slow"}
+    assert shown == {*PROVOKE, "wrong_fields", "too_slow", "report_unseen"}
 
 
 def without_values(problem: dict[str, Any]) -> dict[str, Any]:
@@ -252,7 +252,24 @@ def without_values(problem: dict[str, Any]) -> dict[str, Any]:
 async def test_errors_are_answered_as_shown(fresh: Intake, openapi: dict[str, Any], called: str, kind: str) -> None:
     """Each error is provoked; its document and headers are the ones shown, but for the values in them."""
     body = list(EXAMPLES[kind].values())[-1]["value"]
-    answer = await PROVOKE[called](fresh, PATHS[kind], body)
+    is_as_shown(await PROVOKE[called](fresh, PATHS[kind], body), openapi, called, kind)
+
+
+@pytest.mark.parametrize("kind", ["report", "withdrawal"])
+async def test_a_report_that_cannot_be_looked_up_is_answered_as_shown(
+    intake: Intake, openapi: dict[str, Any], kind: str
+) -> None:
+    """While the database is away, for what speaks of another report and does not say its Monday."""
+    intake.clock.set(NOW)
+    intake.known.is_away = True
+    body = {**EXAMPLES[kind]["normal" if kind == "report" else "wrong_region"]["value"], "id": "x"}
+    more = {"replaces": "samarinda-2024-11-18"} if kind == "report" else {}
+    is_as_shown(await intake.post(PATHS[kind], {**body, **more}), openapi, "report_unseen", kind)
+    assert intake.kafka.records == []
+
+
+def is_as_shown(answer: Answer, openapi: dict[str, Any], called: str, kind: str) -> None:
+    """Fails for an answer whose document or headers differ from the example of its name."""
     said = operation(openapi, kind)["responses"][str(answer.status)]
     shown = said["content"]["application/problem+json"]["examples"][f"{called}_id"]["value"]
     assert without_values(answer.body) == without_values(shown)

@@ -33,6 +33,7 @@ EXCUSED = {
     "meant_no_report": "nor does it know what was sent before",
     "meant_other_region": "nor where",
     "withdrawal_period": "nor that it was not",
+    "correction_period": "nor that it was not",
     "csv_no_header": "no schema says what CSV is",
     "csv_unknown_column": "nor which columns belong to a kind",
     "csv_missing_column": "nor which it needs",
