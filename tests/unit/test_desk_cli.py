@@ -25,7 +25,8 @@ def test_check_says_what_the_files_say() -> None:
         "Election kaltim-2024",
         "Roster: 1 province, 10 regencies and cities",
         "Stage quiet_period: 2024-11-24 to 2024-11-26, both days inclusive.",
-        "each of 10 regencies and cities, every Monday, due 24:00 local, absence judged 2h later; 6 periods",
+        "each of 10 regencies and cities, every Monday, due 24:00 local, desk reminded 4h before, absence "
+        "judged 2h later; 6 periods",
         "Receiver console (console): everything, all regions.",
     ):
         assert part in done.stdout
