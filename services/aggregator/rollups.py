@@ -13,7 +13,7 @@ from services.aggregator.flags import Standing
 from services.aggregator.stocks import Stocks
 from shared.election.calendar import Calendar
 from shared.election.config import Level
-from shared.election.logistics_line import Line, lines_of
+from shared.election.logistics_line import Line, has_line
 from shared.election.needed_items import needed_items
 from shared.election.owing import Owing
 from shared.election.roster import level_of
@@ -50,7 +50,7 @@ def holding(calendar: Calendar, code: str) -> list[str]:
 def expected_logistics(calendar: Calendar, codes: Iterable[str]) -> int:
     """How many items these regions must have by the line, taken together: the regencies and cities that vote."""
     regencies = (code for code in codes if code in calendar.roster and level_of(code) is Level.REGENCY)
-    return sum(len(needed_items(calendar, code)) for code in regencies if lines_of(calendar, code))
+    return sum(len(needed_items(calendar, code)) for code in regencies if has_line(calendar, code))
 
 
 def logistics(calendar: Calendar, line: Line, codes: Sequence[str], by_item: Mapping[str, Stocks]) -> Document:

@@ -116,7 +116,7 @@ class Notifier:
         )
         names = [receiver.name for receiver in parts.receivers.receivers]
         failing = FailingReceivers(store, self.deliveries, self.receivers, names, parts.clock, self._database_now)
-        outbox = Outbox(store, self.consuming.producer, parts.calendar.election.election, parts.metrics)
+        outbox = Outbox(store, self.consuming.producer, parts.metrics)
         return [
             self._loop("settle", Settling(store).step, _FOLLOW_S),
             self._loop("plan", planning.step, _FOLLOW_S),

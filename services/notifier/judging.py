@@ -111,7 +111,10 @@ class Judge:
             period, judge_at = date.fromisoformat(obligation["period"]), obligation["judge_at"]
             if not await self._store.is_closed(judgement_id(self._calendar.election.election, period, judge_at)):
                 continue  # it is judged with all the others
-            region, deadline = obligation["region"], Deadline(period, obligation["due_at"], judge_at)
+            region, deadline = (
+                obligation["region"],
+                Deadline(period, obligation["due_at"], judge_at, obligation["election"]),
+            )
             missed = partial(obligations.missed, region=region, deadline=deadline, now=now, is_in_digest=False)
             await self._store.update(obligations.COLLECTION, obligation["_id"], missed)
             had_work = True

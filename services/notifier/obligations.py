@@ -150,6 +150,7 @@ def _begun(obligation: Document, region: str, deadline: Deadline) -> Document:
         "region": region,
         "due_at": deadline.due_at,
         "judge_at": deadline.judge_at,
+        "election": deadline.election,
         **({"remind_at": deadline.remind_at} if deadline.remind_at else {}),
     }
 

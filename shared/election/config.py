@@ -47,6 +47,17 @@ class Weekday(StrEnum):
         return list(Weekday).index(self)
 
 
+class Every(StrEnum):
+    """How often a report is owed: each week on its weekday, or each day."""
+
+    WEEK = "week"
+    DAY = "day"
+
+    @property
+    def length(self) -> timedelta:
+        return timedelta(days=7 if self is Every.WEEK else 1)
+
+
 def known_zone(name: str) -> str:
     """The name, if it is a time zone. Raises ValueError with an example."""
     try:
@@ -90,6 +101,7 @@ class ReportRule(Scoped):
     itself is reminded `remind_before` it, if at all."""
 
     level: Level
+    every: Every = Every.WEEK
     weekday: Weekday = Weekday.MONDAY
     due: TimeOfDay = timedelta(hours=24)
     grace: Duration = timedelta(hours=2)
@@ -106,8 +118,11 @@ class ReportRule(Scoped):
                 f"`grace` must exceed the publish deadline ({format_duration(PUBLISH_DEADLINE)}) and "
                 f"the allowed clock skew ({format_duration(ALLOWED_CLOCK_SKEW)}) together, for example grace: 2h"
             )
-        if self.remind_before is not None and not timedelta() < self.remind_before <= timedelta(days=7):
-            raise ValueError("`remind_before` must be longer than 0 and at most 7d, for example remind_before: 4h")
+        if self.every is Every.DAY and "weekday" in self.model_fields_set:
+            raise ValueError("with `every: day` there is no `weekday`; leave it out")
+        if self.remind_before is not None and not timedelta() < self.remind_before <= self.every.length:
+            longest = format_duration(self.every.length)
+            raise ValueError(f"`remind_before` must be longer than 0 and at most {longest}, for example 4h")
         return self
 
 
@@ -159,11 +174,13 @@ class Amendment(Frozen):
     categories: dict[Slug, Category] = Field(default_factory=dict)
 
 
-class Election(Frozen):
+class Election(Scoped):
     """A whole election file, defaults filled in. `categories` and `logistics.items` hold the standard ones and the
-    file's own."""
+    file's own. `also` are the files of other elections at the same time, beside this one; `regions` are those of all
+    stages and reports that name none."""
 
     election: Slug
+    also: tuple[str, ...] = ()
     title: Text | None = None
     zone: ZoneName
     zones: dict[RegionCode, ZoneName] = Field(default_factory=dict)

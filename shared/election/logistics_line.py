@@ -53,6 +53,20 @@ def lines_of(calendar: Calendar, code: str) -> tuple[Line, ...]:
     return _lines((stage for stage in calendar.election.stages if covers(stage, code)), calendar.zone(code))
 
 
+def has_line(calendar: Calendar, code: str) -> bool:
+    """Whether a region has any line."""
+    stages = (stage for stage in calendar.election.stages if stage.stage == VOTING or stage.is_quiet_period)
+    return any(covers(stage, code) for stage in stages)
+
+
+def since_of(calendar: Calendar, codes: Iterable[str], now: datetime) -> dict[str, datetime]:
+    """Since when statements are about the line that counts at an instant, of those regions that voted before."""
+    if len(_spans(calendar.election.stages)) < 2:
+        return {}
+    found = {code: line_of(calendar, code, now).since for code in codes}
+    return {code: since for code, since in found.items() if since is not None}
+
+
 def line_of(calendar: Calendar, code: str, now: datetime) -> Line:
     """The line that a region is shown at an instant: that of the voting which is not over yet, else of the last one.
     A region that no voting covers, the province around a re-vote say, is shown the election's."""

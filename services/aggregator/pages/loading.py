@@ -28,7 +28,7 @@ from services.aggregator.turnout import Turnout
 from shared.clock import Clock
 from shared.election.calendar import Calendar
 from shared.election.config import Level
-from shared.election.logistics_line import line_of
+from shared.election.logistics_line import line_of, since_of
 from shared.election.roster import Region, is_within
 
 MOST_VIOLATIONS = 50
@@ -89,10 +89,11 @@ class Desk:
         named = await self._turnout.listed(period, within) if period else Listed((), ())
         rows = await self._attendance(period, named.codes) if period and named.codes else []
         codes = [row["region"] for row in rows] or self._regencies(within)
+        since = since_of(self.calendar, codes, self.now())
         open_counts, by_region, by_item, found = await asyncio.gather(
             self._pages.open_by_regency(within),
-            self._rollups.store.stocks_by_region(codes, self.calendar.election.logistics.items),
-            self._rollups.store.stocks_by_item(codes),
+            self._rollups.store.stocks_by_region(codes, self.calendar.election.logistics.items, since),
+            self._rollups.store.stocks_by_item(codes, since),
             self._pages.open_violations(within, MOST_VIOLATIONS),
         )
         flagged = await self._flags(period, open_counts, by_region, [row["region"] for row in rows])
