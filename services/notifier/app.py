@@ -120,6 +120,7 @@ class Notifier:
         return [
             self._loop("settle", Settling(store).step, _FOLLOW_S),
             self._loop("plan", planning.step, _FOLLOW_S),
+            self._loop("digest", planning.digesting.step, _FOLLOW_S),
             self._loop("publish", outbox.step, _FOLLOW_S),
             self._loop("judge", self.judge.step),
             self._loop("receivers", failing.step),

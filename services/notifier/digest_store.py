@@ -32,6 +32,8 @@ class DigestStore:
     async def due(self, wait_s: float) -> list[Document]:
         """The series in which changes have waited for so long; those of a first change are opened."""
         waiting = await self._alerts.distinct("digest", _WAITS)
+        if not waiting:
+            return []
         known = {d["_id"] async for d in self._digests.find({"_id": {"$in": waiting}, "due_at": {"$ne": None}})}
         opened = {
             "due_at": {"$ifNull": ["$due_at", {"$add": ["$$NOW", int(wait_s * 1000)]}]},

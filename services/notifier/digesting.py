@@ -6,6 +6,7 @@ is taken off the alerts before all of it is planned; what was never frozen waits
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import date, timedelta
 from functools import partial
 
@@ -24,11 +25,17 @@ from shared.mongo import Document
 
 class Digesting:
     def __init__(
-        self, store: Store, planned: PlannedDeliveries, calendar: Calendar, routing: Routing, wait: timedelta
+        self,
+        store: Store,
+        planned: PlannedDeliveries,
+        calendar: Calendar,
+        routing: Routing,
+        wait: timedelta,
+        wake_senders: Callable[[], None],
     ) -> None:
         self._store, self._digests = store, DigestStore(store.database)
         self._planned, self._calendar, self._routing = planned, calendar, routing
-        self._wait_s = wait.total_seconds()
+        self._wait_s, self._wake_senders = wait.total_seconds(), wake_senders
 
     async def collect(self, alert: Document) -> None:
         """Leave what is to be told of an alert to its digest."""
@@ -40,6 +47,7 @@ class Digesting:
         due = await self._digests.due(self._wait_s)
         for digest in due:
             await self._tell(digest)
+            self._wake_senders()
         return bool(due)
 
     async def _tell(self, digest: Document) -> None:

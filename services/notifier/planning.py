@@ -19,6 +19,8 @@ from shared.mongo import Document
 
 
 class Planning:
+    """Digests are told by a loop of their own (`digesting.step`), so that what presses does not wait for them."""
+
     def __init__(
         self,
         store: Store,
@@ -31,7 +33,7 @@ class Planning:
         self._store, self._calendar, self._routing = store, calendar, Routing(receivers)
         self._planned = PlannedDeliveries(deliveries, now, receivers.max_notice_age)
         self._judgements = JudgementDigests(store, self._planned, calendar, self._routing)
-        self._digesting = Digesting(store, self._planned, calendar, self._routing, receivers.digest_wait)
+        self.digesting = Digesting(store, self._planned, calendar, self._routing, receivers.digest_wait, wake_senders)
         self._wake_senders = wake_senders
 
     async def step(self) -> bool:
@@ -40,14 +42,14 @@ class Planning:
         changed = await self._store.alerts_to_notice()
         for alert in changed:
             await self._plan_alert(alert)
-        had_work |= await self._digesting.step() or bool(changed)
+        had_work |= bool(changed)
         if had_work:
             self._wake_senders()
         return had_work
 
     async def _plan_alert(self, alert: Document) -> None:
         if rules.is_digested(alert["rule"]):
-            await self._digesting.collect(alert)
+            await self.digesting.collect(alert)
             return
         told = self._routing.told(concern_of(alert, self._calendar))
         for change in alert["to_notice"]:

@@ -84,7 +84,9 @@ async def until_at_rest(database: Any) -> None:
     waiting = {
         "judgements": {"state": "open", "judge_at": {"$lte": NOW}},
         "obligations": {"$or": [{"unsettled": {"$gte": 1}}, {"unpublished": {"$gte": 1}}]},
-        "alerts": {"$or": [{"to_notice.revision": {"$gte": 1}}, {"unpublished": {"$gte": 1}}]},
+        "alerts": {
+            "$or": [{"to_notice.revision": {"$gte": 1}}, {"digest": {"$gt": ""}}, {"unpublished": {"$gte": 1}}]
+        },
         "deliveries": {"state": "pending"},
     }
 

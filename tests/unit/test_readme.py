@@ -10,7 +10,7 @@ import pytest
 from services.aggregator import changes as aggregator
 from services.intake import store as intake
 from services.notifier import changes as notifier
-from services.notifier import delivery_store, judgements, moments, receiver_store
+from services.notifier import delivery_store, digests, judgements, moments, receiver_store
 from shared import mongo, settings
 from shared.access import store as access
 from shared.exactly_once import guard, journal
@@ -86,6 +86,7 @@ def test_every_collection_is_in_the_table() -> None:
             judgements.COLLECTION,
             moments.COLLECTION,
             delivery_store.DELIVERIES,
+            digests.COLLECTION,
             receiver_store.RECEIVERS,
         },
     }

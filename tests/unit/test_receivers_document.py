@@ -7,10 +7,13 @@ from pathlib import Path
 
 import pytest
 import yaml
-from pydantic import SecretStr
+from pydantic import BaseModel, SecretStr
 
 from services.notifier.channels.table import _MAKERS
+from services.notifier.quiet_hours import QuietHours
 from services.notifier.receivers import Receivers
+from services.notifier.routes import Escalation, Inhibition, Member, Route, Team
+from services.notifier.selection import Selection
 
 DOCUMENT = (Path(__file__).parents[2] / "docs" / "receivers-file.md").read_text(encoding="utf-8")
 EXAMPLES = re.findall(r"```yaml\n(.*?)```", DOCUMENT, re.DOTALL)
@@ -32,5 +35,16 @@ def test_every_channel_has_an_example() -> None:
 
 def test_every_key_is_told() -> None:
     """As it is written in the file."""
-    keys = {field.alias or name for kind in _MAKERS for name, field in kind.model_fields.items()}
+    models: tuple[type[BaseModel], ...] = (
+        *_MAKERS,
+        Receivers,
+        Selection,
+        Team,
+        Member,
+        QuietHours,
+        Route,
+        Escalation,
+        Inhibition,
+    )
+    keys = {field.alias or name for kind in models for name, field in kind.model_fields.items()}
     assert {key for key in keys if f"`{key}`" not in DOCUMENT} == set()

@@ -205,6 +205,11 @@ def receivers_of(*wanted: Document, **more: Any) -> Receivers:
     return Receivers.model_validate({"receivers": receivers, "digest_wait": "0s", **more})
 
 
+async def until_told(planning: Planning, *steps: Callable[[], Any]) -> None:
+    """Plan until nothing is left to tell, digests too."""
+    await until_idle(*steps, planning.step, planning.digesting.step)
+
+
 async def until_idle(*steps: Callable[[], Any], most: int = 50) -> None:
     """Run loops' steps until none has work."""
     for _ in range(most):

@@ -21,7 +21,7 @@ from shared.events.incident_status import IncidentStatus
 from shared.http.service import make_app
 from shared.metrics import Metrics
 from tests.builders import a_holder_document, a_report, a_status, a_withdrawal, an_incident, utc
-from tests.service.notifier.conftest import Bench, receivers_of, until_idle
+from tests.service.notifier.conftest import Bench, receivers_of, until_told
 
 IN_TIME = utc("2024-11-18T08:00:00Z")
 DIGEST = "missing-report:2024-11-18:64@2024-11-18T18:00:00Z"
@@ -89,7 +89,7 @@ async def judged(bench: Bench) -> Bench:
     await bench.judge().step()
     await violate(bench, "i1", "64.72.01")
     await violate(bench, "i2", "64.02")
-    await until_idle(bench.planning(receivers_of({"name": "hook"})).step, bench.settling().step)
+    await until_told(bench.planning(receivers_of({"name": "hook"})), bench.settling().step)
     return bench
 
 

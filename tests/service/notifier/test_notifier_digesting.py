@@ -14,7 +14,7 @@ from services.notifier.digest_store import DigestStore
 from services.notifier.planning import Planning
 from services.notifier.receivers import Receivers
 from tests.builders import a_report, an_incident, utc
-from tests.service.notifier.conftest import JUDGED_AT, Bench, Crash, dying, receivers_of, until_idle
+from tests.service.notifier.conftest import JUDGED_AT, Bench, Crash, dying, receivers_of, until_idle, until_told
 
 Document = dict[str, Any]
 SERIES = "missing-report:2024-11-18:64"
@@ -24,7 +24,7 @@ REGIONS = ("64.02", "64.71", "64.72")
 async def all_missing(bench: Bench) -> None:
     """All three regions are missing, and told of."""
     await bench.judge().step()
-    await until_idle(bench.planning(receivers_of()).step, bench.settling().step)
+    await until_told(bench.planning(receivers_of()), bench.settling().step)
 
 
 async def report(bench: Bench, region: str, hours: int = 1) -> None:
@@ -47,16 +47,16 @@ async def test_changes_are_collected(bench: Bench) -> None:
     receivers = receivers_of({"name": "a"}, {"name": "b", "regions": ["64.72"]}, digest_wait="1h")
     planning = bench.planning(receivers)
     await report(bench, "64.71")
-    await until_idle(planning.step)
+    await until_told(planning)
     (before,) = [d async for d in bench.store.database.digests.find()]
     await report(bench, "64.72", 2)
-    await until_idle(planning.step)
+    await until_told(planning)
     assert await told(bench) == {}
     (after,) = [d async for d in bench.store.database.digests.find()]
     assert after == before
     assert timedelta(minutes=59) < after["due_at"] - await bench._database_now() <= timedelta(hours=1)
     await wait_is_over(bench)
-    await until_idle(planning.step)
+    await until_told(planning)
     assert await told(bench) == {
         f"{SERIES}~1-resolved|a": "Reported late for 18-11-2024: Kota Balikpapan (19-11-2024 03:00 WITA), Kota "
         "Samarinda (19-11-2024 04:00 WITA). Kalimantan Timur: 2/3 have reported for 18-11-2024; missing: Kabupaten "
@@ -65,10 +65,10 @@ async def test_changes_are_collected(bench: Bench) -> None:
         "Timur: 1/1 have reported for 18-11-2024; none is missing any more.",
     }
     await report(bench, "64.02", 3)
-    await until_idle(planning.step)
+    await until_told(planning)
     assert len(await told(bench)) == 2  # the next one waits as long
     await wait_is_over(bench)
-    await until_idle(planning.step)
+    await until_told(planning)
     assert set(await told(bench)) == {f"{SERIES}~1-resolved|a", f"{SERIES}~1-resolved|b", f"{SERIES}~2-resolved|a"}
 
 
@@ -78,7 +78,7 @@ async def test_a_violation_does_not_wait(bench: Bench) -> None:
     for region in REGIONS:
         await report(bench, region)
     await bench.file(an_incident(utc("2024-11-25T02:00Z")))
-    await until_idle(bench.planning(receivers_of({"name": "a"}, digest_wait="1h")).step)
+    await until_told(bench.planning(receivers_of({"name": "a"}, digest_wait="1h")))
     assert list(await told(bench)) == ["quiet-period-violation:bawaslu:i1#1|a"]
 
 
@@ -86,7 +86,7 @@ ALL_THREE = {f"{SERIES}~1-resolved|a": 3, f"{SERIES}~1-resolved|b": 1}
 
 
 def with_digests(planning: Planning, store: DigestStore) -> Planning:
-    planning._digesting._digests = store
+    planning.digesting._digests = store
     return planning
 
 
@@ -105,9 +105,9 @@ async def test_dies_anywhere(bench: Bench, method: str) -> None:
         await report(bench, region)
     store = DigestStore(bench.store.database)
     with pytest.raises(Crash):
-        await until_idle(with_digests(bench.planning(RECEIVERS), dying(store, method)).step)
+        await until_told(with_digests(bench.planning(RECEIVERS), dying(store, method)))
     await report(bench, "64.72")  # a repeat, which changes nothing
-    await until_idle(bench.planning(RECEIVERS).step)
+    await until_told(bench.planning(RECEIVERS))
     assert await number_told(bench) == ALL_THREE
     assert await left(bench) == []
 
@@ -119,8 +119,8 @@ async def test_dies_between_two_alerts(bench: Bench, after: int) -> None:
     for region in REGIONS:
         await report(bench, region)
     with pytest.raises(Crash):
-        await until_idle(bench.planning(RECEIVERS, dying(bench.store, "update", after)).step)
-    await until_idle(bench.planning(RECEIVERS).step)
+        await until_told(bench.planning(RECEIVERS, dying(bench.store, "update", after)))
+    await until_told(bench.planning(RECEIVERS))
     count = Counter(alert for d in await bench.deliveries(receiver="a") for alert in d["alerts"])
     assert count == {f"missing-report:2024-11-18:{region}": 1 for region in REGIONS}
     assert await left(bench) == []
@@ -138,12 +138,31 @@ async def test_several_replicas_tell_once(bench: Bench) -> None:
     replicas = [bench.planning(RECEIVERS) for _ in range(4)]
     for region in REGIONS:
         await report(bench, region)
-        await asyncio.gather(*(r.step() for r in replicas))
-    await until_idle(*(r.step for r in replicas))
+        await asyncio.gather(*(step() for r in replicas for step in (r.step, r.digesting.step)))
+    await until_idle(*(step for r in replicas for step in (r.step, r.digesting.step)))
     count = Counter((d["receiver"], alert) for d in await bench.deliveries() for alert in d["alerts"])
     alert_of = {region: f"missing-report:2024-11-18:{region}" for region in REGIONS}
     assert count == {**{("a", alert): 1 for alert in alert_of.values()}, ("b", alert_of["64.72"]): 1}
     assert await left(bench) == []
+
+
+async def test_a_slow_replica_undoes_nothing(bench: Bench) -> None:
+    """Frozen once under a number, whoever saw it unfrozen; what was closed meanwhile is not closed again."""
+    await all_missing(bench)
+    await report(bench, "64.71")
+    await bench.planning(RECEIVERS).step()
+    store = DigestStore(bench.store.database)
+    (seen,) = await store.due(0)
+    told = digests.first_changes(await store.changed(SERIES))
+    frozen = await store.freeze(seen, told)
+    assert frozen is not None
+    assert (frozen["number"], frozen["frozen"]) == (1, told)
+    assert await store.freeze(seen, []) is None
+    assert await store.freeze({**seen, "number": 1}, []) is None  # it is frozen
+    await store.close(frozen, is_more=True)
+    again = await store.freeze(frozen, told)
+    await store.close(frozen, is_more=False)
+    assert await store.due(0) == [again]
 
 
 async def test_a_message_tells_of_so_many(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -153,9 +172,9 @@ async def test_a_message_tells_of_so_many(bench: Bench, monkeypatch: pytest.Monk
     for region in REGIONS:
         await report(bench, region)
     planning = bench.planning(receivers_of({"name": "a"}, digest_wait="1h"))
-    await until_idle(planning.step)
+    await until_told(planning)
     await wait_is_over(bench)
-    await until_idle(planning.step)
+    await until_told(planning)
     assert await number_told(bench) == {f"{SERIES}~1-resolved|a": 2, f"{SERIES}~2-resolved|a": 1}
 
 
@@ -174,5 +193,5 @@ async def test_routes_severities_and_stages(bench: Bench) -> None:
     }
     for region in REGIONS:
         await report(bench, region)
-    await until_idle(bench.planning(Receivers.model_validate(file)).step)
+    await until_told(bench.planning(Receivers.model_validate(file)))
     assert await number_told(bench) == {f"{SERIES}~1-resolved|a": 1}

@@ -9,7 +9,7 @@ import pytest
 
 from services.notifier.store import Store
 from tests.builders import a_report, a_withdrawal, utc
-from tests.service.notifier.conftest import JUDGED_AT, Bench, Crash, dying, receivers_of, until_idle
+from tests.service.notifier.conftest import JUDGED_AT, Bench, Crash, dying, receivers_of, until_idle, until_told
 
 IN_TIME = utc("2024-11-18T08:00:00Z")
 ALL_SILENT = {"64.02": ["missing"], "64.71": ["missing"], "64.72": ["missing"]}
@@ -145,7 +145,7 @@ async def test_withdrawn_after_the_moment_is_no_matter_of_the_judgement(bench: B
     assert judgement is not None
     assert judgement["missing"] == {"64": ["64.02", "64.71"]}
     assert (await bench.alerts())["missing-report:2024-11-18:64.72"] == "firing"
-    await until_idle(bench.planning(receivers_of({"name": "a"})).step)
+    await until_told(bench.planning(receivers_of({"name": "a"})))
     assert [d["notice"] for d in await bench.deliveries(alerts="missing-report:2024-11-18:64.72")] == [
         "missing-report:2024-11-18:64~1-raised"
     ]
@@ -161,7 +161,7 @@ async def test_a_withdrawal_that_is_read_after_the_judgement(bench: Bench) -> No
     assert await bench.judge().step() is True
     assert await bench.judge().step() is False
     assert (await bench.verdicts())["64.72"] == ["on_time", "pending", "missing", "late"]
-    await until_idle(bench.settling().step, bench.planning(receivers_of({"name": "a"})).step)
+    await until_told(bench.planning(receivers_of({"name": "a"})), bench.settling().step)
     notices = [d["notice"] for d in await bench.deliveries(alerts="missing-report:2024-11-18:64.72")]
     assert notices == ["missing-report:2024-11-18:64~1-raised", "missing-report:2024-11-18:64~2-resolved"]
 

@@ -14,7 +14,7 @@ from shared.election.config import Level
 from shared.election.roster import Region
 from shared.events.incident_status import IncidentStatus
 from tests.builders import MONDAY, REGIONS, a_calendar, a_report, a_status, a_withdrawal, an_incident, utc
-from tests.service.notifier.conftest import JUDGED_AT, Bench, receivers_of, until_idle
+from tests.service.notifier.conftest import JUDGED_AT, Bench, receivers_of, until_idle, until_told
 
 Document = dict[str, Any]
 IN_TIME = utc("2024-11-18T08:00:00Z")
@@ -35,7 +35,7 @@ async def test_one_digest_for_each_receiver(bench: Bench) -> None:
     await bench.file(a_report(IN_TIME, region="64.72"))
     await bench.judge().step()
     receivers = receivers_of({"name": "a"}, {"name": "b", "regions": ["64"]}, {"name": "c", "regions": ["63"]})
-    await until_idle(bench.planning(receivers).step)
+    await until_told(bench.planning(receivers))
     planned = await bench.deliveries()
     assert [(d["_id"], d["state"]) for d in planned] == [(f"{DIGEST}|a", PENDING), (f"{DIGEST}|b", PENDING)]
     told = "Kalimantan Timur: 1/3 have reported for 18-11-2024; missing: Kabupaten Kutai Kartanegara, Kota Balikpapan."
@@ -55,7 +55,7 @@ async def test_a_receiver_of_one_regency_is_told_of_its_own(bench: Bench) -> Non
         {"name": "two", "regions": ["64.71", "64.72"]},
         {"name": "district", "regions": ["64.71.01"]},
     )
-    await until_idle(bench.planning(receivers).step)
+    await until_told(bench.planning(receivers))
     assert {d["receiver"]: english(d) for d in await bench.deliveries()} == {
         "kukar": "Kalimantan Timur: 0/1 have reported for 18-11-2024; missing: Kabupaten Kutai Kartanegara.",
         "two": "Kalimantan Timur: 1/2 have reported for 18-11-2024; missing: Kota Balikpapan.",
@@ -86,14 +86,14 @@ async def test_planning_twice_adds_nothing(bench: Bench) -> None:
     violation = await bench.store.database.alerts.find_one()
     assert violation is not None
     planning = bench.planning(receivers_of({"name": "a"}))
-    await until_idle(planning.step)
+    await until_told(planning)
     before = await bench.deliveries()
     assert len(before) == 2
     await bench.store.database.deliveries.update_one({"_id": before[0]["_id"]}, {"$set": {"state": "delivered"}})
     await bench.store.database.judgements.update_many({}, {"$set": {"is_noticed": False}})
     told = {"$set": {"to_notice": violation["to_notice"]}}
     await bench.store.database.alerts.update_one({"_id": violation["_id"]}, told)
-    await until_idle(planning.step)
+    await until_told(planning)
     after = await bench.deliveries()
     assert [d["_id"] for d in after] == [d["_id"] for d in before]
     assert (after[0]["state"], after[0]["attempts"]) == ("delivered", [])
@@ -104,9 +104,9 @@ async def test_end_is_told_to_those_who_got_the_alarm(bench: Bench) -> None:
     """A late report is told after the digest of the judgement, in one of its own."""
     await bench.judge().step()
     planning = bench.planning(receivers_of({"name": "a"}))
-    await until_idle(planning.step, bench.settling().step)
+    await until_told(planning, bench.settling().step)
     await bench.file(a_report(JUDGED_AT + timedelta(hours=1), region="64.72"))
-    await until_idle(bench.settling().step, planning.step)
+    await until_told(planning, bench.settling().step)
     ids = [d["_id"] for d in await bench.deliveries()]
     assert ids == [f"{DIGEST}|a", f"{SERIES}~1-resolved|a"]
     assert english((await bench.deliveries())[1]) == (
@@ -120,12 +120,12 @@ async def test_a_withdrawal_is_told_after_the_digest(bench: Bench) -> None:
     await bench.file(a_report(IN_TIME, region="64.72"))
     await bench.judge().step()
     planning = bench.planning(receivers_of({"name": "a"}))
-    await until_idle(planning.step, bench.settling().step)
+    await until_told(planning, bench.settling().step)
     await bench.file(a_withdrawal(JUDGED_AT + timedelta(hours=1)))
-    await until_idle(bench.settling().step, planning.step)
+    await until_told(planning, bench.settling().step)
     await bench.file(a_report(JUDGED_AT + timedelta(hours=2), event_id="r2"))
     await bench.file(a_withdrawal(JUDGED_AT + timedelta(hours=3), "r2", event_id="w2", reason="Minggu lain {x}."))
-    await until_idle(bench.settling().step, planning.step)  # two changes at once: each is told as it was
+    await until_told(planning, bench.settling().step)  # two changes at once: each is told as it was
     told = {d["notice"]: english(d) for d in await bench.deliveries()}
     others = "for 18-11-2024; missing: Kabupaten Kutai Kartanegara, Kota Balikpapan"
     nobody = f"Kalimantan Timur: 0/3 have reported {others}, Kota Samarinda."
@@ -144,7 +144,7 @@ async def test_withdrawn_before_it_was_judged_is_in_the_digest(bench: Bench) -> 
     await bench.file(a_report(IN_TIME, region="64.72"))
     await bench.file(a_withdrawal(IN_TIME + timedelta(hours=1)))
     await bench.judge().step()
-    await until_idle(bench.planning(receivers_of({"name": "a"})).step, bench.settling().step)
+    await until_told(bench.planning(receivers_of({"name": "a"})), bench.settling().step)
     assert [english(d) for d in await bench.deliveries()] == [
         "Kalimantan Timur: 0/3 have reported for 18-11-2024; missing: Kabupaten Kutai Kartanegara, Kota Balikpapan, "
         "Kota Samarinda."
@@ -157,11 +157,11 @@ async def test_a_dismissal_is_told_to_those_who_got_the_alarm(bench: Bench) -> N
     planning = bench.planning(
         receivers_of({"name": "a"}, {"name": "b", "regions": ["64.72"]}, {"name": "c", "regions": ["64.71"]})
     )
-    await until_idle(planning.step)
+    await until_told(planning)
     dismissed = IncidentStatus.DISMISSED
     await bench.file(a_status(utc("2024-11-26T02:00Z"), dismissed, note="Tidak cukup bukti."))
     await bench.file(a_status(utc("2024-11-26T03:00Z"), IncidentStatus.FORWARDED, event_id="s2"))
-    await until_idle(planning.step)
+    await until_told(planning)
     told = {d["_id"]: english(d) for d in await bench.deliveries()}
     alert = "quiet-period-violation:bawaslu:i1"
     assert set(told) == {f"{alert}#{n}|{name}" for n in (1, 2, 3) for name in ("a", "b")}
@@ -184,7 +184,7 @@ async def test_violations_go_out_one_by_one(bench: Bench) -> None:
         {"name": "samarinda", "regions": ["64.72"]},
         {"name": "reports-only", "rules": ["missing-report"]},
     )
-    await until_idle(bench.planning(receivers).step)
+    await until_told(bench.planning(receivers))
     assert [d["_id"] for d in await bench.deliveries()] == [
         "quiet-period-violation:bawaslu:i1#1|all",
         "quiet-period-violation:bawaslu:i1#1|samarinda",
@@ -201,7 +201,7 @@ async def test_old_news_is_suppressed(bench: Bench, age: timedelta, state: str) 
     alert = await bench.store.database.alerts.find_one()
     assert alert is not None
     bench.clock.fixed = alert["raised_at"] + age
-    await until_idle(bench.planning(receivers_of({"name": "a"}, max_notice_age="2d")).step)
+    await until_told(bench.planning(receivers_of({"name": "a"}, max_notice_age="2d")))
     assert [d["state"] for d in await bench.deliveries()] == [state]
     assert await DeliveryStore(bench.store.database).claim("a", "me", 30) is None or state == PENDING
 
@@ -214,7 +214,7 @@ async def test_a_change_that_comes_meanwhile_is_not_lost(bench: Bench) -> None:
     assert seen is not None
     await bench.file(a_status(utc("2024-11-26T02:00Z"), IncidentStatus.DISMISSED))
     await planning._plan_alert(seen)  # what a slow replica read before
-    await until_idle(planning.step)
+    await until_told(planning)
     assert [d["notice"] for d in await bench.deliveries()] == [f"{alert_id}#1", f"{alert_id}#2"]
 
 
@@ -222,7 +222,7 @@ async def test_digest_raises_what_is_not_settled_yet(bench: Bench) -> None:
     """Planning does not wait for settling: whoever comes first raises the alert, once."""
     await bench.judge().step()
     assert await bench.alerts() == {}
-    await until_idle(bench.planning(receivers_of({"name": "a"})).step, bench.settling().step)
+    await until_told(bench.planning(receivers_of({"name": "a"})), bench.settling().step)
     assert set(await bench.alerts()) == {missing_report.alert_id(MONDAY, r) for r in ("64.02", "64.71", "64.72")}
     found = await bench.store.database.alerts.find_one({"_id": "missing-report:2024-11-18:64.72"})
     assert found is not None
