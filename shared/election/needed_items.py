@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 
 from shared.election.calendar import Calendar, covers
 from shared.election.config import Item, Level
-from shared.election.logistics_line import lines_of
+from shared.election.logistics_line import has_line
 from shared.election.roster import Region
 
 
@@ -18,4 +18,4 @@ def needed_items(calendar: Calendar, code: str) -> Mapping[str, Item]:
 
 def voting_regencies(calendar: Calendar) -> Iterator[Region]:
     """Who must have received everything by a line: the regencies and cities that vote."""
-    return (region for region in calendar.roster.at_level(Level.REGENCY) if lines_of(calendar, region.code))
+    return (region for region in calendar.roster.at_level(Level.REGENCY) if has_line(calendar, region.code))

@@ -13,7 +13,7 @@ from services.notifier.receivers import ConsoleReceiver
 from services.notifier.store import Store
 from shared.metrics import Metrics
 from tests.builders import an_incident, utc
-from tests.service.notifier.conftest import Bench, Crash, FakeChannel, dying, receivers_of, until_idle
+from tests.service.notifier.conftest import Bench, Crash, FakeChannel, dying, receivers_of, until_idle, until_told
 
 REFUSED = SendFailed("HTTP 404", is_permanent=True, status=404)
 GONE = SendFailed("HTTP 410", is_permanent=True, status=410, disables=True)
@@ -28,7 +28,7 @@ class Desk:
         self.bench, database = bench, bench.store.database
         self.deliveries, self.receivers = DeliveryStore(database), ReceiverStore(database)
         self.failing = self.watching()
-        self.plan = bench.planning(receivers_of({"name": "hook"}, {"name": "other"})).step
+        self.planning = bench.planning(receivers_of({"name": "hook"}, {"name": "other"}))
 
     def watching(self, store: Store | None = None, deliveries: DeliveryStore | None = None) -> FailingReceivers:
         return FailingReceivers(
@@ -42,7 +42,7 @@ class Desk:
 
     async def tell(self, event_id: str) -> None:
         await self.bench.file(an_incident(utc("2024-11-25T02:00Z"), event_id=event_id))
-        await until_idle(self.plan)
+        await until_told(self.planning)
 
     async def send(self, *outcomes: Exception | int, receiver: str = "hook") -> None:
         """Send all that is pending for a receiver."""
@@ -53,7 +53,7 @@ class Desk:
 
     async def settle(self) -> None:
         await until_idle(self.failing.step)
-        await until_idle(self.plan)
+        await until_told(self.planning)
 
     async def told(self) -> list[tuple[str, str]]:
         """Who is told of which change of which alert, by the deliveries' ids."""

@@ -14,7 +14,7 @@ from shared import mongo
 from shared.election.calendar import Calendar
 from shared.mongo import Document
 from tests.builders import MONDAY, a_calendar, a_stock, utc
-from tests.service.notifier.conftest import Bench, Crash, dying, receivers_of, until_idle
+from tests.service.notifier.conftest import Bench, Crash, dying, receivers_of, until_idle, until_told
 
 D7, D3 = utc("2024-11-19T16:00Z"), utc("2024-11-23T16:00Z")
 D1, LINE = utc("2024-11-25T16:00Z"), utc("2024-11-26T16:00Z")
@@ -40,7 +40,7 @@ class Desk:
         self.bench = bench
         self.moments = MomentStore(bench.store.database)
         self.watch, self.looking = self.parts()
-        self.plan = bench.planning(receivers_of({"name": "a", "rules": ["logistics", "cannot-evaluate"]})).step
+        self.planning = bench.planning(receivers_of({"name": "a", "rules": ["logistics", "cannot-evaluate"]}))
 
     def parts(
         self, store: Store | None = None, moments: MomentStore | None = None, patience_s: float = 900
@@ -59,7 +59,7 @@ class Desk:
         self.bench.clock.fixed = instant
         await self.looking.plan()
         await until_idle(self.looking.step, self.watch.step)
-        await until_idle(self.plan)
+        await until_told(self.planning)
 
     async def state(self, pieces: int, as_of: datetime, region: str = "64.72", required: int = 10) -> None:
         stated = a_stock(as_of, pieces, region=region, item="ink", required=required, event_id=f"{region}@{as_of}")

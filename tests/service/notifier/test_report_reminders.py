@@ -12,7 +12,7 @@ from services.notifier.report_reminders import ReportReminders
 from services.notifier.store import Store
 from shared.election.calendar import Calendar
 from tests.builders import MONDAY, a_calendar, a_report, a_withdrawal, utc
-from tests.service.notifier.conftest import JUDGED_AT, Bench, Crash, dying, receivers_of, until_idle
+from tests.service.notifier.conftest import JUDGED_AT, Bench, Crash, dying, receivers_of, until_idle, until_told
 
 REMIND_AT, DUE = utc("2024-11-18T12:00Z"), utc("2024-11-18T16:00Z")  # 20.00 and 24.00 in Samarinda
 HOUR = timedelta(hours=1)
@@ -32,7 +32,7 @@ class Desk:
         self.bench, self.moments = bench, MomentStore(bench.store.database)
         self.reminders, self.looking = self.parts()
         receivers = receivers_of({"name": "samarinda", "regions": ["64.72"]}, {"name": "all"})
-        self.plan = bench.planning(receivers).step
+        self.planning = bench.planning(receivers)
 
     def parts(
         self, store: Store | None = None, moments: MomentStore | None = None, patience_s: float = 900
@@ -48,7 +48,7 @@ class Desk:
         await self.looking.plan()
         await self.bench.judge().step()
         await until_idle(self.looking.step, self.reminders.step, self.bench.settling().step)
-        await until_idle(self.plan)
+        await until_told(self.planning)
 
     async def states(self) -> dict[str, str | None]:
         """Region -> how its reminder ended, None if it has not."""
