@@ -1,7 +1,8 @@
 """Eight replicas over one database, killed at random, two of them with clocks that are an hour off.
 
 Each alert exists once; each delivery arrives at least once; each repeat is explained by a kill and has the same
-`webhook-id`. By default they are 120 alerts and up to 12 kills; `DESK_TEST_REPLICA_ALERTS=10000` takes 10,000 and up to 210.
+`webhook-id`. By default they are 120 alerts and up to 12 kills; `DESK_TEST_REPLICA_ALERTS=10000` takes 10,000 and up
+to 210.
 """
 
 from __future__ import annotations
