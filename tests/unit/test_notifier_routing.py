@@ -45,7 +45,7 @@ routes:
     rules: [quiet-period-violation]
     stages: [quiet_period]
     repeat_every: 1h
-    escalate: [{after: 30m, to: [governor]}]
+    escalate: [{after: 10m, to: [governor]}, {after: 30m, to: [governor]}]
 """
 WATCH = ["budi-telegram", "budi-mail", "sari-sms"]
 
@@ -97,7 +97,7 @@ def test_who_is_told(routing: Routing, what: Concern, told: list[str]) -> None:
         (concern(), {30: ["head"], 120: ["governor"]}, {**dict.fromkeys([*WATCH, "group"], 6)}),
         (
             VIOLATION,
-            {30: ["head", "governor"], 120: ["governor"]},
+            {10: ["governor"], 30: ["head", "governor"], 120: ["governor"]},
             {**dict.fromkeys(WATCH, 1), "group": 6, "both": 1},
         ),
         (concern(region="63.01"), {}, {}),

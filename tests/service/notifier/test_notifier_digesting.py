@@ -146,6 +146,25 @@ async def test_several_replicas_tell_once(bench: Bench) -> None:
     assert await left(bench) == []
 
 
+async def test_a_slow_replica_undoes_nothing(bench: Bench) -> None:
+    """Frozen once under a number, whoever saw it unfrozen; what was closed meanwhile is not closed again."""
+    await all_missing(bench)
+    await report(bench, "64.71")
+    await bench.planning(RECEIVERS).step()
+    store = DigestStore(bench.store.database)
+    (seen,) = await store.due(0)
+    told = digests.first_changes(await store.changed(SERIES))
+    frozen = await store.freeze(seen, told)
+    assert frozen is not None
+    assert (frozen["number"], frozen["frozen"]) == (1, told)
+    assert await store.freeze(seen, []) is None
+    assert await store.freeze({**seen, "number": 1}, []) is None  # it is frozen
+    await store.close(frozen, is_more=True)
+    again = await store.freeze(frozen, told)
+    await store.close(frozen, is_more=False)
+    assert await store.due(0) == [again]
+
+
 async def test_a_message_tells_of_so_many(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     """More than one message may tell of are told in the next, at once."""
     monkeypatch.setattr(digests, "MOST_ALERTS", 2)
