@@ -14,7 +14,7 @@ from enum import StrEnum
 from typing import Any
 
 from services.notifier import alerts, silences
-from services.notifier.delivery_states import HELD, SUPPRESSED
+from services.notifier.delivery_states import HELD, PENDING, SUPPRESSED
 from shared.events.alert import AlertState
 
 Document = dict[str, Any]
@@ -29,6 +29,7 @@ class Because(StrEnum):
     NO_LONGER_TRUE = "no_longer_true"
     SUPERSEDED = "superseded"
     ALARM_NOT_TOLD = "alarm_not_told"
+    EARLIER_WAITS = "earlier_waits"
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +119,13 @@ def fate_of_end(payload: Document, alert_ids: Iterable[str], earlier: Sequence[D
         return None
     alarm = next((delivery for _, delivery in standings if delivery is not None), None)
     return Hold(alarm["held_by"], alarm["held_until"]) if alarm else Because.ALARM_NOT_TOLD
+
+
+def fate_of_reminder(payload: Document, earlier: Iterable[Document]) -> Because | None:
+    """Whoever is still to be sent the alarm is not reminded of it: a receiver that comes back finds no pile."""
+    if payload["data"]["change"] != alerts.REPEATED or not any(d["state"] == PENDING for d in earlier):
+        return None
+    return Because.EARLIER_WAITS
 
 
 def no_longer_told(delivery: Document, known: Mapping[str, Document], later: Iterable[Document]) -> Because | None:

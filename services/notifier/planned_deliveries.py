@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable, Iterable, Sequence
 from datetime import datetime, timedelta
 from itertools import repeat
 
-from services.notifier import holding, notices
+from services.notifier import alerts, holding, notices
 from services.notifier.delivery_store import HELD, PENDING, SUPPRESSED, DeliveryStore
 from services.notifier.held_store import HeldStore
 from services.notifier.holding import Because, Hold
@@ -60,10 +60,14 @@ class PlannedDeliveries:
     ) -> Hold | Because | None:
         """What becomes of a notice for a receiver: None if it is to be sent now."""
         hold = for_all or self._muting.quiet_hours(notice.payload, receiver, now)
-        if not holding.is_end(notice.payload):
+        if notice.change not in _DEPENDS_ON_EARLIER:
             return hold
-        earlier = await self._held.told_of(receiver, notice.alerts)
-        return holding.fate_of_end(notice.payload, notice.alerts, earlier) or hold
+        earlier = [d for d in await self._held.told_of(receiver, notice.alerts) if d["notice"] != notice.id]
+        of_end = holding.fate_of_end(notice.payload, notice.alerts, earlier)
+        return of_end or holding.fate_of_reminder(notice.payload, earlier) or hold
+
+
+_DEPENDS_ON_EARLIER = (alerts.RESOLVED, alerts.REPEATED)
 
 
 def _delivery(

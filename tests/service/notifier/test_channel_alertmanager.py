@@ -24,7 +24,7 @@ from shared.metrics import Metrics
 from shared.settings import Settings
 from tests.builders import a_calendar, a_notice_payload, a_report, an_alert_shown, utc
 from tests.http_receiver import HttpReceiver, http_receiver
-from tests.service.notifier.conftest import Bench, until_idle
+from tests.service.notifier.conftest import Bench, until_idle, until_told
 
 NOW = utc("2024-11-18T20:00:00Z")
 SOON = NOW + timedelta(minutes=4)
@@ -199,9 +199,9 @@ class Team:
         from services.notifier.delivering import Sender
         from services.notifier.receivers import Receivers
 
-        file = {"receivers": [{"name": "am", "channel": "alertmanager", "url": self.address.url}], "digest_wait": "0s"}
-        receivers = Receivers.model_validate(file)
-        await until_idle(self.bench.settling().step, self.bench.planning(receivers).step)
+        file = {"receivers": [{"name": "am", "channel": "alertmanager", "url": self.address.url}]}
+        receivers = Receivers.model_validate({**file, "digest_wait": "0s"})
+        await until_told(self.bench.planning(receivers), self.bench.settling().step)
         sender = Sender(self.address, self.channel, self.deliveries, self.receivers, "me", 30, self.metrics)
         await until_idle(sender.step)
 

@@ -43,13 +43,18 @@ class Watch:
         self.bench, self.receivers = bench, receivers
 
     async def turn(self, at: datetime | None = None) -> None:
+        """Then whatever is to be sent arrives."""
+        await self.turn_without_sending(at)
+        await self.bench.store.database.deliveries.update_many({"state": "pending"}, {"$set": {"state": "delivered"}})
+
+    async def turn_without_sending(self, at: datetime | None = None) -> None:
         bench = self.bench
         bench.clock.fixed = at or bench.clock.fixed
         planning, releasing = bench.planning(self.receivers), bench.releasing(self.receivers)
         await until_told(planning, bench.settling().step, releasing.step)
         await until_idle(bench.escalating(self.receivers).step)
 
-    async def told(self, state: str | None = "pending") -> dict[str, list[str]]:
+    async def told(self, state: str | None = "delivered") -> dict[str, list[str]]:
         """By receiver the changes it was told of, in order."""
         found: dict[str, list[str]] = {}
         wanted = {"state": state} if state else {}
@@ -205,6 +210,20 @@ async def test_a_silence_holds_the_steps_too(watch: Watch) -> None:
     assert await watch.told() == {"watch": ["raised", "repeated"], "head": ["escalated"], "governor": ["escalated"]}
 
 
+async def test_no_pile_of_reminders(bench: Bench) -> None:
+    """A receiver that is away for hours gets the alarm when it is back, and one reminder at the next hour."""
+    watch = Watch(bench, file())
+    await violate(bench)
+    await watch.turn_without_sending(NOW)
+    for hour in (1, 2, 3):
+        await watch.turn_without_sending(NOW + hour * HOUR)
+    assert (await watch.told("suppressed")) == {"watch": ["repeated"] * 3}
+    assert (await watch.told("pending"))["watch"] == ["raised"]
+    await watch.turn(NOW + 3 * HOUR)
+    await watch.turn(NOW + 4 * HOUR)
+    assert (await watch.told())["watch"] == ["raised", "repeated"]
+
+
 async def test_who_selects_without_a_route_is_told_once(bench: Bench) -> None:
     """Nothing presses where no route says so, and nothing is looked at again."""
     watch = Watch(bench, receivers_of({"name": "watch"}))
@@ -239,7 +258,7 @@ async def test_dies_between_plan_and_note(watch: Watch, monkeypatch: pytest.Monk
         await bench.escalating(watch.receivers).step()
     monkeypatch.undo()
     (before,) = await bench.deliveries(receiver="head")
-    await watch.turn()
+    await watch.turn_without_sending()
     assert await bench.deliveries(receiver="head") == [before]
     whats = [h["what"] for h in ((await bench.store.alert(VIOLATION)) or {})["history"]]
     assert whats == ["raised", "escalated"]
