@@ -10,8 +10,9 @@ from services.notifier.receivers import Receiver, Receivers
 from services.notifier.rules import RULES
 from shared.access.keys import EVERYWHERE
 from shared.election.calendar import Calendar, covers
-from shared.election.config import Amendment, Election, Level, ReportRule, Scoped
+from shared.election.config import Amendment, Election, Every, Level, ReportRule, Scoped
 from shared.election.durations import format_duration
+from shared.election.several import Duty
 from shared.exactly_once import retention
 
 _WORDS = {
@@ -27,19 +28,24 @@ def describe(calendar: Calendar, receivers: Receivers, journal_retention: timede
     election = calendar.election
     title = f" ({election.title.en})" if election.title else ""
     yield f"Election {election.election}{title}, zone {election.zone}{_overrides(calendar)}."
+    for other in calendar.elections[1:]:
+        yield f"Beside it: {other.election}{f' ({other.title.en})' if other.title else ''}."
     counts = Counter(region.level for region in calendar.roster)
     yield "Roster: " + ", ".join(_count(counts[level], level) for level in Level if counts[level]) + "."
     for stage in election.stages:
         yield f"Stage {stage.stage}: {stage.from_} to {stage.to}, both days inclusive{_where(calendar, stage)}."
-    for rule in election.reports:
-        yield _rule(calendar, rule)
-    for amendment in election.amendments:
-        yield _amendment(amendment)
-    yield f"Nothing before {election.obligations_from} is judged."
+    for duty in calendar.duties:
+        yield _duty(calendar, duty)
+    for one in calendar.elections:
+        for amendment in one.amendments:
+            yield f"{_of(calendar, one.election)}{_amendment(amendment)}"
+        yield f"{_of(calendar, one.election)}Nothing before {one.obligations_from} is judged."
     violations = [name for name, category in election.categories.items() if category.violation]
     yield f"Categories: {len(election.categories)}, of which violations: {', '.join(violations)}."
     yield _hand_overs(election)
     yield f"Logistics: {len(election.logistics.items)} items: {', '.join(election.logistics.items)}."
+    told = ", ".join(format_duration(length) for length in sorted(election.logistics.warn_at, reverse=True))
+    yield f"What of them is missing is told {told + ' before and ' if told else ''}at the line, when voting begins."
     for receiver in receivers.receivers:
         yield _receiver(receiver)
     yield f"Notices older than {format_duration(receivers.max_notice_age)} are stored and not sent."
@@ -79,15 +85,30 @@ def _hand_overs(election: Election) -> str:
     return f"Handed over from receipt: {', '.join([*said, general])}."
 
 
-def _rule(calendar: Calendar, rule: ReportRule) -> str:
+def _of(calendar: Calendar, election: str) -> str:
+    """Which of several elections a line is about."""
+    return f"{election}: " if len(calendar.elections) > 1 else ""
+
+
+def _duty(calendar: Calendar, duty: Duty) -> str:
+    rule = duty.rule
     owing = _count(sum(covers(rule, region.code) for region in calendar.roster.at_level(rule.level)), rule.level)
     hours, rest = divmod(int(rule.due.total_seconds()) // 60, 60)
-    periods = list(calendar.periods(rule))
+    periods = list(calendar.periods(duty))
     span = f"{len(periods)} periods from {periods[0]} to {periods[-1]}" if periods else "no period is judged"
     return (
-        f"Reports: each of {owing}, every {rule.weekday.value.title()}, due {hours:02}:{rest:02} local, "
-        f"absence judged {format_duration(rule.grace)} later; {span}{_where(calendar, rule)}."
+        f"{_of(calendar, duty.election)}Reports: each of {owing}, every {_how_often(rule)}, "
+        f"due {hours:02}:{rest:02} local, "
+        f"{_reminder(rule)}absence judged {format_duration(rule.grace)} later; {span}{_where(calendar, rule)}."
     )
+
+
+def _how_often(rule: ReportRule) -> str:
+    return rule.weekday.value.title() if rule.every is Every.WEEK else "day"
+
+
+def _reminder(rule: ReportRule) -> str:
+    return f"desk reminded {format_duration(rule.remind_before)} before, " if rule.remind_before else ""
 
 
 def _count(number: int, level: Level) -> str:

@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 from desk.service_processes import Misconfigured, environment
 from services.notifier.receivers import read_receivers
 from shared.clock import parse_spec, real
-from shared.election.calendar import latest_weekday
+from shared.election.cadence import PeriodDays
 from shared.election.loaded import load_calendar
 from shared.settings import Settings, read_settings
 
@@ -55,7 +55,7 @@ def first_judged(settings: Settings) -> date:
     calendar = load_calendar(settings.election, settings.roster, None)
     begin = parse_spec(settings.clock)[0] if settings.clock else real()
     today = begin.astimezone(ZoneInfo(calendar.election.zone)).date()
-    return min(latest_weekday(today, rule.weekday.number) for rule in calendar.election.reports)
+    return min(PeriodDays([rule]).latest(today) for rule in calendar.election.reports)
 
 
 def nothing_ahead(settings: Settings) -> str | None:

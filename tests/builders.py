@@ -69,7 +69,12 @@ def a_calendar(*regions: Region, **changes: Any) -> Calendar:
 
 def a_deadline(**changes: Any) -> Deadline:
     """Monday 18 November 2024, 24:00 in Samarinda."""
-    plain = {"period": MONDAY, "due_at": utc("2024-11-18 16:00"), "judge_at": utc("2024-11-18 18:00")}
+    plain = {
+        "period": MONDAY,
+        "due_at": utc("2024-11-18 16:00"),
+        "judge_at": utc("2024-11-18 18:00"),
+        "election": "kaltim-2024",
+    }
     return Deadline(**{**plain, **changes})
 
 

@@ -110,7 +110,7 @@ def _add_periods(router: APIRouter, calendar: Calendar, store: Store, turnout: T
 
     @router.get("/periods/{period}", tags=["periods"])
     async def attendance(
-        period: Annotated[Day, Path(description="a Monday, for example `2024-11-18`")], query: Annotated[Page, Query()]
+        period: Annotated[Day, Path(description="a period, for example `2024-11-18`")], query: Annotated[Page, Query()]
     ) -> Response:
         """Per region that owes the report, the facts and the verdict. `counts` is of the whole period. A period that
         is not judged answers 404, or with the facts alone (verdict null) if somebody filed for it. The facts are of

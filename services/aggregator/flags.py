@@ -1,8 +1,8 @@
 """What about a region's reports somebody should look at. Pure; asked when somebody looks, kept nowhere.
 
 `normal_while_open`: the report in force says "normal" while violations of the region or below it are open, or gaps in
-its logistics. `same_text`: the reports in force say the same for several weeks running, up to the latest; what is the
-same is told regardless of capitals, blanks and how letters are composed.
+its logistics. `same_text`: the reports in force, one a period, say the same for several weeks running, up to the
+latest; what is the same is told regardless of capitals, blanks and how letters are composed.
 """
 
 from __future__ import annotations
@@ -14,12 +14,12 @@ from datetime import date
 from typing import Any
 
 from shared.dates_in_words import short_day
-from shared.election.calendar import WEEK
+from shared.election.cadence import WEEK, PeriodDays
 from shared.events.report import Condition
 from shared.texts import Language, text
 
 NORMAL_WHILE_OPEN, SAME_TEXT = "normal_while_open", "same_text"
-# How far back a run of the same text is followed.
+# In weeks, how far back a run of the same text is followed.
 MOST_WEEKS = 53
 
 Pointer = Mapping[str, Any]  # to the report in force: `own.latest_report` of a region's document
@@ -46,11 +46,14 @@ class Flag:
     counts: Mapping[str, int]
 
 
-def flags_of(report: Pointer | None, standing: Standing, texts: Texts, weeks: int) -> tuple[Flag, ...]:
-    """Of a region whose report in force is `report`; the same text counts from so many weeks on."""
+def flags_of(
+    report: Pointer | None, standing: Standing, texts: Texts, weeks: int, days: PeriodDays
+) -> tuple[Flag, ...]:
+    """Of a region whose report in force is `report`; the same text counts from so many weeks on. `days` are those its
+    reports are for."""
     if report is None:
         return ()
-    found = (normal_while_open(report, standing), same_text(report, texts, weeks))
+    found = (normal_while_open(report, standing), same_text(report, texts, weeks, days))
     return tuple(flag for flag in found if flag is not None)
 
 
@@ -66,13 +69,13 @@ def normal_while_open(report: Pointer, standing: Standing) -> Flag | None:
     return Flag(NORMAL_WHILE_OPEN, period, period, counts)
 
 
-def same_text(report: Pointer, texts: Texts, weeks: int) -> Flag | None:
+def same_text(report: Pointer, texts: Texts, weeks: int, days: PeriodDays) -> Flag | None:
     last = first = date.fromisoformat(report["period"])
     said = texts.get(last.isoformat())
     if said is None:
         return None
-    while (before := texts.get((first - WEEK).isoformat())) is not None and alike(before) == alike(said):
-        first -= WEEK
+    while (before := texts.get((earlier := days.before(first)).isoformat())) and alike(before) == alike(said):
+        first = earlier
     run = (last - first) // WEEK + 1
     return Flag(SAME_TEXT, last, first, {"weeks": run}) if run >= weeks else None
 
@@ -83,10 +86,13 @@ def alike(summary: str) -> str:
     return " ".join(unicodedata.normalize("NFC", folded).split())
 
 
-def last_periods(report: Pointer, weeks: int) -> list[str]:
-    """The period of the report in force and those before it, so many in all."""
+def last_periods(report: Pointer, weeks: int, days: PeriodDays) -> list[str]:
+    """The period of the report in force and those before it, as far back as a run of so many weeks must reach."""
     last = date.fromisoformat(report["period"])
-    return [(last - n * WEEK).isoformat() for n in range(weeks)]
+    found = [last]
+    while last - found[-1] < (weeks - 1) * WEEK:
+        found.append(days.before(found[-1]))
+    return [day.isoformat() for day in found]
 
 
 def shown(flag: Flag) -> dict[str, Any]:

@@ -15,7 +15,8 @@ from collections.abc import Collection, Iterable, Mapping
 from datetime import date, datetime
 from typing import Any
 
-from shared.election.calendar import WEEK, Calendar, latest_weekday
+from shared.election.cadence import DAY, fits
+from shared.election.calendar import Calendar
 from shared.election.owing import Deadline
 from shared.election.roster import level_of
 from shared.events.verdict import Verdict
@@ -30,12 +31,18 @@ Judged = Mapping[str, Collection[str]]  # by verdict, the codes of the regions f
 def neighbours(calendar: Calendar, day: date) -> tuple[date, date] | None:
     """None if reports can be due for that day of the week; else the nearest days before and after for which
     they can."""
-    weekdays = {rule.weekday.number for rule in calendar.election.reports}
-    if day.weekday() in weekdays:
+    if _can_be_due(calendar, day):
         return None
-    before = max(latest_weekday(day, weekday) for weekday in weekdays)
-    after = min(latest_weekday(day, weekday) + WEEK for weekday in weekdays)
+    before = after = day
+    while not _can_be_due(calendar, before):
+        before -= DAY
+    while not _can_be_due(calendar, after):
+        after += DAY
     return before, after
+
+
+def _can_be_due(calendar: Calendar, day: date) -> bool:
+    return any(fits(rule, day) for rule in calendar.election.reports)
 
 
 def period_shown(calendar: Calendar, now: datetime) -> date | None:

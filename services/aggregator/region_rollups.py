@@ -8,10 +8,12 @@ from datetime import datetime
 
 from services.aggregator import flags, rollups
 from services.aggregator.flags import Flag, Standing
-from services.aggregator.line import line_of
 from services.aggregator.periods import period_shown
 from services.aggregator.rollup_store import RollUpStore
+from shared.election.cadence import PeriodDays
 from shared.election.calendar import Calendar
+from shared.election.logistics_line import line_of, since_of
+from shared.election.roster import level_of
 from shared.mongo import Document
 
 
@@ -21,10 +23,12 @@ class RegionRollUps:
 
     async def of(self, code: str, now: datetime) -> Document:
         """`incidents_by_status`, `open`, `logistics`, `attendance` and `flags` of a region and everything below it."""
-        calendar, line = self._calendar, line_of(self._calendar, code)
+        calendar, line = self._calendar, line_of(self._calendar, code, now)
         holding = rollups.holding(calendar, code)
         by_status, by_item, attended = await asyncio.gather(
-            self.store.incidents(code, now), self.store.stocks_by_item(holding), self._attendance(code, now)
+            self.store.incidents(code, now),
+            self.store.stocks_by_item(holding, since_of(calendar, holding, now)),
+            self._attendance(code, now),
         )
         still_open = rollups.still_open(by_status)
         supplies = rollups.logistics(calendar, line, holding, by_item)
@@ -45,7 +49,7 @@ class RegionRollUps:
         in_force = await self.store.in_force(standings)
         texts = await self._texts_since(in_force, weeks)
         found = {
-            code: flags.flags_of(report, standings[code], texts.get(code, {}), weeks)
+            code: flags.flags_of(report, standings[code], texts.get(code, {}), weeks, self._days(code))
             for code, report in in_force.items()
         }
         return {code: flagged for code, flagged in found.items() if flagged}
@@ -57,7 +61,9 @@ class RegionRollUps:
         while running:
             texts |= await self._texts(running, span)
             running = {
-                code: report for code, report in running.items() if flags.same_text(report, texts.get(code, {}), span)
+                code: report
+                for code, report in running.items()
+                if flags.same_text(report, texts.get(code, {}), span, self._days(code))
             }
             if span == flags.MOST_WEEKS:
                 break
@@ -65,8 +71,15 @@ class RegionRollUps:
         return texts
 
     async def _texts(self, in_force: Mapping[str, Document], weeks: int) -> dict[str, dict[str, str]]:
-        wanted = {period for report in in_force.values() for period in flags.last_periods(report, weeks)}
+        wanted = {
+            period
+            for code, report in in_force.items()
+            for period in flags.last_periods(report, weeks, self._days(code))
+        }
         return await self.store.texts(wanted, in_force)
+
+    def _days(self, code: str) -> PeriodDays:
+        return self._calendar.period_days(code, level_of(code))
 
     async def _attendance(self, code: str, now: datetime) -> Document | None:
         """Of the current period; None where none is judged at all."""

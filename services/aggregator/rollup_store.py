@@ -3,12 +3,14 @@ Raises DatabaseError."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import date, datetime
 
 from services.aggregator import attendance, hand_overs, incidents, logistics, region_state, reports
 from services.aggregator.stocks import Stocks
 from shared.mongo import Database, Document, aggregate, below
+
+Since = Mapping[str, datetime]  # by region
 
 _COMPLETE: Document = {"$sum": {"$cond": [{"$gte": ["$received", "$required"]}, 1, 0]}}
 
@@ -23,13 +25,13 @@ class RollUpStore:
         found = aggregate(self._database[incidents.COLLECTION], by_status(code, now))
         return {row.pop("_id"): row async for row in found}
 
-    async def stocks_by_item(self, codes: Sequence[str]) -> dict[str, Stocks]:
-        """What these regions have stated of each item."""
-        return await self._stocks("item", {"region": {"$in": list(codes)}})
+    async def stocks_by_item(self, codes: Sequence[str], since: Since) -> dict[str, Stocks]:
+        """What these regions have stated of each item; of those in `since` what holds from then on."""
+        return await self._stocks("item", stated_by(codes, since))
 
-    async def stocks_by_region(self, codes: Sequence[str], items: Collection[str]) -> dict[str, Stocks]:
-        """What each of these regions has stated of these items."""
-        return await self._stocks("region", {"region": {"$in": list(codes)}, "item": {"$in": list(items)}})
+    async def stocks_by_region(self, codes: Sequence[str], items: Collection[str], since: Since) -> dict[str, Stocks]:
+        """What each of these regions has stated of these items; of those in `since` what holds from then on."""
+        return await self._stocks("region", {**stated_by(codes, since), "item": {"$in": list(items)}})
 
     async def _stocks(self, by: str, wanted: Document) -> dict[str, Stocks]:
         sums = {"received": {"$sum": "$received"}, "required": {"$sum": "$required"}}
@@ -57,6 +59,14 @@ class RollUpStore:
         async for row in aggregate(self._database[reports.COLLECTION], texts_of(periods, codes)):
             texts.setdefault(row["_id"]["region"], {})[row["_id"]["period"]] = row["latest"]["summary"]
         return texts
+
+
+def stated_by(codes: Iterable[str], since: Since) -> Document:
+    """The condition on the statements of regions: what one in `since` stated before was for an earlier voting."""
+    first = {"region": {"$in": [code for code in codes if code not in since]}}
+    if not since:
+        return first
+    return {"$or": [first, *({"region": code, "as_of": {"$gte": at}} for code, at in since.items())]}
 
 
 def by_status(code: str, now: datetime) -> list[Document]:

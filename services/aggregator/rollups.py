@@ -10,10 +10,10 @@ from typing import Any
 
 from services.aggregator import incidents, periods
 from services.aggregator.flags import Standing
-from services.aggregator.line import Line
 from services.aggregator.stocks import Stocks
 from shared.election.calendar import Calendar
 from shared.election.config import Level
+from shared.election.logistics_line import Line, has_line
 from shared.election.owing import Owing
 from shared.election.roster import level_of
 
@@ -47,8 +47,9 @@ def holding(calendar: Calendar, code: str) -> list[str]:
 
 
 def owing_logistics(calendar: Calendar, codes: Iterable[str]) -> int:
-    """How many of the regions must have everything by the line: the regencies and cities."""
-    return sum(code in calendar.roster and level_of(code) is Level.REGENCY for code in codes)
+    """How many of the regions must have everything by the line: the regencies and cities that vote."""
+    regencies = (code for code in codes if code in calendar.roster and level_of(code) is Level.REGENCY)
+    return sum(has_line(calendar, code) for code in regencies)
 
 
 def logistics(calendar: Calendar, line: Line, codes: Sequence[str], by_item: Mapping[str, Stocks]) -> Document:
@@ -76,7 +77,7 @@ def _item(calendar: Calendar, slug: str, stocks: Stocks) -> Document:
 
 def gaps(calendar: Calendar, line: Line, expected: int, complete: int, now: datetime) -> int:
     """What must be there by the line and is not, once that counts."""
-    counts = now >= line.at - calendar.election.logistics.warn_from
+    counts = now >= line.before(calendar.election.logistics.warn_from)
     return max(expected - complete, 0) if counts else 0
 
 

@@ -15,7 +15,7 @@ from typing import Annotated
 from pydantic import Field, ValidationInfo
 from pydantic_core import PydanticCustomError
 
-from shared.election.calendar import WEEK, Calendar, latest_weekday
+from shared.election.calendar import Calendar
 from shared.election.frozen import Text
 from shared.election.roster import level_of
 from shared.field_errors import Word
@@ -89,17 +89,18 @@ def _nearest(known: Mapping[str, Text], sent: str) -> list[str]:
 
 
 def possible_period(period: date, info: ValidationInfo) -> date:
-    """The rule's weekday, not beyond the next one. With a wrong region the election's defaults judge, so that both
-    fields are named."""
+    """A day that the region's reports are for, not beyond the next one. With a wrong region the election's defaults
+    judge, so that both fields are named."""
     calendar, now = _receipt(info).calendar, _receipt(info).received_at
     region = info.data.get("region", "")
-    weekday = calendar.rule_for(region, level_of(region), period).weekday
-    if not calendar.is_period(region, level_of(region), period):
-        before = latest_weekday(period, weekday.number)
-        neighbours = {"before": str(before), "after": str(before + WEEK)}
-        raise PydanticCustomError("period_weekday", "wrong weekday", {"weekday": Word(weekday.value), **neighbours})
-    if calendar.is_too_early(region, level_of(region), period, now):
-        latest = calendar.period_of(region, level_of(region), now) + WEEK
+    days = calendar.period_days(region, level_of(region))
+    if not days.holds(period):
+        weekdays = sorted({rule.weekday for rule in days.rules_on(period)}, key=lambda weekday: weekday.number)
+        neighbours = {"before": str(days.before(period)), "after": str(days.after(period))}
+        words = tuple(Word(weekday.value) for weekday in weekdays)
+        raise PydanticCustomError("period_weekday", "wrong weekday", {"weekday": words, **neighbours})
+    latest = calendar.next_period(region, level_of(region), now)
+    if period > latest:
         raise PydanticCustomError("period_future", "too far ahead", {"latest": str(latest)})
     return period
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from shared.field_errors import FieldError, Word
-from shared.http.openapi import BAD_BODY, NO_KEY_SAMPLES, Sample
+from shared.http.openapi import NO_KEY_SAMPLES, Sample
 from shared.http.problems import Problem, invalid
 
 
@@ -88,6 +88,19 @@ KEY_UNCHECKED = Sample(
     Problem(503, "unavailable", "unavailable_access"),
     "a key that was not seen lately, while the database is away",
 )
+# Of whatever takes a body of JSON.
+BAD_BODY: Samples = {
+    408: (
+        "the body came too slowly; nothing of it is kept",
+        [Sample("too_slow", Problem(408, "too_slow", "too_slow_detail", limit="30"))],
+    ),
+    413: ("the body is too large", [Sample("too_large", Problem(413, "too_large", "too_large_detail", limit=65536))]),
+    415: (
+        "not `application/json` in UTF-8, or compressed",
+        [Sample("media_type", Problem(415, "unsupported_media_type", "unsupported_media_type_detail"))],
+    ),
+}
+
 _OF_ALL_KINDS: Samples = {
     **NO_KEY,
     **BAD_BODY,

@@ -33,7 +33,6 @@ from shared.election.loaded import load_calendar
 from shared.events.codec import SCHEMAS
 from shared.exactly_once import journal
 from shared.exactly_once.wiring import Consuming, build_consuming
-from shared.http.json_body import BodyLimits
 from shared.http.service import make_app
 from shared.kafka.whole_topic import read_topic
 from shared.loops import Loop, supervise
@@ -116,7 +115,7 @@ class Notifier:
         planning = Planning(
             store, self.deliveries, parts.calendar, parts.receivers, self.now, wake_senders=self.sending.wake
         )
-        outbox = Outbox(store, self.consuming.producer, parts.calendar.election.election, parts.metrics)
+        outbox = Outbox(store, self.consuming.producer, parts.metrics)
         return [
             self._loop("settle", Settling(store).step, _FOLLOW_S),
             self._loop("plan", planning.step, _FOLLOW_S),
@@ -229,7 +228,6 @@ def build(parts: Parts) -> FastAPI:
             ExcuseStore(notifier.store.database),
             access,
             notifier.now,
-            BodyLimits.of(parts.settings),
         )
     )
     app.include_router(sending_api.routes(parts.receivers.receivers, notifier.deliveries, notifier.receivers, access))

@@ -20,8 +20,8 @@ from shared.election.calendar import Calendar
 from shared.events.envelope import Frozen
 from shared.field_errors import FieldError
 from shared.http.auth import person
-from shared.http.json_body import BodyLimits, read_body
-from shared.http.openapi import BAD_BODY, NEEDS_KEY, Sample, inlined, problem_answer, reading_errors
+from shared.http.json_body import read_json, taking
+from shared.http.openapi import NEEDS_KEY, Sample, problem_answer, reading_errors
 from shared.http.problems import Problem, invalid
 from shared.http.service import json_response
 from shared.instants import kept
@@ -70,23 +70,14 @@ class GiveExcuse(Frozen):
         return excuses.given(excuse_id, self.region, first, last, reason=self.reason, by=by, at=kept(at))
 
 
-_SCHEMA = inlined(GiveExcuse.model_json_schema())
-_BODY = {
-    "requestBody": {
-        "required": True,
-        "content": {"application/json": {"schema": _SCHEMA, "examples": GiveExcuse.examples}},
-    }
-}
-
-
 def _taken(excuse_id: str) -> Problem:
     return Problem(409, "conflict", "conflict_excuse", id=excuse_id)
 
 
-_GIVING: dict[int | str, dict[str, Any]] = {
-    **{status: problem_answer(*said) for status, said in BAD_BODY.items()},
-    409: problem_answer("another excuse has this id", [Sample("conflict", _taken("banjir-1"))]),
+_TAKEN: dict[int | str, dict[str, Any]] = {
+    409: problem_answer("another excuse has this id", [Sample("conflict", _taken("banjir-1"))])
 }
+_GIVING = taking(GiveExcuse, GiveExcuse.examples, _TAKEN, status=201)
 
 
 def routes(
@@ -94,7 +85,6 @@ def routes(
     store: ExcuseStore,
     access: AccessStore,
     now: Callable[[], Awaitable[datetime]],
-    limits: BodyLimits,
 ) -> APIRouter:
     """`/v1/excuses`. `now` is the election's time by the database's clock."""
 
@@ -113,11 +103,11 @@ def routes(
         page = query.of(found, lambda excuse: str(excuse["_id"]))
         return json_response({**page, "items": [excuses.excuse_json(excuse) for excuse in page["items"]]})
 
-    @router.post("/excuses", dependencies=[Depends(operator)], status_code=201, responses=_GIVING, openapi_extra=_BODY)
+    @router.post("/excuses", dependencies=[Depends(operator)], **_GIVING)
     async def give_excuse(request: Request) -> Response:
         """Whoever has not reported for these days is excused instead of missing, also who was found missing already.
         A report beats an excuse. The same `id` with the same content is answered as before."""
-        body = await read_body(request, GiveExcuse, limits, calendar)
+        body = await read_json(request, GiveExcuse, calendar)
         excuse = body.to_excuse(calendar, request.state.operator.name, await now())
         given = await store.give(excuse)
         if given is None:

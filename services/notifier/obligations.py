@@ -202,6 +202,7 @@ def _begun(obligation: Document, region: str, deadline: Deadline) -> Document:
         "region": region,
         "due_at": deadline.due_at,
         "judge_at": deadline.judge_at,
+        "election": deadline.election,
     }
 
 

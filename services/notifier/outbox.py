@@ -22,8 +22,8 @@ from shared.topics import ALERTS
 
 
 class Outbox:
-    def __init__(self, store: Store, publisher: Publisher, election: str, metrics: Metrics) -> None:
-        self._store, self._publisher, self._election, self._metrics = store, publisher, election, metrics
+    def __init__(self, store: Store, publisher: Publisher, metrics: Metrics) -> None:
+        self._store, self._publisher, self._metrics = store, publisher, metrics
 
     async def step(self) -> bool:
         """Publish what some documents have to tell; whether there was any. Raises PublishFailed: tried again."""
@@ -37,7 +37,7 @@ class Outbox:
         return bool(judged or told)
 
     def _new_verdicts(self, obligation: Document) -> list[Envelope]:
-        events = verdict_events.of_obligation(obligation, self._election)
+        events = verdict_events.of_obligation(obligation)
         return [event for event in events if event.data.revision > obligation.get("published", 0)]
 
     async def _publish_all(self, collection: str, waiting: list[tuple[Document, list[Envelope]]]) -> None:

@@ -61,6 +61,7 @@ def obligation_after(obligation: Document, events: Sequence[VerdictEvent], calen
         "period": event.data.period.isoformat(),
         "region": event.subject,
         "due_at": event.data.due_at,
+        "election": event.data.election,
         "judge_at": deadline.judge_at if deadline else event.data.due_at,
         "verdict": last["verdict"],
         "verdicts": verdicts,

@@ -39,7 +39,7 @@ class Settling:
         if obligations.current(obligation) is not Verdict.MISSING or obligation["verdicts"][-1]["is_in_digest"]:
             return obligation
         period = date.fromisoformat(obligation["period"])
-        deadline = Deadline(period, obligation["due_at"], obligation["judge_at"])
+        deadline = Deadline(period, obligation["due_at"], obligation["judge_at"], obligation["election"])
         excuse = (await self._excuses.of_period(obligation["period"])).of(obligation["region"], deadline)
         if excuse is None:
             return obligation

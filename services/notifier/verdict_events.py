@@ -12,14 +12,14 @@ from shared.events.verdict import ExcuseTold, Verdict, VerdictData, VerdictEvent
 Document = dict[str, Any]
 
 
-def of_obligation(obligation: Document, election: str) -> list[VerdictEvent]:
+def of_obligation(obligation: Document) -> list[VerdictEvent]:
     """All of its verdicts, in order. Deterministic: a repeat is a duplicate to every reader."""
-    return [_event(obligation, entry, election) for entry in obligation["verdicts"]]
+    return [_event(obligation, entry) for entry in obligation["verdicts"]]
 
 
-def _event(obligation: Document, entry: Document, election: str) -> VerdictEvent:
+def _event(obligation: Document, entry: Document) -> VerdictEvent:
     data = VerdictData(
-        election=election,
+        election=obligation["election"],
         period=date.fromisoformat(obligation["period"]),
         verdict=Verdict(entry["verdict"]),
         revision=entry["revision"],

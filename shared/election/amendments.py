@@ -9,33 +9,44 @@ that lost its database say, gets the old answer.
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import date, timedelta
 from typing import Any
 
 from shared.election.config import Amendment, Election, ReportRule
+from shared.election.several import merged
 
 DAY = timedelta(days=1)
 
 
 class Versions:
-    """An election file through time."""
+    """Election files through time, put together: the first, and those beside it."""
 
-    def __init__(self, election: Election) -> None:
-        self._days: list[date] = []
-        self._elections = [election]
-        for amendment in election.amendments:
-            self._days.append(amendment.effective)
-            self._elections.append(amended(self._elections[-1], amendment))
+    def __init__(self, elections: Sequence[Election]) -> None:
+        each = [_Versions(election) for election in elections]
+        self._days = sorted({day for versions in each for day in versions.days})
+        self._elections = [merged([v.in_force(day) for v in each]) for day in (date.min, *self._days)]
+        # With all amendments. Its `reports` hold the rules of all times, each until the day before the amendment that
+        # ended it.
+        self.latest = self._elections[-1]
+        self.each_latest = tuple(versions.in_force(date.max) for versions in each)
 
     def in_force(self, day: date) -> Election:
         return self._elections[bisect_right(self._days, day)]
 
-    @property
-    def latest(self) -> Election:
-        """With all amendments. Its `reports` hold the rules of all times, each until the day before the amendment that
-        ended it."""
-        return self._elections[-1]
+
+class _Versions:
+    """One election file through time."""
+
+    def __init__(self, election: Election) -> None:
+        self.days: list[date] = []
+        self._elections = [election]
+        for amendment in election.amendments:
+            self.days.append(amendment.effective)
+            self._elections.append(amended(self._elections[-1], amendment))
+
+    def in_force(self, day: date) -> Election:
+        return self._elections[bisect_right(self.days, day)]
 
 
 def amended(before: Election, amendment: Amendment) -> Election:

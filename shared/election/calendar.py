@@ -1,36 +1,40 @@
 """The calendar: periods, deadlines, stages. Each is judged in the region's own zone, at exact boundaries.
 
-A *period* is the Monday (or the election's weekday) a report is for. The quiet period (masa tenang) and the other
-stages are dates of the election file (KPU's calendar), inclusive on both ends, in local time.
+A *period* is the day a report is for: a Monday, or what the election says (`cadence.py`). The quiet period (masa
+tenang) and the other stages are dates of the election file (KPU's calendar), inclusive on both ends, in local time.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 from shared.election.amendments import Versions
-from shared.election.config import Election, Level, ReportRule, Scoped, Stage
+from shared.election.cadence import PeriodDays, days_of
+from shared.election.config import Election, Level, Scoped, Stage
 from shared.election.owing import Deadline, Debtors, Owing, Slot
 from shared.election.roster import Region, Roster, ancestors_and_self, is_within
-
-WEEK = timedelta(days=7)
+from shared.election.several import Duty, duties
 
 
 class Calendar:
-    """An election's calendar over its roster. `election` is the file with all its amendments: for names, labels and
-    lists. What decides about an event or a period is asked of `in_force` or `at`."""
+    """An election's calendar over its roster, and that of the elections beside it. `election` is the file with all its
+    amendments, and with what the others add: for names, labels and lists. What decides about an event or a period is
+    asked of `in_force` or `at`. `duties` are the rules of reports of all."""
 
-    def __init__(self, election: Election, roster: Roster) -> None:
-        self._versions = Versions(election)
+    def __init__(self, election: Election, roster: Roster, also: Sequence[Election] = ()) -> None:
+        self._versions = Versions([election, *also])
         self.election = self._versions.latest
+        self.elections = self._versions.each_latest
+        self.duties = duties(self.elections)
         self.roster = roster
         # What is asked for every event or region is worked out once: for the roster's regions and the file's rules
         # alone, so that nothing a client names makes it grow.
         self._zones: dict[str, ZoneInfo] = {}
-        self._rules = tuple(self.election.reports)
-        self._periods = tuple(frozenset(self.periods(rule)) for rule in self._rules)
+        self._periods = tuple(frozenset(self.periods(duty)) for duty in self.duties)
+        self._all_periods = tuple(sorted(frozenset[date]().union(*self._periods)))
+        self._period_days: dict[tuple[int, ...], PeriodDays] = {}
         self._deadlines: dict[tuple[Slot, date], Deadline] = {}
         self._debtors: dict[tuple[int, ...], Debtors] = {}
 
@@ -66,36 +70,32 @@ class Calendar:
         """The first instant of a local day, as UTC."""
         return datetime.combine(day, time(), tzinfo=self.zone(code)).astimezone(UTC)
 
-    def rule_for(self, code: str, level: Level, day: date) -> ReportRule:
-        """The rule of reports for a region on a day; outside all of them the first of its level, and the first of all
-        lends its weekday to levels that owe nothing."""
-        reports = self.election.reports
-        own = [rule for rule in reports if rule.level is level and covers(rule, code)]
-        return next((rule for rule in own if rule.from_ <= day <= rule.until), (own or reports)[0])
+    def period_days(self, code: str, level: Level) -> PeriodDays:
+        """Which days a region's reports are for. The first rule of all lends its days to those for whom none holds."""
+        rules = [duty.rule for duty in self.duties]
+        own = tuple(n for n, rule in enumerate(rules) if rule.level is level and covers(rule, code)) or (0,)
+        if own not in self._period_days:
+            self._period_days[own] = PeriodDays([rules[n] for n in own])
+        return self._period_days[own]
 
     def period_of(self, code: str, level: Level, instant: datetime) -> date:
         """The period an instant belongs to: the latest period day on or before its local date."""
-        local_day = instant.astimezone(self.zone(code)).date()
-        return latest_weekday(local_day, self.rule_for(code, level, local_day).weekday.number)
+        return self.period_days(code, level).latest(instant.astimezone(self.zone(code)).date())
 
     def is_period(self, code: str, level: Level, day: date) -> bool:
-        return day.weekday() == self.rule_for(code, level, day).weekday.number
+        return self.period_days(code, level).holds(day)
 
-    def is_too_early(self, code: str, level: Level, period: date, now: datetime) -> bool:
-        """Whether a period lies beyond the next one: such a report is refused."""
-        return period > self.period_of(code, level, now) + WEEK
+    def next_period(self, code: str, level: Level, now: datetime) -> date:
+        """The one after the current: a report for any beyond it is refused."""
+        return self.period_days(code, level).after(self.period_of(code, level, now))
 
-    def periods(self, rule: ReportRule) -> Iterator[date]:
+    def periods(self, duty: Duty) -> Iterator[date]:
         """The periods that are judged under a rule, in order."""
-        first = max(rule.from_, self.election.obligations_from)
-        day = latest_weekday(first + timedelta(days=6), rule.weekday.number)
-        while day <= rule.until:
-            yield day
-            day += WEEK
+        return days_of(duty.rule, duty.judged_from)
 
-    def deadline(self, region: Region, rule: ReportRule, period: date) -> Deadline:
+    def deadline(self, region: Region, duty: Duty, period: date) -> Deadline:
         """Due at `due` after local midnight of the period day; judged `grace` later."""
-        return _deadline(self.zone(region.code), rule, period)
+        return _deadline(self.zone(region.code), duty, period)
 
     def owed(self, region: Region, period: date) -> Deadline | None:
         """The deadline of the report that a region owes for a period; None where it owes none."""
@@ -116,11 +116,11 @@ class Calendar:
 
     def _first_rule(self, region: Region, rules: tuple[int, ...]) -> int | None:
         """The first of these rules that holds for a region."""
-        candidates = ((number, self._rules[number]) for number in rules)
+        candidates = ((number, self.duties[number].rule) for number in rules)
         return next((n for n, r in candidates if r.level is region.level and covers(r, region.code)), None)
 
     def _slots(self, rules: tuple[int, ...]) -> dict[str, Slot]:
-        levels = {self._rules[number].level for number in rules}
+        levels = {self.duties[number].rule.level for number in rules}
         regions = sorted((r for level in levels for r in self.roster.at_level(level)), key=lambda r: r.code)
         found = ((region.code, self._first_rule(region, rules)) for region in regions)
         return {code: (rule, self.zone(code).key) for code, rule in found if rule is not None}
@@ -128,12 +128,12 @@ class Calendar:
     def _deadline_at(self, slot: Slot, period: date) -> Deadline:
         if (slot, period) not in self._deadlines:
             number, zone = slot
-            self._deadlines[slot, period] = _deadline(ZoneInfo(zone), self._rules[number], period)
+            self._deadlines[slot, period] = _deadline(ZoneInfo(zone), self.duties[number], period)
         return self._deadlines[slot, period]
 
     def all_periods(self) -> list[date]:
         """Every judged period of the election, in order."""
-        return sorted({p for rule in self.election.reports for p in self.periods(rule)})
+        return list(self._all_periods)
 
     def stage_bounds(self, code: str, stage: Stage) -> tuple[datetime, datetime]:
         """A stage as UTC instants, [from, to): from local midnight to the midnight after its last day."""
@@ -149,18 +149,15 @@ class Calendar:
         return False
 
 
-def _deadline(zone: ZoneInfo, rule: ReportRule, period: date) -> Deadline:
-    due = datetime.combine(period, time(), tzinfo=zone)
-    whole_days, rest = divmod(rule.due, timedelta(days=1))
-    due_at = (due + timedelta(days=whole_days) + rest).astimezone(UTC)
-    return Deadline(period=period, due_at=due_at, judge_at=due_at + rule.grace)
+def _deadline(zone: ZoneInfo, duty: Duty, period: date) -> Deadline:
+    rule = duty.rule
+    begin = datetime.combine(period, time(), tzinfo=zone)
+    # An hour that a change of clock leaves out, 23:30 say, is no later than the end of the day.
+    due_at = min((begin + rule.due).astimezone(UTC), (begin + timedelta(days=1)).astimezone(UTC))
+    remind_at = None if rule.remind_before is None else due_at - rule.remind_before
+    return Deadline(period, due_at, due_at + rule.grace, duty.election, remind_at)
 
 
 def covers(scoped: Scoped, code: str) -> bool:
     """Whether a stage or a rule holds for a region."""
     return scoped.regions is None or any(is_within(code, region) for region in scoped.regions)
-
-
-def latest_weekday(day: date, weekday: int) -> date:
-    """The latest date on or before `day` that is the weekday (Monday is 0)."""
-    return day - timedelta(days=(day.weekday() - weekday) % 7)

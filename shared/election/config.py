@@ -47,6 +47,17 @@ class Weekday(StrEnum):
         return list(Weekday).index(self)
 
 
+class Every(StrEnum):
+    """How often a report is owed: each week on its weekday, or each day."""
+
+    WEEK = "week"
+    DAY = "day"
+
+    @property
+    def length(self) -> timedelta:
+        return timedelta(days=7 if self is Every.WEEK else 1)
+
+
 def known_zone(name: str) -> str:
     """The name, if it is a time zone. Raises ValueError with an example."""
     try:
@@ -80,14 +91,21 @@ class Stage(Scoped):
             raise ValueError(f"stage {self.stage}: `to` {self.to} lies before `from` {self.from_}")
         return self
 
+    @property
+    def is_quiet_period(self) -> bool:
+        return self.stage == QUIET_PERIOD
+
 
 class ReportRule(Scoped):
-    """Which regions owe a report, how often, until when. `due` counts from the period day's local midnight."""
+    """Which regions owe a report, how often, until when. `due` counts from the period day's local midnight. The desk
+    itself is reminded `remind_before` it, if at all."""
 
     level: Level
+    every: Every = Every.WEEK
     weekday: Weekday = Weekday.MONDAY
     due: TimeOfDay = timedelta(hours=24)
     grace: Duration = timedelta(hours=2)
+    remind_before: Duration | None = None
     from_: Date = Field(alias="from")
     until: Date
 
@@ -100,6 +118,11 @@ class ReportRule(Scoped):
                 f"`grace` must exceed the publish deadline ({format_duration(PUBLISH_DEADLINE)}) and "
                 f"the allowed clock skew ({format_duration(ALLOWED_CLOCK_SKEW)}) together, for example grace: 2h"
             )
+        if self.every is Every.DAY and "weekday" in self.model_fields_set:
+            raise ValueError("with `every: day` there is no `weekday`; leave it out")
+        if self.remind_before is not None and not timedelta() < self.remind_before <= self.every.length:
+            longest = format_duration(self.every.length)
+            raise ValueError(f"`remind_before` must be longer than 0 and at most {longest}, for example 4h")
         return self
 
 
@@ -121,10 +144,20 @@ class Item(Frozen):
 
 class Logistics(Frozen):
     """The items of logistics, by slug: the standard ones and the file's own. From `warn_from` before the line on, what
-    is not complete counts as a gap."""
+    is not complete counts as a gap; it is told at each of `warn_at` before the line, and at the line."""
 
     items: dict[Slug, Item]
     warn_from: Duration = timedelta(days=7)
+    warn_at: tuple[Duration, ...] = (timedelta(days=7), timedelta(days=3), timedelta(days=1))
+
+    @field_validator("warn_at")
+    @classmethod
+    def _ahead(cls, lengths: tuple[timedelta, ...]) -> tuple[timedelta, ...]:
+        if any(length <= timedelta() for length in lengths) or len(set(lengths)) < len(lengths):
+            raise ValueError(
+                "holds a length twice, or one that is not before the line; write for example [7d, 3d, 1d]"
+            )
+        return lengths
 
 
 class Amendment(Frozen):
@@ -141,11 +174,13 @@ class Amendment(Frozen):
     categories: dict[Slug, Category] = Field(default_factory=dict)
 
 
-class Election(Frozen):
+class Election(Scoped):
     """A whole election file, defaults filled in. `categories` and `logistics.items` hold the standard ones and the
-    file's own."""
+    file's own. `also` are the files of other elections at the same time, beside this one; `regions` are those of all
+    stages and reports that name none."""
 
     election: Slug
+    also: tuple[str, ...] = ()
     title: Text | None = None
     zone: ZoneName
     zones: dict[RegionCode, ZoneName] = Field(default_factory=dict)
@@ -175,7 +210,7 @@ class Election(Frozen):
         return known is not None and known.violation
 
     def quiet_periods(self) -> tuple[Stage, ...]:
-        return tuple(s for s in self.stages if s.stage == QUIET_PERIOD)
+        return tuple(stage for stage in self.stages if stage.is_quiet_period)
 
 
 def with_obligations_from(election: Election, first: Date) -> Election:

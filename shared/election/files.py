@@ -14,6 +14,7 @@ from pydantic import ValidationError
 
 from shared.election.config import Election, Level, known_zone, merged
 from shared.election.roster import Region, Roster, is_within, level_of
+from shared.election.several import narrowed
 from shared.strict import REGION_CODE
 from shared.yaml_files import BadFile, first_problem, read_yaml
 
@@ -26,6 +27,8 @@ EXAMPLES: Mapping[str, str] = {
     "reports": (
         'reports: [{level: regency, weekday: monday, due: "24:00", grace: 2h, from: 2024-09-30, until: 2024-12-16}]'
     ),
+    "also": "also: [psu-2025.yaml]",
+    "regions": 'regions: ["64.02"]',
     "obligations_from": "obligations_from: 2024-11-11",
     "offline_allowance": "offline_allowance: 72h",
     "clock_tolerance": "clock_tolerance: 10m",
@@ -58,17 +61,23 @@ def _standard(name: str) -> dict[str, Any]:
 
 def read_election(path: Path) -> Election:
     """The election of a file, standard categories filled in. Raises BadFile."""
-    content = read_yaml(path, EXAMPLES["election"])
+    return election_of(path, read_yaml(path, EXAMPLES["election"]))
+
+
+def election_of(path: Path, content: dict[str, Any]) -> Election:
+    """The election that a file's content says. Raises BadFile."""
     own = content.get("categories") or {}
     if not isinstance(own, dict):
         raise BadFile(path, "categories", "is no mapping of slug to category", EXAMPLES["categories"])
-    content["categories"] = merged(standard_categories(), own)
     logistics = content.get("logistics") or {}
     if not isinstance(logistics, dict) or not isinstance(logistics.get("items") or {}, dict):
         raise BadFile(path, "logistics", "is no mapping with `items`", EXAMPLES["logistics"])
-    content["logistics"] = {**logistics, "items": merged(standard_items(), logistics.get("items"))}
+    filled = {
+        "categories": merged(standard_categories(), own),
+        "logistics": {**logistics, "items": merged(standard_items(), logistics.get("items"))},
+    }
     try:
-        return Election.model_validate(content)
+        return narrowed(Election.model_validate({**content, **filled}))
     except ValidationError as error:
         raise first_problem(path, error, EXAMPLES) from None
 

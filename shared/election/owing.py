@@ -14,11 +14,14 @@ from datetime import date, datetime
 
 @dataclass(frozen=True, slots=True)
 class Deadline:
-    """When one period's report is due and when its absence is judged. Aware UTC."""
+    """When one period's report is due, when its absence is judged, and when the desk is reminded of it before: None
+    where the election does not say so. Aware UTC. `election` is the slug of the one that it is owed for."""
 
     period: date
     due_at: datetime
     judge_at: datetime
+    election: str
+    remind_at: datetime | None = None
 
 
 Slot = tuple[int, str]  # a rule's number, a zone's key: what a deadline depends on within a period
@@ -71,7 +74,7 @@ class Owing(Mapping[str, Deadline]):
 
     def deadlines(self) -> Sequence[Deadline]:
         """Every deadline that the period has, once each, whoever it is for."""
-        return sorted(set(self._deadlines.values()), key=lambda deadline: (deadline.judge_at, deadline.due_at))
+        return sorted(set(self._deadlines.values()), key=lambda d: (d.judge_at, d.due_at, d.election))
 
     def below(self, code: str) -> Owing:
         """Of a region and everything below it."""

@@ -58,19 +58,6 @@ NO_KEY_SAMPLES = (
     Sample("wrong_key", Problem(401, "unauthorized", "unauthorized_key")),
 )
 
-# Whatever takes a body may be answered these, by status.
-BAD_BODY: Mapping[int, tuple[str, Sequence[Sample]]] = {
-    408: (
-        "the body came too slowly; nothing of it is kept",
-        [Sample("too_slow", Problem(408, "too_slow", "too_slow_detail", limit="30"))],
-    ),
-    413: ("the body is too large", [Sample("too_large", Problem(413, "too_large", "too_large_detail", limit=65536))]),
-    415: (
-        "not `application/json` in UTF-8, or compressed",
-        [Sample("media_type", Problem(415, "unsupported_media_type", "unsupported_media_type_detail"))],
-    ),
-}
-
 
 def problem_answer(description: str, samples: Sequence[Sample]) -> dict[str, Any]:
     """The response object of one status: its headers, and each sample in both languages."""

@@ -11,12 +11,14 @@ from hypothesis import strategies as st
 
 from services.aggregator import rollups
 from services.aggregator.flags import Standing, alike, flags_of, last_periods, said, same_text, shown
-from services.aggregator.line import line_of
+from shared.election.config import Level
+from shared.election.logistics_line import line_of
 from shared.texts import catalogue
 from tests.builders import MONDAY, a_calendar, utc
 
 WEEK = timedelta(days=7)
 NOTHING_OPEN = Standing()
+MONDAYS = a_calendar().period_days("64.72", Level.REGENCY)
 
 
 def in_force(condition: str = "normal", period: date = MONDAY) -> dict[str, Any]:
@@ -41,18 +43,18 @@ def texts(*newest_first: str | None) -> dict[str, str]:
 )
 def test_normal_while_something_is_open(condition: str, standing: Standing, is_flagged: bool) -> None:
     """Violations or gaps in logistics; a report that says that something is wrong is not flagged."""
-    found = flags_of(in_force(condition), standing, {}, 3)
+    found = flags_of(in_force(condition), standing, {}, 3, MONDAYS)
     assert [flag.name for flag in found] == (["normal_while_open"] if is_flagged else [])
 
 
 def test_a_region_that_has_never_reported_says_nothing() -> None:
     """Its silence is the notifier's matter."""
-    assert flags_of(None, Standing(1, 1, 1), texts("a", "a", "a"), 3) == ()
+    assert flags_of(None, Standing(1, 1, 1), texts("a", "a", "a"), 3, MONDAYS) == ()
 
 
 def test_a_flag_says_why_in_both_languages() -> None:
     """With its counts and its period, and no reason that is none."""
-    (flag,) = flags_of(in_force(), Standing(2, 1, 0), {}, 3)
+    (flag,) = flags_of(in_force(), Standing(2, 1, 0), {}, 3, MONDAYS)
     assert shown(flag) == {
         "flag": "normal_while_open",
         "period": "2024-11-18",
@@ -63,9 +65,9 @@ def test_a_flag_says_why_in_both_languages() -> None:
             "en": "The report for 18 Nov says normal, but open violations: 2, of the quiet period: 1",
         },
     }
-    (gaps,) = flags_of(in_force(), Standing(0, 0, 12), {}, 3)
+    (gaps,) = flags_of(in_force(), Standing(0, 0, 12), {}, 3, MONDAYS)
     assert said(gaps, "id") == "Laporan 18 Nov menyebut normal, padahal logistik belum lengkap: 12"
-    (same,) = flags_of(in_force(), NOTHING_OPEN, texts("a", "a", "a", "a"), 3)
+    (same,) = flags_of(in_force(), NOTHING_OPEN, texts("a", "a", "a", "a"), 3, MONDAYS)
     assert said(same, "id") == "Teks laporan sama terus sejak 28 Okt (4 minggu)"
     assert said(same, "en") == "The same text ever since 28 Oct (4 weeks)"
     reasons = {name for flag in (gaps, same) for name in flag.counts}
@@ -88,7 +90,7 @@ def test_a_flag_says_why_in_both_languages() -> None:
 )
 def test_the_same_text_several_weeks_running(said_newest_first: tuple[str | None, ...], weeks: int | None) -> None:
     """Regardless of capitals, blanks and how letters are composed; since which period, and how many."""
-    found = same_text(in_force(), texts(*said_newest_first), 3)
+    found = same_text(in_force(), texts(*said_newest_first), 3, MONDAYS)
     assert (found and found.counts["weeks"]) == weeks
     if found is not None and weeks is not None:
         assert (found.period, found.since) == (MONDAY, MONDAY - (weeks - 1) * WEEK)
@@ -98,9 +100,34 @@ def test_the_same_text_several_weeks_running(said_newest_first: tuple[str | None
 def test_a_run_is_flagged_exactly_from_so_many_weeks_on(said: list[str], weeks: int) -> None:
     """The number of weeks is data."""
     run = next((n for n, text in enumerate(said) if text != said[0]), len(said))
-    found = same_text(in_force(), texts(*said), weeks)
+    found = same_text(in_force(), texts(*said), weeks, MONDAYS)
     assert (found.counts["weeks"] if found else None) == (run if run >= weeks else None)
-    assert last_periods(in_force(), weeks)[-1] == (MONDAY - (weeks - 1) * WEEK).isoformat()
+    assert last_periods(in_force(), weeks, MONDAYS)[-1] == (MONDAY - (weeks - 1) * WEEK).isoformat()
+
+
+DAILY = {"level": "regency", "every": "day", "from": date(2024, 9, 30), "until": date(2024, 12, 16)}
+TUESDAYS = {"level": "regency", "weekday": "tuesday", "from": date(2024, 11, 12), "until": date(2024, 12, 16)}
+UNTIL_TUESDAYS = {"level": "regency", "from": date(2024, 9, 30), "until": date(2024, 11, 11)}
+
+
+@pytest.mark.parametrize(
+    ("rules", "last", "said", "weeks"),
+    [
+        ([DAILY], "2024-11-18", ["2024-11-18", *(f"2024-11-{day:02}" for day in range(17, 4, -1))], None),  # 14 days
+        ([DAILY], "2024-11-18", ["2024-11-18", *(f"2024-11-{day:02}" for day in range(17, 3, -1))], 3),
+        ([UNTIL_TUESDAYS, TUESDAYS], "2024-11-19", ["2024-11-19", "2024-11-12", "2024-11-11", "2024-11-04"], 3),
+    ],
+)
+def test_weeks_are_weeks_also_of_daily_reports(
+    rules: list[dict[str, Any]], last: str, said: list[str], weeks: int | None
+) -> None:
+    """What is said on some days running is no finding; it counts from so many weeks on, in each period of them."""
+    days = a_calendar(reports=rules).period_days("64.72", Level.REGENCY)
+    report = in_force(period=date.fromisoformat(last))
+    asked = {day: "Nihil" for day in last_periods(report, 3, days) if day in said}
+    found = same_text(report, asked, 3, days)
+    assert (found and found.counts["weeks"]) == weeks
+    assert found is None or same_text(report, {day: asked[day] for day in list(asked)[:-1]}, 3, days) is None
 
 
 @given(st.text(max_size=40))
@@ -121,5 +148,5 @@ def test_what_is_the_same_stays_the_same(summary: str) -> None:
 def test_gaps_in_logistics_count_from_a_week_before_the_line(now: str, counted: int) -> None:
     """Before that nobody need have received anything."""
     calendar = a_calendar()
-    assert rollups.gaps(calendar, line_of(calendar, "64.72"), 12, 5, utc(now)) == counted
-    assert rollups.gaps(calendar, line_of(calendar, "64.72"), 12, 12, utc(now)) == 0
+    assert rollups.gaps(calendar, line_of(calendar, "64.72", utc(now)), 12, 5, utc(now)) == counted
+    assert rollups.gaps(calendar, line_of(calendar, "64.72", utc(now)), 12, 12, utc(now)) == 0

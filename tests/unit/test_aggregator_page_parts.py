@@ -13,7 +13,6 @@ import pytest
 
 from services.aggregator import levels
 from services.aggregator.incidents import Status
-from services.aggregator.line import line_day, line_of
 from services.aggregator.pages import routes, status
 from services.aggregator.pages.overview import board_of, is_silent, row_of, supplies_of
 from services.aggregator.pages.status import status_of
@@ -31,7 +30,7 @@ from shared.events.verdict import Verdict
 from shared.http.etags import etag_of, is_among
 from shared.http.pages import signing
 from shared.texts import catalogue
-from tests.builders import MONDAY, PLAIN, a_calendar, an_election, utc
+from tests.builders import MONDAY, a_calendar, utc
 from tests.texts_of_pages import unknown_and_idle
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -93,16 +92,6 @@ def test_every_text_is_used_and_every_text_that_is_used_exists() -> None:
 # The line of logistics
 
 
-def test_logistics_must_be_there_before_voting_begins() -> None:
-    """At local midnight of the first day of voting; without that stage, of the day after the quiet period."""
-    voting = [*PLAIN["stages"], {"stage": "voting", "from": date(2024, 11, 28), "to": date(2024, 11, 28)}]
-    assert line_day(an_election()) == date(2024, 11, 27)
-    assert line_day(an_election(stages=voting)) == date(2024, 11, 28)
-    calendar = a_calendar(zones={"64.72": "Asia/Jakarta"})
-    assert line_of(calendar, "64.71").at == utc("2024-11-26 16:00")
-    assert line_of(calendar, "64.72").at == utc("2024-11-26 17:00")
-
-
 @pytest.mark.parametrize(
     ("now", "left"),
     [("2024-11-26 15:59:59", "0 menit"), ("2024-11-26 16:00", None), ("2024-11-23 02:00", "3 hari 14 jam")],
@@ -111,7 +100,7 @@ def test_the_countdown_ends_at_the_line(now: str, left: str | None) -> None:
     """And counts what is complete of what is expected: every item that is needed of every region."""
     calendar = a_calendar()
     by_item = {"ink": Stocks(3, 2, 50, 60), "drums": Stocks(1, 1, 5, 5)}
-    found = supplies_of(ID, calendar, line_of(calendar, "64.71"), "64.71", by_item, 3, utc(now))
+    found = supplies_of(ID, calendar, "64.71", by_item, 3, utc(now))
     known = len(calendar.election.logistics.items)
     assert (found.left, found.expected, found.stated, found.complete) == (left, 3 * known, 3, 2)
     assert {item.label: item.silent for item in found.items}["Tinta"] == 0

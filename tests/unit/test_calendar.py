@@ -9,8 +9,10 @@ from zoneinfo import ZoneInfo
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import ValidationError
 
-from shared.election.calendar import WEEK, Calendar, latest_weekday
+from shared.election.cadence import WEEK, latest_weekday
+from shared.election.calendar import Calendar
 from shared.election.config import Level, Weekday, with_obligations_from
 from shared.election.roster import Region
 from tests.builders import MONDAY, REGIONS, a_calendar, utc
@@ -99,8 +101,26 @@ def test_due_is_the_local_clock_also_where_the_clock_changes() -> None:
     for due, expected in (("24:00", "2024-11-04 05:00"), ("18:00", "2024-11-03 23:00")):
         rule = a_rule(weekday="sunday", due=due, **{"from": date(2024, 11, 3)})
         calendar = a_calendar(zone="America/New_York", reports=[rule])
-        deadline = calendar.deadline(regency(calendar), calendar.election.reports[0], date(2024, 11, 3))
+        deadline = calendar.deadline(regency(calendar), calendar.duties[0], date(2024, 11, 3))
         assert deadline.due_at == utc(expected), due
+
+
+@pytest.mark.parametrize(
+    ("remind_before", "expected"), [(None, None), ("4h", "2024-11-18 12:00"), ("1d", "2024-11-17 16:00")]
+)
+def test_the_desk_is_reminded_before_a_report_is_due(remind_before: str | None, expected: str | None) -> None:
+    """Where the election says so."""
+    calendar = a_calendar(reports=[a_rule(remind_before=remind_before)])
+    deadline = calendar.owed(regency(calendar), MONDAY)
+    assert deadline is not None
+    assert deadline.remind_at == (utc(expected) if expected else None)
+
+
+@pytest.mark.parametrize("remind_before", ["0s", "8d"])
+def test_a_reminder_when_it_is_due_or_weeks_before_is_refused(remind_before: str) -> None:
+    """It would be none."""
+    with pytest.raises(ValidationError, match="remind_before"):
+        a_calendar(reports=[a_rule(remind_before=remind_before)])
 
 
 def with_zones(**zones_of_regions: str) -> tuple[Region, ...]:
@@ -199,7 +219,7 @@ def test_only_levels_with_a_rule_owe() -> None:
 def test_report_for_the_far_future_is_refused(now: str, period: str, is_refused: bool) -> None:
     """Reports may name the next Monday and none beyond it, by the region's clock."""
     calendar = a_calendar()
-    assert calendar.is_too_early("64.72", Level.REGENCY, date.fromisoformat(period), utc(now)) is is_refused
+    assert (date.fromisoformat(period) > calendar.next_period("64.72", Level.REGENCY, utc(now))) is is_refused
 
 
 @given(day=st.dates(), weekday=weekdays)

@@ -373,7 +373,7 @@ PAGE = (DEPLOY.parent / "docs" / "election-file.md").read_text(encoding="utf-8")
 def test_the_pages_examples_are_accepted(tmp_path: Path) -> None:
     """Each example of docs/election-file.md, put over the smallest file, loads."""
     examples = re.findall(r"```yaml\n(.*?)```", PAGE, re.DOTALL)
-    assert len(examples) == 3
+    assert len(examples) == 5
     for example in examples:
         file = tmp_path / "e.yaml"
         file.write_text(yaml.safe_dump({**yaml.safe_load(MINIMAL), **yaml.safe_load(example)}))

@@ -22,6 +22,7 @@ from services.intake.pages.slips import Slip, from_query, to_query
 from services.intake.pages.views import Desk, form_view
 from services.intake.pages.words import Words
 from shared.access.keys import Grant, Kind
+from shared.election.cadence import WEEK
 from shared.election.config import Level
 from shared.election.loaded import load_calendar
 from shared.election.roster import Region, Roster
@@ -29,7 +30,7 @@ from shared.events.incident import Severity
 from shared.events.report import Condition
 from shared.http.pages import signing
 from shared.texts import catalogue
-from tests.builders import REGIONS, a_calendar, utc
+from tests.builders import PLAIN, REGIONS, a_calendar, utc
 from tests.texts_of_pages import unknown_and_idle
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -124,9 +125,25 @@ def test_a_desk_most_likely_speaks_of_its_own_region(scope: tuple[str, ...], cho
 def test_the_mondays_that_are_offered(now: str, current: str) -> None:
     """The next one, this one and four before it, by the region's own clock."""
     found = offered(a_calendar(), "64.72", utc(now))
-    assert [one.weeks for one in found] == [1, 0, -1, -2, -3, -4]
+    assert [one.called for one in found] == ["week.next", "week.this", "week.last", None, None, None]
+    assert [(found[1].day - one.day) // WEEK for one in found] == [-1, 0, 1, 2, 3, 4]
     assert str(found[1].day) == current
     assert {one.day.weekday() for one in found} == {0}
+
+
+def test_the_days_that_are_offered_where_a_report_is_owed_every_day() -> None:
+    """Tomorrow, today and the week before it; Mondays are weeks again on both sides of the daily ones."""
+    daily = {"level": "regency", "every": "day", "from": date(2024, 11, 24), "until": date(2024, 11, 27)}
+    calendar = a_calendar(reports=[*PLAIN["reports"], daily])
+    shown = {
+        now: [f"{one.day:%d} {one.called or ''}".strip() for one in offered(calendar, "64.72", utc(f"2024-{now}"))]
+        for now in ("11-23 04:00", "11-26 04:00", "12-01 04:00")
+    }
+    assert shown == {
+        "11-23 04:00": ["24 day.next", "18 week.this", "11 week.last", "04", "28", "21"],
+        "11-26 04:00": ["27 day.next", "26 day.this", "25 day.last", "24", "18", "11"],
+        "12-01 04:00": ["02", "27", "26", "25", "24", "18"],
+    }
 
 
 @pytest.mark.parametrize(

@@ -16,6 +16,7 @@ from services.intake.submissions.body import WrongFields, read
 from services.intake.submissions.incident import IncidentBody
 from services.intake.submissions.report import ReportBody
 from shared.election.calendar import Calendar
+from shared.election.config import ReportRule
 from shared.election.loaded import load_calendar
 from shared.events.codec import decode, encode
 from shared.events.incident import IncidentEvent
@@ -90,6 +91,54 @@ def test_period_follows_the_region_zone() -> None:
     for region, period in (("64.72.01", "2024-11-11"), ("64.71", "2024-11-18")):
         body = read(ReportBody, json.dumps({**REPORT, "region": region}).encode(), known)
         assert body.to_event("a", "r1", known, None).data.period == date.fromisoformat(period)
+
+
+DAILY = {"level": "regency", "every": "day", "from": date(2024, 11, 24), "until": date(2024, 11, 27)}
+WITH_DAILY = Calendar(
+    CALENDAR.election.model_copy(
+        update={
+            "reports": (*CALENDAR.election.reports, ReportRule.model_validate(DAILY))
+        }  # weekly, and daily at the end
+    ),
+    CALENDAR.roster,
+)
+
+
+@pytest.mark.parametrize(
+    ("received_at", "named", "period"),
+    [
+        ("2024-11-23T23:59:59+08:00", None, "2024-11-18"),
+        ("2024-11-24T00:00:00+08:00", None, "2024-11-24"),
+        ("2024-11-26T10:00:00+08:00", None, "2024-11-26"),
+        ("2024-11-26T10:00:00+08:00", "2024-11-24", "2024-11-24"),
+        ("2024-11-26T10:00:00+08:00", "2024-11-27", "2024-11-27"),
+        ("2024-11-28T10:00:00+08:00", None, "2024-11-27"),
+        ("2024-11-28T10:00:00+08:00", "2024-12-02", "2024-12-02"),
+    ],
+)
+def test_period_where_reports_are_owed_every_day(received_at: str, named: str | None, period: str) -> None:
+    """The local day, or the day that is named; between the daily ones and the next Monday the last of them."""
+    known = receipt(received_at, calendar=WITH_DAILY)
+    body = read(ReportBody, json.dumps({**REPORT, "region": "64.72", "period": named}).encode(), known)
+    assert body.to_event("a", "r1", known, None).data.period == date.fromisoformat(period)
+
+
+@pytest.mark.parametrize(
+    ("named", "reason", "said"),
+    [
+        ("2024-12-02", "period_future", "2024-11-27"),  # the next Monday, and a daily one before it
+        ("2024-11-22", "period_weekday", "2024-11-18"),  # a Friday before the daily ones
+        ("2024-11-22", "period_weekday", "2024-11-24"),
+    ],
+)
+def test_a_day_that_no_report_is_for_is_refused_with_the_nearest(named: str, reason: str, said: str) -> None:
+    """As a wrong weekday is."""
+    known = receipt("2024-11-26T10:00:00+08:00", calendar=WITH_DAILY)
+    with pytest.raises(WrongFields) as refused:
+        read(ReportBody, json.dumps({**REPORT, "region": "64.72", "period": named}).encode(), known)
+    (error,) = refused.value.errors
+    assert (error.field, error.reason) == ("period", reason)
+    assert said in error.to_json("en")["problem"]
 
 
 @pytest.mark.parametrize(

@@ -208,8 +208,8 @@ def test_settling_is_idempotent_and_incremental(steps: list[Step]) -> None:
 def test_verdict_events() -> None:
     """Each verdict becomes one event, the same one however often it is made; the wire takes it."""
     document = after(missed, WRITTEN)
-    events = verdict_events.of_obligation(document, "kaltim-2024")
-    assert events == verdict_events.of_obligation(document, "kaltim-2024")
+    events = verdict_events.of_obligation(document)
+    assert events == verdict_events.of_obligation(document)
     assert [e.id for e in events] == ["verdict:2024-11-18:64.72#1", "verdict:2024-11-18:64.72#2"]
     assert [e.data.verdict for e in events] == [Verdict.MISSING, Verdict.ON_TIME]
     assert events[1].data.report == "/agencies/samarinda-desk/r5"

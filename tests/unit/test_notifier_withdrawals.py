@@ -183,7 +183,7 @@ def test_verdict_of_a_withdrawal_says_whose() -> None:
 def test_pending_is_sent() -> None:
     """The verdict that takes another one back is an event like the others."""
     document = after(ON_TIME, withdrawn(-1, -2))
-    events = verdict_events.of_obligation(document, "kaltim-2024")
+    events = verdict_events.of_obligation(document)
     assert [e.data.verdict for e in events] == [Verdict.ON_TIME, Verdict.PENDING]
     read = decode(ALERTS.name, encode(events[1]))
     assert isinstance(read, VerdictEvent)

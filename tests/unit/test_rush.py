@@ -72,10 +72,10 @@ def test_it_is_what_the_deadlines_say(second: int) -> None:
     """The quick answer is that of looking at every deadline of every region."""
     calendar, at = a_calendar(), utc("2024-09-01") + timedelta(seconds=second)
     deadlines = [
-        calendar.deadline(region, rule, period)
-        for rule in calendar.election.reports
-        for region in calendar.roster.at_level(rule.level)
-        for period in calendar.periods(rule)
+        calendar.deadline(region, duty, period)
+        for duty in calendar.duties
+        for region in calendar.roster.at_level(duty.rule.level)
+        for period in calendar.periods(duty)
     ]
     expected = any(d.due_at - BEFORE <= at < d.judge_at for d in deadlines)
     assert RushHours(calendar, BEFORE).is_rush(at) is expected

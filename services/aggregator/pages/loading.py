@@ -10,7 +10,6 @@ from datetime import date, datetime
 from services.aggregator import periods
 from services.aggregator.flags import Flag, Standing
 from services.aggregator.levels import Listed
-from services.aggregator.line import line_of
 from services.aggregator.pages.history import Incident
 from services.aggregator.pages.overview import Board, Supplies, board_of, row_of, supplies_of
 from services.aggregator.pages.page_store import PageStore
@@ -29,6 +28,7 @@ from services.aggregator.turnout import Turnout
 from shared.clock import Clock
 from shared.election.calendar import Calendar
 from shared.election.config import Level
+from shared.election.logistics_line import line_of, since_of
 from shared.election.roster import Region, is_within
 
 MOST_VIOLATIONS = 50
@@ -89,10 +89,11 @@ class Desk:
         named = await self._turnout.listed(period, within) if period else Listed((), ())
         rows = await self._attendance(period, named.codes) if period and named.codes else []
         codes = [row["region"] for row in rows] or self._regencies(within)
+        since = since_of(self.calendar, codes, self.now())
         open_counts, by_region, by_item, found = await asyncio.gather(
             self._pages.open_by_regency(within),
-            self._rollups.store.stocks_by_region(codes, self.calendar.election.logistics.items),
-            self._rollups.store.stocks_by_item(codes),
+            self._rollups.store.stocks_by_region(codes, self.calendar.election.logistics.items, since),
+            self._rollups.store.stocks_by_item(codes, since),
             self._pages.open_violations(within, MOST_VIOLATIONS),
         )
         flagged = await self._flags(period, open_counts, by_region, [row["region"] for row in rows])
@@ -113,9 +114,7 @@ class Desk:
         return Overview(
             board_of(words, self.calendar, period, shown, self.now(), named.sums) if period else None,
             Violations(tuple(map(teller.incident, found)), sum(n for n, _ in counts), sum(q for _, q in counts)),
-            supplies_of(
-                words, self.calendar, line_of(self.calendar, clock_of), clock_of, by_item, len(codes), self.now()
-            ),
+            supplies_of(words, self.calendar, clock_of, by_item, len(codes), self.now()),
         )
 
     def _regencies(self, within: str | None) -> list[str]:
@@ -143,7 +142,7 @@ class Desk:
         standings = {}
         for code in codes:
             expected, complete = owing_logistics(calendar, [code]) * needed, by_region.get(code, Stocks()).complete
-            lacking = gaps(calendar, line_of(calendar, code), expected, complete, now)
+            lacking = gaps(calendar, line_of(calendar, code, now), expected, complete, now)
             standings[code] = Standing(*open_counts.get(code, (0, 0)), lacking)
         return await self._rollups.flags(standings)
 

@@ -14,10 +14,10 @@ from typing import Any
 
 from services.aggregator.flags import Flag, said
 from services.aggregator.levels import LevelSum
-from services.aggregator.line import Line
 from services.aggregator.pages.words import Words
 from services.aggregator.stocks import Stocks, total
 from shared.election.calendar import Calendar
+from shared.election.logistics_line import line_of
 from shared.election.roster import province_of
 from shared.events.verdict import Verdict
 
@@ -181,9 +181,10 @@ def board_of(
 
 
 def supplies_of(
-    words: Words, calendar: Calendar, line: Line, code: str, by_item: Mapping[str, Stocks], regions: int, now: datetime
+    words: Words, calendar: Calendar, code: str, by_item: Mapping[str, Stocks], regions: int, now: datetime
 ) -> Supplies:
-    """`code` is a region whose clock is shown."""
+    """`code` is a region whose line and clock are shown."""
+    line = line_of(calendar, code, now)
     known = calendar.election.logistics.items
     items = [Item(known[slug].label.said_in(words.language), by_item.get(slug, Stocks()), regions) for slug in known]
     needed = list(items)

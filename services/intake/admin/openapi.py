@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from services.intake.problem_samples import KEY_UNCHECKED, NO_KEY, Samples
+from services.intake.problem_samples import BAD_BODY, KEY_UNCHECKED, NO_KEY, Samples
 from shared.events.envelope import Frozen
 from shared.field_errors import FieldError
-from shared.http.openapi import BAD_BODY, Sample, inlined, problem_answer
+from shared.http.openapi import Sample, inlined, problem_answer
 from shared.http.problems import Problem, invalid
 
 

@@ -155,11 +155,10 @@ def _region_options(words: Words, listed: Choice) -> tuple[Options, ...]:
 
 def _period_options(desk: Desk, region: str, chosen: str) -> tuple[Option, ...]:
     """The offered ones, and the chosen one where it is another: a report of long ago is corrected."""
-    named = {1: "week.next", 0: "week.this", -1: "week.last"}
     options = []
     for one in offered(desk.calendar, region, desk.now):
         day = desk.words.day(one.day, is_short=True)
-        options.append(Option(str(one.day), f"{day} ({desk.words(named[one.weeks])})" if one.weeks in named else day))
+        options.append(Option(str(one.day), f"{day} ({desk.words(one.called)})" if one.called else day))
     if chosen not in [option.value for option in options]:
         options.append(Option(chosen, _day_in_words(desk.words, chosen)))
     return tuple(options)

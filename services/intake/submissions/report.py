@@ -30,8 +30,8 @@ class ReportBody(Body):
     summary: LongText = Field(description="the region's current condition, in words")
     period: Annotated[Day, AfterValidator(possible_period)] | None = Field(
         None,
-        description="the Monday it is for; without it that of the report it corrects, else the latest Monday up to "
-        "`submitted_at` or receipt",
+        description="the day it is for, a Monday unless the election says otherwise; without it that of the report it "
+        "corrects, else the latest such day up to `submitted_at` or receipt",
     )
     submitted_at: Annotated[DeviceInstant, AfterValidator(to_utc)] | None = Field(
         None,

@@ -13,7 +13,8 @@ import httpx
 import pytest
 
 from services.aggregator.pages.past import MOST_SHOWN
-from shared.election.calendar import WEEK, Calendar
+from shared.election.cadence import WEEK
+from shared.election.calendar import Calendar
 from shared.events.verdict import ExcuseTold, Verdict
 from shared.settings import Settings
 from tests.builders import MONDAY, a_report, a_status, a_withdrawal, an_incident, utc

@@ -6,6 +6,7 @@ import random
 from collections import Counter
 from collections.abc import AsyncIterator, Iterator
 from datetime import date, timedelta
+from pathlib import Path
 
 import pytest
 
@@ -13,6 +14,7 @@ from services.aggregator import rollup_store
 from services.aggregator.flags import MOST_WEEKS
 from services.aggregator.incidents import Status
 from shared.election.calendar import Calendar
+from shared.election.files import read_election
 from shared.election.roster import ancestors_and_self
 from shared.events.envelope import Envelope
 from shared.events.incident import Severity
@@ -163,6 +165,30 @@ async def test_logistics_against_the_line_are_the_regencies(standing: Bench) -> 
     assert [district[name] for name in ("expected", "stated", "received")] == [0, 1, 7]
     departed = (await standing.json("/v1/regions/64.99"))["logistics"]
     assert (departed["expected"], departed["items"][-1]["item"], departed["items"][-1]["label"]) == (0, "drums", None)
+
+
+async def test_logistics_for_a_re_vote_are_stated_anew(settings: Settings, calendar: Calendar) -> None:
+    """What had been received for the first voting is not there for the second, and counts as a gap from D-7 on."""
+    revote = read_election(Path("deploy/elections/psu-kukar-2025.yaml"))
+    both = Calendar(calendar.election, calendar.roster, [revote])
+    clock = StandingClock(utc("2024-11-26T12:00:00Z"))
+    async with a_bench(settings, both, clock) as bench:
+        statements = [(utc("2024-11-20T04:00:00Z"), "64.02"), (utc("2024-11-20T04:00:00Z"), "64.71")]
+        await bench.feed(*(a_stock(at, 100, region=region, event_id=region) for at, region in statements))
+        november = await shown_logistics(bench)
+        clock.instant = utc("2025-04-12T04:00:00Z")
+        april = await shown_logistics(bench)
+        await bench.feed(a_stock(utc("2025-04-11T04:00:00Z"), 80, region="64.02", event_id="again"))
+        stated = await shown_logistics(bench)
+    assert november == {"64.02": ("2024-11-26T16:00:00+00:00", 1), "64.71": ("2024-11-26T16:00:00+00:00", 1)}
+    assert april == {"64.02": ("2025-04-18T16:00:00+00:00", 0), "64.71": ("2024-11-26T16:00:00+00:00", 1)}
+    assert stated["64.02"] == ("2025-04-18T16:00:00+00:00", 1)
+
+
+async def shown_logistics(bench: Bench) -> dict[str, tuple[str, int]]:
+    """Of two regencies the line, and how many statements count for it."""
+    found = {code: (await bench.json(f"/v1/regions/{code}"))["logistics"] for code in ("64.02", "64.71")}
+    return {code: (logistics["line_at"], logistics["stated"]) for code, logistics in found.items()}
 
 
 async def test_attendance_is_of_those_below_who_owe(standing: Bench) -> None:

@@ -185,8 +185,8 @@ class Bench:
     async def file(self, event: Envelope) -> None:
         """What the consumer does with an event, a report for example."""
         position = Position("desk.reports", 0, 0)
-        (change,) = changes_of(self.calendar)(Sighting(position, event, Record(position, None, b"")))
-        await self.store.update(change.collection, change.document_id, change.apply)
+        for change in changes_of(self.calendar)(Sighting(position, event, Record(position, None, b""))):
+            await self.store.update(change.collection, change.document_id, change.apply)
 
     async def verdicts(self) -> dict[str, list[str]]:
         """All verdicts of each region, in order."""

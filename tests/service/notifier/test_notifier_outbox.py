@@ -22,7 +22,7 @@ IN_TIME = utc("2024-11-18T08:00:00Z")
 
 
 def an_outbox(store: Store, publisher: FakePublisher, metrics: Metrics | None = None) -> Outbox:
-    return Outbox(store, publisher, "kaltim-2024", metrics or Metrics("test"))
+    return Outbox(store, publisher, metrics or Metrics("test"))
 
 
 def ids(publisher: FakePublisher) -> list[str]:

@@ -57,7 +57,7 @@ class Life:
     async def work(self) -> None:
         """All loops, until there is nothing to do."""
         bench = self.bench
-        outbox = Outbox(bench.store, self.publisher, "kaltim-2024", Metrics("test"))
+        outbox = Outbox(bench.store, self.publisher, Metrics("test"))
         steps = [bench.judge().step, bench.settling().step, bench.excusing().step]
         await until_idle(*steps, bench.planning(self.receivers).step, outbox.step)
 
