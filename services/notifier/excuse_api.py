@@ -74,9 +74,10 @@ def _taken(excuse_id: str) -> Problem:
     return Problem(409, "conflict", "conflict_excuse", id=excuse_id)
 
 
-_GIVING: dict[int | str, dict[str, Any]] = {
-    409: problem_answer("another excuse has this id", [Sample("conflict", _taken("banjir-1"))]),
+_TAKEN: dict[int | str, dict[str, Any]] = {
+    409: problem_answer("another excuse has this id", [Sample("conflict", _taken("banjir-1"))])
 }
+_GIVING = taking(GiveExcuse, GiveExcuse.examples, _TAKEN, status=201)
 
 
 def routes(
@@ -102,9 +103,7 @@ def routes(
         page = query.of(found, lambda excuse: str(excuse["_id"]))
         return json_response({**page, "items": [excuses.excuse_json(excuse) for excuse in page["items"]]})
 
-    @router.post(
-        "/excuses", dependencies=[Depends(operator)], **taking(GiveExcuse, GiveExcuse.examples, _GIVING, status=201)
-    )
+    @router.post("/excuses", dependencies=[Depends(operator)], **_GIVING)
     async def give_excuse(request: Request) -> Response:
         """Whoever has not reported for these days is excused instead of missing, also who was found missing already.
         A report beats an excuse. The same `id` with the same content is answered as before."""

@@ -107,8 +107,8 @@ class Judge:
             period, judge_at = date.fromisoformat(obligation["period"]), obligation["judge_at"]
             if not await self._store.is_closed(judgement_id(self._calendar.election.election, period, judge_at)):
                 continue  # it is judged with all the others
-            region, due_at = obligation["region"], obligation["due_at"]
-            deadline = Deadline(period, due_at, judge_at, obligation["election"])
+            region = obligation["region"]
+            deadline = Deadline(period, obligation["due_at"], judge_at, obligation["election"])
             excuse = (await self._excuses.of_period(obligation["period"])).of(region, deadline)
             missed = partial(
                 obligations.missed, region=region, deadline=deadline, now=now, excuse=excuse, is_in_digest=False
