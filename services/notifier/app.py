@@ -13,26 +13,20 @@ from fastapi import FastAPI
 
 from services.notifier import api, changes, excuse_api, life_api, notices_api, sending_api, silences_api
 from services.notifier.delivery_store import DeliveryStore
-from services.notifier.escalating import Escalating
 from services.notifier.excuse_store import ExcuseStore
 from services.notifier.excusing import Excusing
 from services.notifier.failing_receivers import FailingReceivers
-from services.notifier.held_store import HeldStore
 from services.notifier.judging import Judge
-from services.notifier.muting import Muting
 from services.notifier.notice_store import NoticeStore
 from services.notifier.outbox import Outbox
-from services.notifier.planned_deliveries import PlannedDeliveries
-from services.notifier.planning import Planning
 from services.notifier.rebuilding import Rebuilding
 from services.notifier.receiver_store import ReceiverStore
 from services.notifier.receivers import Receivers, check_stages, read_receivers
-from services.notifier.releasing import Releasing
-from services.notifier.routing import Routing
 from services.notifier.sending import build_sending
 from services.notifier.settling import Settling
 from services.notifier.silence_store import SilenceStore
 from services.notifier.store import Store
+from services.notifier.telling import build_telling
 from services.notifier.watching import build_watching
 from shared import asyncapi, mongo
 from shared.access import store as access_store
@@ -133,24 +127,12 @@ class Notifier:
     def _following(self) -> list[Loop]:
         """The loops that follow from what was read."""
         parts, store = self.parts, self.store
-        wake, calendar, routing = self.sending.wake, parts.calendar, Routing(parts.receivers)
-        held, max_age = HeldStore(store.database), parts.receivers.max_notice_age
-        muting = Muting(store, self.silences, calendar, routing)
-        planned = PlannedDeliveries(self.deliveries, muting, routing, self.now, max_age)
-        planning = Planning(store, self.deliveries, calendar, parts.receivers, muting, self.now, wake)
-        releasing = Releasing(store, held, muting, self.now, wake)
-        escalating = Escalating(
-            store, held, planned, calendar, routing, parts.clock, self.now, max_age, wake_senders=wake
-        )
         names = [receiver.name for receiver in parts.receivers.receivers]
         failing = FailingReceivers(store, self.deliveries, self.receivers, names, parts.clock, self._database_now)
         outbox = Outbox(store, self.consuming.producer, parts.metrics)
         return [
             self._loop("settle", Settling(store).step, _FOLLOW_S),
-            self._loop("plan", planning.step, _FOLLOW_S),
-            self._loop("digest", planning.digesting.step, _FOLLOW_S),
-            self._loop("release", releasing.step),
-            self._loop("escalate", escalating.step),
+            *build_telling(store, parts.receivers, parts.calendar, self.now, self.sending.wake, parts.metrics),
             self._loop("publish", outbox.step, _FOLLOW_S),
             self._loop("judge", self.judge.step),
             self._loop("receivers", failing.step),

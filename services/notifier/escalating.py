@@ -20,7 +20,6 @@ from services.notifier.planned_deliveries import PlannedDeliveries
 from services.notifier.routing import Routing
 from services.notifier.selection import concern_of
 from services.notifier.store import Store
-from shared.clock import Clock
 from shared.election.calendar import Calendar
 from shared.election.durations import format_duration
 from shared.election.roster import province_of
@@ -31,7 +30,7 @@ _LOOK_AGAIN = timedelta(minutes=1)  # at an alert that nobody is told of yet
 
 
 class Escalating:
-    """`now` is the election's time by the database's clock; `clock` turns the database's instants into it."""
+    """`now` is the election's time by the database's clock."""
 
     def __init__(
         self,
@@ -40,14 +39,13 @@ class Escalating:
         planned: PlannedDeliveries,
         calendar: Calendar,
         routing: Routing,
-        clock: Clock,
         now: Callable[[], Awaitable[datetime]],
         max_age: timedelta,
         wake_senders: Callable[[], None],
     ) -> None:
         self._store, self._held, self._planned = store, held, planned
         self._calendar, self._routing = calendar, routing
-        self._clock, self._now, self._max_age = clock, now, max_age
+        self._now, self._max_age = now, max_age
         self._wake_senders = wake_senders
 
     async def step(self) -> bool:
@@ -97,7 +95,7 @@ class Escalating:
             if told_at is None:
                 return None, now + _LOOK_AGAIN if escalation.may_yet_be_told(alarms) else None
             # Whole seconds, so that those who were told together press together.
-            since = max(self._clock.at(told_at), alert["fired_at"]).replace(microsecond=0)
+            since = max(told_at, alert["fired_at"]).replace(microsecond=0)
         return since, escalation.next_at(since, now, steps, repeats)
 
     def _due(self, alert: Document, since: datetime | None, now: datetime) -> list[Press]:

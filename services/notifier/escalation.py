@@ -64,9 +64,8 @@ def alarms_of(fired_at: datetime, deliveries: Iterable[Document]) -> list[Docume
 
 
 def first_told(alarms: Iterable[Document]) -> datetime | None:
-    """When the first of the alarms that are told was to be sent, in the database's time; None if none is."""
-    told = (d.get("released_at") or d["planned_at"] for d in alarms if d["state"] not in (HELD, SUPPRESSED))
-    return min(told, default=None)
+    """When the first of the alarms that are told was to be sent, in the election's time; None if none is."""
+    return min((d["due_at"] for d in alarms if d["state"] not in (HELD, SUPPRESSED)), default=None)
 
 
 def may_yet_be_told(alarms: Sequence[Document]) -> bool:

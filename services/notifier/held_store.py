@@ -46,9 +46,9 @@ class HeldStore:
         """All deliveries that tell of an alert, to whomever, in the order they were planned."""
         return [d async for d in self._deliveries.find({"alerts": alert_id}).sort(_IN_ORDER)]
 
-    async def release(self, delivery: Document) -> bool:
-        """To be sent now; whether it was still held."""
-        due = {"state": PENDING, "released_at": "$$NOW", "next_attempt_at": "$$NOW"}
+    async def release(self, delivery: Document, now: datetime) -> bool:
+        """To be sent now, by the election's time; whether it was still held."""
+        due = {"state": PENDING, "due_at": now, "released_at": "$$NOW", "next_attempt_at": "$$NOW"}
         return await self._change(delivery, due)
 
     async def suppress(self, delivery: Document, because: Because) -> bool:

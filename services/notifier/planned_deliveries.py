@@ -48,7 +48,7 @@ class PlannedDeliveries:
         for_all = Because.TOO_OLD if is_old else await self._muting.hold(notice.payload, now)
         fates = [for_all if is_old else await self._fate(notice, receiver.name, for_all, now) for receiver in wanted]
         people = [self._routing.members(receiver.name) for receiver in wanted]
-        await self._deliveries.plan(map(_delivery, repeat(notice), wanted, people, fates))
+        await self._deliveries.plan(map(_delivery, repeat(notice), repeat(now), wanted, people, fates))
 
     async def told_besides(self, alert_ids: Iterable[str], receivers: Iterable[Receiver]) -> list[Receiver]:
         """Who else was to be told of these alerts, by escalation, and is to be told of their end, too."""
@@ -71,7 +71,7 @@ _DEPENDS_ON_EARLIER = (alerts.RESOLVED, alerts.REPEATED)
 
 
 def _delivery(
-    notice: Notice, receiver: Receiver, people: Sequence[tuple[str, str]], fate: Hold | Because | None
+    notice: Notice, now: datetime, receiver: Receiver, people: Sequence[tuple[str, str]], fate: Hold | Because | None
 ) -> Document:
     return {
         "_id": f"{notice.id}|{receiver.name}",
@@ -80,6 +80,7 @@ def _delivery(
         "people": [{"team": team, "name": name} for team, name in people],
         "notice": notice.id,
         "alerts": list(notice.alerts),
+        "due_at": now,
         "payload": notice.payload,
         "webhook_id": notices.webhook_id(f"{notice.id}|{receiver.name}"),
         **_state(fate),

@@ -42,7 +42,7 @@ class Releasing:
         if isinstance(found, Because):
             return await self._held.suppress(delivery, found)
         if found is None:
-            return await self._held.release(delivery)
+            return await self._held.release(delivery, now)
         await self._held.hold_on(delivery, found)
         return (found.by, found.until) != (delivery["held_by"], delivery["held_until"])
 

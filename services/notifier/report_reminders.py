@@ -10,6 +10,7 @@ from datetime import date, datetime
 from functools import cached_property, partial
 
 from services.notifier import alerts, obligations
+from services.notifier.excuse_store import ExcuseStore
 from services.notifier.moments import Moment
 from services.notifier.obligations import obligation_id
 from services.notifier.rules import report_reminder
@@ -29,6 +30,7 @@ class ReportReminders:
 
     def __init__(self, store: Store, calendar: Calendar) -> None:
         self._store, self._calendar = store, calendar
+        self._excuses = ExcuseStore(store.database)
 
     @cached_property
     def _periods(self) -> dict[Moment, date]:
@@ -43,13 +45,17 @@ class ReportReminders:
         return self._periods.keys()
 
     async def look(self, moment: Moment, now: datetime) -> None:
-        """Remind those who owe the report, some at a time; those who were reminded before we died are left alone."""
+        """Remind those who owe the report and are not excused, some at a time; those who were reminded before we died
+        are left alone."""
+        excuses = await self._excuses.of_period(self._periods[moment].isoformat())
         for owing in self._owing(moment):
             known = await self._known(moment, owing)
             reminders = [
                 report_reminder.raised(empty(report_reminder.alert_id(moment.name, code)), code, deadline, now)
                 for code, deadline in owing.items()
-                if now < deadline.due_at and report_reminder.is_owed(known.get(code, {}))
+                if now < deadline.due_at
+                and report_reminder.is_owed(known.get(code, {}))
+                and excuses.of(code, deadline) is None
             ]
             await self._store.insert_new(alerts.COLLECTION, reminders)
 

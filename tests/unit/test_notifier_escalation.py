@@ -85,7 +85,7 @@ def test_however_often_one_looks_each_step_comes_once(looks: list[int]) -> None:
 
 def a_delivery(state: str, minute: int = 0, change: str = "raised", **more: Any) -> dict[str, Any]:
     at = SINCE + minute * MINUTE
-    return {"state": state, "planned_at": at, "payload": {"timestamp": at, "data": {"change": change}}, **more}
+    return {"state": state, "due_at": at, "payload": {"timestamp": at, "data": {"change": change}}, **more}
 
 
 def test_since_when_it_is_known() -> None:
@@ -100,7 +100,7 @@ def test_since_when_it_is_known() -> None:
     assert alarms == [held]
     assert escalation.first_told(alarms) is None
     assert escalation.may_yet_be_told(alarms)
-    released = a_delivery("pending", 1, released_at=SINCE + 9 * MINUTE)
+    released = a_delivery("pending", 9)
     assert escalation.first_told([released]) == SINCE + 9 * MINUTE
     assert escalation.first_told([released, a_delivery("dead", 5)]) == SINCE + 5 * MINUTE
     assert escalation.may_yet_be_told([])

@@ -193,7 +193,6 @@ class Bench:
             planned,
             self.calendar,
             routing,
-            self.clock,
             self.now,
             receivers.max_notice_age,
             self.wake,

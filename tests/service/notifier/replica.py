@@ -8,7 +8,6 @@ from __future__ import annotations
 import asyncio
 import random
 import time
-from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta, tzinfo
 from typing import Any
@@ -16,19 +15,12 @@ from typing import Any
 from services.notifier import alerts
 from services.notifier.channels import alertmanager, email, webhook
 from services.notifier.delivery_store import DeliveryStore
-from services.notifier.escalating import Escalating
-from services.notifier.held_store import HeldStore
-from services.notifier.muting import Muting
-from services.notifier.planned_deliveries import PlannedDeliveries
-from services.notifier.planning import Planning
 from services.notifier.receiver_store import ReceiverStore
 from services.notifier.receivers import Receivers
-from services.notifier.releasing import Releasing
-from services.notifier.routing import Routing
 from services.notifier.rules import quiet_period_violation
 from services.notifier.sending import build_sending
-from services.notifier.silence_store import SilenceStore
 from services.notifier.store import Store
+from services.notifier.telling import build_telling
 from shared import clock, mongo
 from shared.clock import RealClock
 from shared.election import quiet_period
@@ -78,28 +70,20 @@ def set_clock_off(off: timedelta) -> None:
 async def _turn(task: Task) -> None:
     client = mongo.connect(task.mongo_url, timeout_ms=20_000)
     database, calendar = mongo.database(client, task.database), a_calendar()
-    store, deliveries, held = Store(database), DeliveryStore(database), HeldStore(database)
+    store, deliveries = Store(database), DeliveryStore(database)
     receivers, metrics = Receivers.model_validate(task.receivers), Metrics("replica")
     settings = Settings(webhook_timeout_s=6.0, send_timeout_s=6.0, delivery_lease_s=LEASE_S)
     sending = build_sending(
         receivers.receivers, settings, calendar, store, deliveries, ReceiverStore(database), metrics
     )
-    routing, max_age = Routing(receivers), receivers.max_notice_age
-    muting = Muting(store, SilenceStore(database), calendar, routing)
 
     async def now() -> datetime:
         return RealClock().at(await mongo.server_time(client))
 
-    planned = PlannedDeliveries(deliveries, muting, routing, now, max_age)
-    steps: dict[str, Callable[[], Awaitable[bool]]] = {
-        "raise": Raising(store, task).step,
-        "plan": Planning(store, deliveries, calendar, receivers, muting, now, sending.wake).step,
-        "release": Releasing(store, held, muting, now, sending.wake).step,
-        "escalate": Escalating(store, held, planned, calendar, routing, RealClock(), now, max_age, sending.wake).step,
-    }
-    loops = [Loop(name, step, metrics, 0.25) for name, step in steps.items()]
+    raising = Loop("raise", Raising(store, task).step, metrics, 0.25)
+    telling = build_telling(store, receivers, calendar, now, sending.wake, metrics)
     async with asyncio.TaskGroup() as group:
-        for loop in [*loops, *sending.send_loops]:
+        for loop in [raising, *telling, *sending.send_loops]:
             group.create_task(loop.run())
 
 
