@@ -5,7 +5,7 @@ A province at a time, and of its regions codes and verdicts alone: there may be 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import date, datetime
 
 from services.notifier import notices, obligations
@@ -17,6 +17,7 @@ from services.notifier.selection import Concern, concern_of
 from services.notifier.settling import Settling
 from services.notifier.store import Store
 from shared.election.calendar import Calendar
+from shared.election.owing import Owing
 from shared.election.roster import province_of
 from shared.mongo import Document
 
@@ -25,22 +26,31 @@ class JudgementDigests:
     def __init__(self, store: Store, planned: PlannedDeliveries, calendar: Calendar, routing: Routing) -> None:
         self._store, self._planned, self._calendar, self._routing = store, planned, calendar, routing
         self._settling = Settling(store)
+        self._reached: dict[str, str] = {}
 
     async def step(self) -> bool:
-        """Plan the digests of a few judgements; whether there was work."""
+        """Plan the digests of one province of each of a few judgements; whether there was work."""
         closed = await self._store.judgements_to_notice()
         for judgement in closed:
-            period = date.fromisoformat(judgement["period"])
-            for province in dict.fromkeys(map(province_of, self._calendar.owing(period))):
-                await self._plan(judgement, period, province)
-            await self._store.keep_noticed(judgement["_id"])
+            await self._plan_next(judgement)
         return bool(closed)
 
-    async def _plan(self, judgement: Document, period: date, province: str) -> None:
-        """The digests of one province, if anybody in it was missing."""
+    async def _plan_next(self, judgement: Document) -> None:
+        """How far it has come is this process's own business: planned again, a digest is the same one."""
+        period = date.fromisoformat(judgement["period"])
+        for province in _provinces(self._calendar.owing(period), self._reached.get(judgement["_id"])):
+            is_any_missing = await self._plan(judgement, period, province)
+            self._reached[judgement["_id"]] = province
+            if is_any_missing:
+                return
+        await self._store.keep_noticed(judgement["_id"])
+        self._reached.pop(judgement["_id"], None)
+
+    async def _plan(self, judgement: Document, period: date, province: str) -> bool:
+        """The digests of one province; whether anybody in it was missing."""
         found = await self._store.in_digest(judgement["period"], judgement["judge_at"], province)
         if not found:
-            return
+            return False
         verdicts = await self._store.verdicts_below(judgement["period"], province)
         owing = self._calendar.owing(period).below(province)
         concerns = {code: self._concern(code, found_at) for code, found_at in found.items()}
@@ -51,6 +61,7 @@ class JudgementDigests:
             told = await self._raised(period, theirs[:MOST_ALERTS])
             digest = notices.of_judgement(judgement, province, standing, told, self._calendar)
             await self._planned.plan(digest, [receiver])
+        return True
 
     def _concern(self, code: str, found_at: datetime) -> Concern:
         """What the alert of a missing region is about, without the alert: there may be thousands."""
@@ -66,3 +77,13 @@ class JudgementDigests:
             await self._settling.settle((await self._store.obligations(wanted)).values())
             known = await self._store.alerts_by_id(ids)
         return [known[alert_id] for alert_id in ids]
+
+
+def _provinces(owing: Owing, behind: str | None) -> Iterator[str]:
+    """The provinces of those who owe, those behind one; looked up, since those who owe may be a million."""
+    while True:
+        first = next(iter(owing.after(behind and f"{behind}/", 1)), None)  # `/` is behind all that lies below
+        if first is None:
+            return
+        behind = province_of(first)
+        yield behind
