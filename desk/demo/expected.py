@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 
-from desk.demo import team
+from desk.demo import expected_warnings, team
+from desk.demo.expected_warnings import Warned
 from desk.demo.scenario import Expect, QuietPeriod, Scenario, Step, judgements
-from services.notifier.alerts import RAISED, RESOLVED
-from services.notifier.rules import missing_report, quiet_period_violation
+from services.notifier.alerts import ESCALATED, RAISED, RESOLVED
+from services.notifier.rules import missing_report, quiet_period_violation, receiver_failing
 from shared.election.calendar import Calendar
 from shared.election.config import Level
-from shared.election.roster import Region, level_of
+from shared.election.roster import Region, is_within, level_of
 from shared.events.verdict import Verdict
 
 
@@ -34,7 +35,8 @@ class Telling:
 @dataclass(frozen=True)
 class Expected:
     """`missing`: who is found missing, by period. `late`: ids of the alerts that a late report resolves.
-    `verdicts`: by period and region, at the end. `violations`: alert id to its flags."""
+    `verdicts`: by period and region, at the end. `violations`: alert id to its flags. `warnings`: alert id to how it
+    ended, of logistics and reminders. `acknowledged`, `escalated`, `failing`: ids of alerts."""
 
     accepted: frozenset[str]
     repeated: frozenset[str]
@@ -45,6 +47,10 @@ class Expected:
     violations: Mapping[str, QuietPeriod]
     categories: Mapping[str, int]
     totals: Mapping[str, int]
+    warnings: Mapping[str, str | None]
+    acknowledged: frozenset[str]
+    escalated: frozenset[str]
+    failing: frozenset[str]
     tellings: tuple[Telling, ...]
 
     @property
@@ -78,6 +84,8 @@ def expect(scenario: Scenario, calendar: Calendar, agency: str) -> Expected:
     violations = {quiet_period_violation.alert_id(agency, s.id): s for s in incidents if s.quiet_period is not None}
     periods = judgements(scenario, calendar)
     turnouts = {period: _turnouts(period, accepted, calendar) for period in periods}
+    warnings = _warnings(scenario, periods, calendar)
+    escalations, failures = list(_escalations(scenario, violations)), list(_failures(violations))
     return Expected(
         accepted=frozenset(step.id for step in accepted),
         repeated=frozenset(step.id for step in scenario.expecting(Expect.REPEATED)),
@@ -93,8 +101,53 @@ def expect(scenario: Scenario, calendar: Calendar, agency: str) -> Expected:
             "violations": sum(calendar.election.is_violation(step.body["category"]) for step in incidents),
             "quiet_period_violations": len(violations),
         },
-        tellings=(*_tellings(turnouts), *(Telling(alert, RAISED, step.at) for alert, step in violations.items())),
+        warnings={warned.alert: warned.resolution for warned in warnings},
+        acknowledged=frozenset(taken.alert for taken in scenario.acknowledgements),
+        escalated=frozenset(telling.alert for telling in escalations),
+        failing=frozenset(telling.alert for telling in failures),
+        tellings=(
+            *_tellings(turnouts),
+            *(Telling(alert, RAISED, step.at) for alert, step in violations.items()),
+            *_tellings_of(warnings),
+            *escalations,
+            *failures,
+        ),
     )
+
+
+def _warnings(scenario: Scenario, periods: Iterable[date], calendar: Calendar) -> list[Warned]:
+    accepted = scenario.expecting(Expect.ACCEPTED)
+    found = list(expected_warnings.logistics(accepted, calendar, scenario.end))
+    for period in periods:
+        reported: dict[str, datetime] = {}
+        for step in accepted:
+            if period_of(step, calendar) == period:
+                reported.setdefault(step.region, step.at)
+        found += expected_warnings.reminders(period, reported, calendar)
+    return found
+
+
+def _tellings_of(warnings: Iterable[Warned]) -> Iterator[Telling]:
+    for warned in warnings:
+        yield Telling(warned.alert, RAISED, warned.raised_at)
+        if warned.ended_at is not None:
+            yield Telling(warned.alert, RESOLVED, warned.ended_at)
+
+
+def _escalations(scenario: Scenario, violations: Mapping[str, Step]) -> Iterator[Telling]:
+    """What nobody has acknowledged for too long, of the regions whose violations are escalated."""
+    taken = {a.alert: a.at for a in scenario.acknowledgements}
+    for alert, step in violations.items():
+        at = step.at + timedelta(minutes=team.ESCALATED_AFTER_M)
+        is_taken = alert in taken and taken[alert] < at
+        if any(is_within(step.region, region) for region in team.ESCALATED_REGIONS) and not is_taken:
+            yield Telling(alert, ESCALATED, at, team.HEAD)
+
+
+def _failures(violations: Mapping[str, Step]) -> Iterator[Telling]:
+    """The receiver that wants no more, from the first violation on that it is told of."""
+    if violations:
+        yield Telling(receiver_failing.alert_id(team.GONE), RAISED, min(step.at for step in violations.values()))
 
 
 def _turnouts(period: date, accepted: tuple[Step, ...], calendar: Calendar) -> list[_Turnout]:

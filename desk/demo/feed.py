@@ -68,7 +68,9 @@ class Feed:
 
     def _show_notices(self, arrived: int) -> None:
         for notice in self._receiver.notices[self._shown_notices : arrived]:
-            self._screen.say("notice", "notice", id_text=notice.text["id"], en_text=notice.text["en"])
+            self._screen.say(
+                "notice", "notice", receiver=notice.receiver, id_text=notice.text["id"], en_text=notice.text["en"]
+            )
         self._shown_notices = max(arrived, self._shown_notices)
         if self._receiver.bad_signatures > self._shown_bad:
             self._shown_bad = self._receiver.bad_signatures

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import datetime
 
 from desk.demo.client import Answer, Client
 from desk.demo.feed import Feed
@@ -24,7 +25,7 @@ REPORTED = frozenset({Verdict.ON_TIME.value, Verdict.LATE.value})
 
 @dataclass
 class Player:
-    """Plays one scenario, once. `place` names a region."""
+    """Plays one scenario, once. `place` names a region; at `holds` something must have been told."""
 
     scenario: Scenario
     calendar: Calendar
@@ -35,11 +36,12 @@ class Player:
     feed: Feed
     stepper: Stepper
     outstanding: Outstanding
+    holds: frozenset[datetime]
     answers: Answers = field(default_factory=list)
 
     async def play(self) -> None:
         """The whole fortnight. Raises ServiceAway, ValueError."""
-        for moment in moments(self.scenario, self.calendar):
+        for moment in moments(self.scenario, self.calendar, self.holds):
             for step in moment.steps:
                 await self.stepper.to(step.at)
                 await self._send(step)

@@ -141,7 +141,10 @@ async def _story(play: _Play, stack: RunningStack) -> list[Row]:
         feed = Feed(client, receiver, screen, place)
         outstanding = Outstanding(expected, client, receiver, screen)
         stepper = Stepper(stack.clock, screen.tick)
-        player = Player(play.scenario, play.calendar, place, client, receiver, screen, feed, stepper, outstanding)
+        holds = frozenset(telling.at for telling in expected.tellings)
+        player = Player(
+            play.scenario, play.calendar, place, client, receiver, screen, feed, stepper, outstanding, holds
+        )
 
         async def main() -> list[Row]:
             screen.tick(stepper.now)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import date, datetime
 from enum import StrEnum
@@ -132,11 +132,12 @@ def judgements(scenario: Scenario, calendar: Calendar) -> dict[date, datetime]:
     return found
 
 
-def moments(scenario: Scenario, calendar: Calendar) -> list[Moment]:
-    """All moments, in order."""
+def moments(scenario: Scenario, calendar: Calendar, holds: Iterable[datetime] = ()) -> list[Moment]:
+    """All moments, in order; `holds` are others at which something must be seen."""
     found = [*_days(scenario), Moment(scenario.end)]
     found += [Moment(a.at, acknowledgement=a) for a in scenario.acknowledgements]
     found += [Moment(at, period=period) for period, at in judgements(scenario, calendar).items()]
+    found += [Moment(at) for at in sorted(set(holds))]
     return sorted(found, key=lambda moment: moment.at)
 
 

@@ -13,15 +13,21 @@ from desk.demo.expected import Expected
 from desk.demo.scenario import QuietPeriod
 from desk.demo.seen import Seen
 from desk.demo.texts import both, yes_or_no
-from services.notifier.alerts import rule_of
+from services.notifier.alerts import ESCALATED, rule_of
 from services.notifier.obligations import REPORTED_LATE
-from services.notifier.rules import logistics, missing_report, outage, quiet_period_violation, report_reminder
+from services.notifier.rules import (
+    logistics,
+    missing_report,
+    quiet_period_violation,
+    receiver_failing,
+    report_reminder,
+)
 from shared.events.alert import AlertState
 from shared.events.verdict import Verdict
 
 NOTHING = "–"
 RULES = (missing_report.NAME, quiet_period_violation.NAME)
-BESIDE = (logistics.NAME, outage.NAME, report_reminder.NAME)  # they may alert, and nothing is claimed of them
+WARNINGS = (logistics.NAME, report_reminder.NAME)
 
 Name = Callable[[str], str]
 T = TypeVar("T")
@@ -44,6 +50,8 @@ def rows(expected: Expected, seen: Seen, name: Name) -> list[Row]:
         *_submissions(expected, seen),
         *_attendance(expected, seen, name),
         *_violations(expected, seen),
+        *_warnings(expected, seen),
+        *_life(expected, seen),
         *_notices(expected, seen),
         *_incidents(expected, seen),
     ]
@@ -80,13 +88,13 @@ def _attendance(expected: Expected, seen: Seen, name: Name) -> list[Row]:
         shown = seen.verdicts.get(period, {})
         found.append(_row("row_verdicts", wanted_verdicts, shown, _tally(name), about=_short(period)))
     late = dict.fromkeys(expected.late, REPORTED_LATE)
-    resolved = {a["id"]: a["resolution"] for a in seen.alerts if a["state"] == AlertState.RESOLVED}
+    resolved = {a["id"]: a["resolution"] for a in _of(seen, *RULES) if a["state"] == AlertState.RESOLVED}
     found.append(_row("row_late", late, resolved, _resolutions))
     return found
 
 
-def _resolutions(found: Mapping[str, str]) -> str:
-    return _listed(f"{alert} ({resolution})" for alert, resolution in found.items())
+def _resolutions(found: Mapping[str, str | None]) -> str:
+    return _listed(f"{alert} ({resolution or both('still_firing')})" for alert, resolution in found.items())
 
 
 def _missing(alerts: Iterable[Json]) -> dict[str, frozenset[str]]:
@@ -110,10 +118,41 @@ def _violations(expected: Expected, seen: Seen) -> list[Row]:
         for alert in sorted({*expected.violations, *flags})
     ]
     both_rules = [a for a in seen.alerts if a["rule"] in RULES]
-    others = frozenset(a["id"] for a in seen.alerts if a["rule"] not in (*RULES, *BESIDE))
+    claimed = (*RULES, *WARNINGS, receiver_failing.NAME)
+    others = frozenset(a["id"] for a in seen.alerts if a["rule"] not in claimed)
     found.append(_row("row_alerts", expected.alerts, len(both_rules), str))
     found.append(_row("row_other_alerts", frozenset(), others, _listed))
     return found
+
+
+def _of(seen: Seen, *rules: str) -> list[Json]:
+    return [alert for alert in seen.alerts if alert["rule"] in rules]
+
+
+def _warnings(expected: Expected, seen: Seen) -> list[Row]:
+    """What was told on the way to the deadlines, and how it ended."""
+    shown = {a["id"]: a["resolution"] for a in _of(seen, *WARNINGS)}
+    return [
+        _row(
+            f"row_{rule}",
+            {alert: how for alert, how in expected.warnings.items() if rule_of(alert) == rule},
+            {alert: how for alert, how in shown.items() if rule_of(alert) == rule},
+            _resolutions,
+        )
+        for rule in WARNINGS
+    ]
+
+
+def _life(expected: Expected, seen: Seen) -> list[Row]:
+    """Who took an alert in hand, what was escalated, who wants no more."""
+    acknowledged = frozenset(a["id"] for a in seen.alerts if a["state"] == AlertState.ACKNOWLEDGED)
+    escalated = frozenset(alert for _, alert, change in seen.told if change == ESCALATED)
+    failing = frozenset(a["id"] for a in _of(seen, receiver_failing.NAME))
+    return [
+        _row("row_acknowledged", expected.acknowledged, acknowledged, _listed),
+        _row("row_escalated", expected.escalated, escalated, _listed),
+        _row("row_failing", expected.failing, failing, _listed),
+    ]
 
 
 def _flags(alert: Json) -> QuietPeriod:
@@ -131,12 +170,11 @@ def _flags_text(flags: QuietPeriod | None) -> str:
 
 def _notices(expected: Expected, seen: Seen) -> list[Row]:
     wanted = frozenset(telling.key for telling in expected.tellings)
-    told = frozenset(key for key in seen.told if rule_of(key[1]) not in BESIDE)
     # One that died between the receiver's answer and its own mark sends once more, under the same webhook-id.
     allowed = seen.notifier_restarts
     limit = f"≤ {allowed}" if allowed else "0"
     return [
-        _row("row_told", wanted, told, _count),
+        _row("row_told", wanted, seen.told, _count),
         _row("row_bad_signatures", 0, seen.bad_signatures, str),
         Row("row_repeated_notices", limit, str(seen.repeated_notices), seen.repeated_notices <= allowed),
     ]

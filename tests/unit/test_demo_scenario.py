@@ -156,7 +156,16 @@ def test_expected(expected: Expected) -> None:
     assert Counter(expected.verdicts[SECOND].values()) == {"on_time": 7, "late": 1, "missing": 2}
     assert expected.alerts == 6
     assert len(expected.violations) == 3
-    assert len(expected.tellings) == 7
+    assert expected.warnings == {
+        "logistics:64.11:D-7": "superseded",
+        "logistics:64.11:D-3": "received",
+        **{f"report-reminder:2024-11-18:{code}": "judged" for code in SILENT},
+    }
+    assert expected.acknowledged == {"quiet-period-violation:desk:pel-uang-1126"}
+    assert expected.escalated == {"quiet-period-violation:desk:pel-medsos-1124"}
+    assert expected.failing == {"receiver-failing:piket-lama"}
+    told = Counter((telling.receiver, telling.change) for telling in expected.tellings)
+    assert told == {("desk-provinsi", "raised"): 12, ("desk-provinsi", "resolved"): 2, ("kepala-desk", "escalated"): 1}
     assert expected.totals["quiet_period_violations"] == 3
     assert expected.totals["violations"] == 5
     assert sum(expected.categories.values()) == expected.totals["incidents"]

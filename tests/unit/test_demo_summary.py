@@ -44,10 +44,27 @@ def violation_alert(alert_id: str, *, occurred: bool, reported: bool) -> dict[st
         "rule": "quiet-period-violation",
         "region": "64.72",
         "period": None,
-        "state": "firing",
+        "state": "acknowledged" if alert_id in EXPECTED.acknowledged else "firing",
         "resolution": None,
         "details": details,
     }
+
+
+def other_alert(alert_id: str, resolution: str | None = None) -> dict[str, Any]:
+    return {
+        "id": alert_id,
+        "rule": alert_id.partition(":")[0],
+        "region": "64.11",
+        "period": None,
+        "state": "resolved" if resolution else "firing",
+        "resolution": resolution,
+        "details": {},
+    }
+
+
+def others() -> list[dict[str, Any]]:
+    warnings = [other_alert(alert, resolution) for alert, resolution in EXPECTED.warnings.items()]
+    return [*warnings, *map(other_alert, EXPECTED.failing)]
 
 
 def as_expected() -> Seen:
@@ -58,7 +75,7 @@ def as_expected() -> Seen:
         repeated=EXPECTED.repeated,
         refused=EXPECTED.refused,
         counted=EXPECTED.accepted,
-        alerts=(*(missing_alert(r) for r in ("64.72", "64.08", "64.07")), *violations),
+        alerts=(*(missing_alert(r) for r in ("64.72", "64.08", "64.07")), *violations, *others()),
         verdicts=EXPECTED.verdicts,
         incidents=tuple(incidents),
         totals=EXPECTED.totals,
@@ -79,6 +96,12 @@ RETRACTED = tuple({**a, "resolution": "delivered_late"} if a["id"] == LATE else 
 OTHER_FLAGS = violation_alert("quiet-period-violation:desk:pel-apk-1128", occurred=True, reported=True)
 BOTH_FLAGS = (*(a for a in SEEN.alerts if a["id"] != OTHER_FLAGS["id"]), OTHER_FLAGS)
 TOO_MANY = violation_alert("quiet-period-violation:desk:pel-apk-1114", occurred=False, reported=False)
+NOBODY_TOOK_IT = tuple({**a, "state": "firing"} if a["state"] == "acknowledged" else a for a in SEEN.alerts)
+D3 = "logistics:64.11:D-3"
+STILL_LACKING = tuple({**a, "state": "firing", "resolution": None} if a["id"] == D3 else a for a in SEEN.alerts)
+NOT_WARNED = tuple(a for a in SEEN.alerts if a["id"] != D3)
+NOBODY_FAILS = tuple(a for a in SEEN.alerts if a["rule"] != "receiver-failing")
+NOT_ESCALATED = SEEN.told - {key for key in SEEN.told if key[2] == "escalated"}
 SYSTEM = {**missing_alert("system"), "id": "cannot-evaluate:2024-11-18", "rule": "cannot-evaluate"}
 
 
@@ -111,6 +134,13 @@ def test_a_restarted_notifier_may_repeat() -> None:
         replace(SEEN, alerts=BOTH_FLAGS),
         replace(SEEN, alerts=(*SEEN.alerts, TOO_MANY)),
         replace(SEEN, alerts=(*SEEN.alerts, SYSTEM)),
+        replace(SEEN, alerts=NOBODY_TOOK_IT),
+        replace(SEEN, alerts=STILL_LACKING),
+        replace(SEEN, alerts=NOT_WARNED),
+        replace(SEEN, alerts=(*SEEN.alerts, other_alert("logistics:64.72:D-3", "received"))),
+        replace(SEEN, alerts=NOBODY_FAILS),
+        replace(SEEN, told=NOT_ESCALATED),
+        replace(SEEN, told=SEEN.told | {("kepala-desk", LATE, "escalated")}),
         replace(SEEN, verdicts={**SEEN.verdicts, SECOND: {**SEEN.verdicts[SECOND], "64.72": "pending"}}),
         replace(SEEN, verdicts={}),
         replace(SEEN, incidents=SEEN.incidents[1:]),
