@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -107,7 +108,7 @@ class Scenario(_Frozen):
 @dataclass(frozen=True, slots=True)
 class Moment:
     """Where the clock holds until the answers are in: after the submissions of a local day, when an operator takes an
-    alert in hand, when a period is judged (`period`), at the end (none of them)."""
+    alert in hand, when a period is judged (`period`), when something is to be told, at the end."""
 
     at: datetime
     steps: tuple[Step, ...] = ()
@@ -133,18 +134,19 @@ def judgements(scenario: Scenario, calendar: Calendar) -> dict[date, datetime]:
 
 
 def moments(scenario: Scenario, calendar: Calendar, holds: Iterable[datetime] = ()) -> list[Moment]:
-    """All moments, in order; `holds` are others at which something must be seen."""
-    found = [*_days(scenario), Moment(scenario.end)]
-    found += [Moment(a.at, acknowledgement=a) for a in scenario.acknowledgements]
-    found += [Moment(at, period=period) for period, at in judgements(scenario, calendar).items()]
-    found += [Moment(at) for at in sorted(set(holds))]
-    return sorted(found, key=lambda moment: moment.at)
+    """All moments, in order, each with the submissions since the one before it; `holds` are others at which something
+    must be seen."""
+    taken = {a.at: a for a in scenario.acknowledgements}
+    judged = {at: period for period, at in judgements(scenario, calendar).items()}
+    found, begin = [], 0
+    for at in sorted({*_ends_of_days(scenario), *taken, *judged, *holds, scenario.end}):
+        end = bisect_right(scenario.steps, at, key=lambda step: step.at)
+        found.append(Moment(at, scenario.steps[begin:end], taken.get(at), judged.get(at)))
+        begin = end
+    return found
 
 
-def _days(scenario: Scenario) -> Iterator[Moment]:
-    """Each local day's submissions; they hold at the day's last one."""
-    zone = scenario.start.tzinfo
-    in_order = sorted(scenario.steps, key=lambda step: step.at)
-    for _, steps in groupby(in_order, key=lambda step: step.at.astimezone(zone).date()):
-        day = tuple(steps)
-        yield Moment(day[-1].at, steps=day)
+def _ends_of_days(scenario: Scenario) -> Iterator[datetime]:
+    """When each local day's last submission is sent."""
+    for _, steps in groupby(scenario.steps, key=lambda step: step.at.astimezone(scenario.start.tzinfo).date()):
+        yield list(steps)[-1].at

@@ -52,7 +52,7 @@ async def test_how_a_region_stands(page: httpx.AsyncClient) -> None:
         "Masih terbuka 4 insiden, di antaranya 3 pelanggaran 2 masa tenang "
         "Insiden menurut status Dilaporkan 2 · Diverifikasi 1 · Tidak terbukti 1 · Diteruskan 1 "
         "Laporan 25 Nov Ditunggu 10 "
-        "Logistik 30/120 lengkap"
+        "Logistik 30/140 lengkap"
     )
     village = part(await page.get("/regions/64.72.01.1001?lang=en"), "summary")
     assert village.endswith("Still open Incidents: 0, of these violations: 0 Incidents by status –")
@@ -155,7 +155,7 @@ async def test_an_excuse_is_shown_with_its_reason(november_bench: Bench, page: h
     excuse = ExcuseTold(id="banjir-1", reason="Banjir.", by="budi", at=utc("2024-11-18T20:00Z"))
     more = {"reason": "excuse_given", "excuse": excuse, "period": EARLIER_MONDAY}
     await november_bench.feed(a_verdict("64.72", Verdict.EXCUSED, 2, **more))
-    assert "Dimaklumi ada alasan yang diterima: Banjir. dinilai" in text_of(await page.get("/regions/64.72"))
+    assert "Dimaklumi ada alasan yang diterima: Banjir. (budi) dinilai" in text_of(await page.get("/regions/64.72"))
     (row,) = [r for r in (await november_bench.json("/v1/periods/2024-11-11"))["items"] if r["region"] == "64.72"]
     assert row["excuse"] == {"id": "banjir-1", "reason": "Banjir.", "by": "budi", "at": "2024-11-18T20:00:00+00:00"}
     assert [v["excuse"] for v in row["verdicts"]] == [None, row["excuse"]]

@@ -150,7 +150,7 @@ async def test_logistics_against_the_line_are_the_regencies(standing: Bench) -> 
     items = {row["item"]: row for row in province.pop("items")}
     assert province == {
         "line_at": "2024-11-26T16:00:00+00:00",
-        "expected": 10 * 12,
+        "expected": 10 * 14,
         "stated": 3,
         "complete": 1,
         "required": 300,
@@ -165,7 +165,7 @@ async def test_logistics_against_the_line_are_the_regencies(standing: Bench) -> 
         "received": 160,
     }
     city = (await standing.json("/v1/regions/64.72"))["logistics"]
-    assert [city[name] for name in ("expected", "stated", "complete", "received")] == [12, 2, 1, 105]
+    assert [city[name] for name in ("expected", "stated", "complete", "received")] == [14, 2, 1, 105]
     district = (await standing.json("/v1/regions/64.72.01"))["logistics"]
     assert [district[name] for name in ("expected", "stated", "received")] == [0, 1, 7]
     departed = (await standing.json("/v1/regions/64.99"))["logistics"]
@@ -225,7 +225,7 @@ async def test_flags_say_why(standing: Bench) -> None:
     assert flagged["normal_while_open"]["counts"] == {
         "open_violations": 1,
         "quiet_period_violations": 1,
-        "logistics_gaps": 12,
+        "logistics_gaps": 14,
     }
     assert (flagged["same_text"]["since"], flagged["same_text"]["counts"]) == ("2024-11-04", {"weeks": 3})
     await standing.feed(

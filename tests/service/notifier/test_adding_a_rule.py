@@ -19,8 +19,11 @@ TELL = """
 import asyncio, json, os
 from services.notifier.changes import changes_of
 from services.notifier.delivery_store import DeliveryStore
+from services.notifier.muting import Muting
 from services.notifier.planning import Planning
 from services.notifier.receivers import Receivers
+from services.notifier.routing import Routing
+from services.notifier.silence_store import SilenceStore
 from services.notifier.store import Store
 from shared import mongo
 from shared.events.incident import Severity
@@ -41,7 +44,8 @@ async def main() -> None:
     receivers = Receivers.model_validate({"receivers": [{"name": "a", "channel": "console", "rules": ["disaster"]}]})
     async def now():
         return at
-    await Planning(store, DeliveryStore(store.database), calendar, receivers, now, lambda: None).step()
+    muting = Muting(store, SilenceStore(store.database), calendar, Routing(receivers))
+    await Planning(store, DeliveryStore(store.database), calendar, receivers, muting, now, lambda: None).step()
     found = [d async for d in store.database.deliveries.find()]
     await client.drop_database("test_adding_a_rule")
     print(json.dumps([[d["_id"], d["payload"]["data"]["text"]["en"]] for d in found]))

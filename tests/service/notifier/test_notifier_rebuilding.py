@@ -27,6 +27,7 @@ from tests.service.notifier.conftest import (
     dying,
     receivers_of,
     until_idle,
+    until_told,
 )
 
 IN_TIME = utc("2024-11-18T08:00Z")
@@ -59,7 +60,7 @@ class Life:
         bench = self.bench
         outbox = Outbox(bench.store, self.publisher, Metrics("test"))
         steps = [bench.judge().step, bench.settling().step, bench.excusing().step]
-        await until_idle(*steps, bench.planning(self.receivers).step, outbox.step)
+        await until_told(bench.planning(self.receivers), *steps, outbox.step)
 
     def rebuilding(self, store: Store | None = None) -> Rebuilding:
         async def records() -> AsyncGenerator[Any, None]:
