@@ -13,6 +13,7 @@ import typer
 
 from desk.cli_agency import agency
 from desk.cli_dead_letters import dead_letters
+from desk.cli_doctor import doctor
 from desk.cli_partitions import partitions
 from desk.cli_person import person
 from desk.cli_receivers import receivers as receivers_commands
@@ -33,6 +34,7 @@ main.add_typer(dead_letters, name="dead-letters")
 main.add_typer(receivers_commands, name="receivers")
 main.command()(submit)
 main.command()(partitions)
+main.command()(doctor)
 
 
 @main.command()

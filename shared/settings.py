@@ -99,6 +99,16 @@ class Settings(BaseModel):
     intake_url: Annotated[
         str, AfterValidator(_web_address), Field(description="intake's address, where `desk submit` sends to")
     ] = "http://127.0.0.1:8080"
+    aggregator_url: Annotated[
+        str, AfterValidator(_web_address), Field(description="the aggregator's address, for `desk doctor`")
+    ] = "http://127.0.0.1:8080/pantau"
+    notifier_url: Annotated[
+        str, AfterValidator(_web_address), Field(description="the notifier's address, for `desk doctor`")
+    ] = "http://127.0.0.1:8080/notifier"
+    http_ca: Annotated[
+        Path | None,
+        Field(description="certificate of the authority that these addresses' are from, if it is your own"),
+    ] = None
     access_cache_s: Annotated[
         float, Field(gt=0, le=25, description="how long a key's rights are cached, and a revoked key still works, s")
     ] = 15.0
