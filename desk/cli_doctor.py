@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 
 import typer
 
@@ -18,6 +19,7 @@ def doctor() -> None:
     from desk.doctor.finding import Level, in_lines, verdict
     from desk.doctor.run import examine
 
+    logging.getLogger("aiokafka").setLevel(logging.CRITICAL)  # what it warns of is in the findings
     findings = asyncio.run(examine(settings_with()))
     for finding in findings:
         typer.echo(in_lines(finding))
