@@ -1,4 +1,4 @@
-"""Who may do what in Kafka and MongoDB: each service what it needs, and no more. Pure; `desk init` makes it so."""
+"""Who may do what in Kafka and MongoDB: each service what it needs, and no more. `desk init` makes it so."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a production start refuses: secrets that everybody knows, and doors without locks. Pure."""
+"""What a production start refuses: secrets that everybody knows, and doors without locks."""
 
 from __future__ import annotations
 
