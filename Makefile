@@ -33,9 +33,12 @@ up: $(STAMP)  ## the whole system in the foreground, to try with curl
 test: $(STAMP)  ## all tests, on a real broker and a real database
 	@$(BIN)/python -m pytest $(TESTS)
 
-check: $(STAMP)  ## format, lint, types, import contracts
+check: $(STAMP)  ## format, lint, types, import contracts, Dockerfile and compose file
 	@$(BIN)/ruff format --check --quiet . || { echo "run: make format"; exit 1; }
 	@$(BIN)/ruff check --quiet .
+	@$(BIN)/hadolint deploy/Dockerfile
+	@$(BIN)/compose-lint check --quiet --skip-suppressed --fail-on low docker-compose.yml >/dev/null || \
+		$(BIN)/compose-lint check --skip-suppressed --fail-on low docker-compose.yml
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports --no-logo 2>&1 | tail -25 | grep -v '^$$'; $(BIN)/lint-imports --no-logo >/dev/null
 

@@ -13,6 +13,7 @@ import typer
 
 from desk.cli_agency import agency
 from desk.cli_dead_letters import dead_letters
+from desk.cli_doctor import doctor
 from desk.cli_partitions import partitions
 from desk.cli_person import person
 from desk.cli_receivers import receivers as receivers_commands
@@ -33,6 +34,7 @@ main.add_typer(dead_letters, name="dead-letters")
 main.add_typer(receivers_commands, name="receivers")
 main.command()(submit)
 main.command()(partitions)
+main.command()(doctor)
 
 
 @main.command()
@@ -77,17 +79,23 @@ def demo(
 def init(
     stack_keys: Annotated[Path | None, typer.Option(hidden=True)] = None,
 ) -> None:
-    """Prepare Kafka and MongoDB: replica set, topics, indexes, the first admin key (DESK_ADMIN_KEY).
+    """Prepare Kafka and MongoDB: replica set, topics, indexes, the first admin key (DESK_ADMIN_KEY), and with
+    DESK_USERS_DIR the services' users and rights.
 
     Waits for both, up to two minutes each. Running it again changes nothing.
     """
     from desk.init import InitFailed, initialise
     from desk.replica_set import NotAReplicaSet
     from shared.mongo import DatabaseError, in_words
+    from shared.production import refuse_unsafe
+    from shared.settings import BadSettings
 
     settings = settings_with()
     try:
+        refuse_unsafe(settings)
         initialise(settings, say, stack_keys)
+    except BadSettings as error:
+        raise fail(error, 2) from None
     except (InitFailed, NotAReplicaSet) as error:
         raise fail(error, 1) from None
     except (DatabaseError, TimeoutError) as error:

@@ -24,11 +24,14 @@ def partitions(
     from aiokafka.errors import KafkaError
 
     from shared import topics
+    from shared.kafka.security import security_of
     from shared.kafka.topic_admin import add_partitions
 
     names = [topic.name for topic in topics.ALL if topic is not topics.DEAD_LETTERS]
+    settings = settings_with()
     try:
-        before = asyncio.run(add_partitions(settings_with().kafka, dict.fromkeys(names, count)))
+        wanted = dict.fromkeys(names, count)
+        before = asyncio.run(add_partitions(settings.kafka, wanted, security_of(settings)))
     except (KafkaError, TimeoutError, OSError) as error:
         raise fail(f"Kafka did not do it (DESK_KAFKA names it): {in_short(error)}", 1) from None
     for name in names:

@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from shared.exactly_once.letters import Kept, Letter, Resolution, letters_in, resolution_headers
 from shared.kafka.log_reader import LogReader
 from shared.kafka.producer import Producer
+from shared.kafka.security import security_of
 from shared.kafka.whole_topic import read_topic
 from shared.metrics import Metrics
 from shared.records import Position
@@ -29,7 +30,7 @@ async def read_letters(settings: Settings) -> Sequence[Letter]:
     """All of them, also those that are resolved. Raises TopicUnread, KafkaError, TimeoutError."""
     records = [
         Kept(r.key, r.value or b"", dict(r.headers), datetime.fromtimestamp(r.timestamp / 1000, UTC))
-        async for r in read_topic(settings.kafka, DEAD_LETTERS.name)
+        async for r in read_topic(settings.kafka, DEAD_LETTERS.name, security_of(settings))
     ]
     return letters_in(records)
 
@@ -69,8 +70,9 @@ class Resolver:
 @asynccontextmanager
 async def open_resolver(settings: Settings, by: str) -> AsyncIterator[Resolver]:
     """A resolver over the settings' Kafka. Raises TimeoutError if the broker does not answer."""
-    producer = Producer(settings.kafka, settings.publish_deadline_s, _CLIENT, Metrics(_CLIENT))
-    reader = LogReader(settings.kafka, _CLIENT, _CLIENT)
+    security = security_of(settings)
+    producer = Producer(settings.kafka, settings.publish_deadline_s, _CLIENT, Metrics(_CLIENT), security)
+    reader = LogReader(settings.kafka, _CLIENT, _CLIENT, security)
     await producer.start()
     try:
         async with asyncio.timeout(_CONNECT_S):

@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
 
@@ -13,8 +14,11 @@ from aiokafka.errors import KafkaError
 
 from desk.console import in_short
 from desk.data_dir import AGENCY, OPERATOR, Kept
+from desk.kafka_users import ensure_users as ensure_kafka_users
 from desk.keys import everything_grant, open_keys, person_grant
+from desk.mongo_users import ensure_users as ensure_mongo_users
 from desk.replica_set import NotYetPrimary, found_replica_set
+from desk.rights import MONGO_ROLES, USERS, kafka_rights, secret_of
 from services.aggregator.indexes import ensure_indexes
 from services.notifier.store import Store
 from shared import mongo, topics
@@ -23,6 +27,7 @@ from shared.access.holders import Refused
 from shared.access.keys import Grant, Role, unusable_because
 from shared.access.registry import Registry
 from shared.exactly_once import journal
+from shared.kafka.security import security_of
 from shared.kafka.topic_admin import create_topics
 from shared.settings import Settings
 from shared.texts import text
@@ -49,12 +54,39 @@ def initialise(settings: Settings, say: Say, stack_keys: Path | None = None) -> 
     passing = (mongo.DatabaseError, NotYetPrimary)
     is_new = _keep_trying("MongoDB", lambda: found_replica_set(settings.mongo), passing, say)
     say("MongoDB: replica set initiated" if is_new else "MongoDB: the replica set is there")
+    users = _users(settings)
+    if users is not None:
+        ensure_mongo_users(settings.mongo, users.mongo_urls, MONGO_ROLES)
+        say(f"MongoDB: users {', '.join(USERS)} with their rights")
     created = _keep_trying(f"Kafka at {settings.kafka}", lambda: _topics(settings), (KafkaError, OSError), say)
     say(f"Kafka: created {', '.join(created)}" if created else "Kafka: all topics are there")
+    if users is not None:
+        kafka_users = ensure_kafka_users(settings.kafka, security_of(settings), users.kafka_passwords, kafka_rights())
+        asyncio.run(kafka_users)
+        say(f"Kafka: users {', '.join(USERS)} with their rights")
     asyncio.run(_indexes(settings))
     say("MongoDB: indexes are there")
     for line in asyncio.run(_store(_first_keys(settings, stack_keys), settings)):
         say(f"Keys: {line}")
+
+
+@dataclass(frozen=True)
+class _Users:
+    """The services' secrets, by user."""
+
+    mongo_urls: Mapping[str, str] = field(repr=False)
+    kafka_passwords: Mapping[str, str] = field(repr=False)
+
+
+def _users(settings: Settings) -> _Users | None:
+    """Raises InitFailed."""
+    folder = settings.users_dir
+    if folder is None:
+        return None
+    try:
+        return _Users(*({user: secret_of(folder, system, user) for user in USERS} for system in ("mongo", "kafka")))
+    except ValueError as error:
+        raise InitFailed(str(error)) from None
 
 
 def _keep_trying(what: str, attempt: Callable[[], T], passing: tuple[type[Exception], ...], say: Say) -> T:
@@ -77,7 +109,13 @@ def _keep_trying(what: str, attempt: Callable[[], T], passing: tuple[type[Except
 def _topics(settings: Settings) -> list[str]:
     """TimeoutError is an OSError, and passing too."""
     return asyncio.run(
-        create_topics(settings.kafka, topics.ALL, settings.topic_replication, settings.topic_min_insync)
+        create_topics(
+            settings.kafka,
+            topics.ALL,
+            settings.topic_replication,
+            settings.topic_min_insync,
+            security_of(settings),
+        )
     )
 
 

@@ -55,7 +55,19 @@ class Settings(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
+    production: Annotated[
+        bool, Field(description="refuse to start with secrets out of examples, and with doors without locks")
+    ] = False
     kafka: Annotated[str, Field(description="Kafka's addresses, `host:port[,host:port]`")] = "127.0.0.1:9092"
+    kafka_ca: Annotated[
+        Path | None,
+        Field(description="certificate of the authority that Kafka's are from: TLS then, plain text without"),
+    ] = None
+    kafka_user: Annotated[str | None, Field(description="our name to Kafka (SASL/SCRAM-SHA-512, over TLS)")] = None
+    kafka_password: Annotated[SecretStr | None, Field(description="our password to Kafka")] = None
+    kafka_certificate: Annotated[
+        Path | None, Field(description="our certificate and its key in one file, instead of a user (`desk init`)")
+    ] = None
     mongo: Annotated[str, Field(repr=False, description="MongoDB's connection string")] = (
         "mongodb://127.0.0.1:27017/?replicaSet=rs0"
     )
@@ -80,10 +92,23 @@ class Settings(BaseModel):
     admin_key: Annotated[
         SecretStr | None, Field(description="the first admin key, written to `desk_access` by `desk init`")
     ] = None
+    users_dir: Annotated[
+        Path | None, Field(description="folder of the services' passwords; `desk init` makes users of them")
+    ] = None
     agency_key: Annotated[SecretStr | None, Field(description="the agency's key that `desk submit` sends with")] = None
     intake_url: Annotated[
         str, AfterValidator(_web_address), Field(description="intake's address, where `desk submit` sends to")
     ] = "http://127.0.0.1:8080"
+    aggregator_url: Annotated[
+        str, AfterValidator(_web_address), Field(description="the aggregator's address, for `desk doctor`")
+    ] = "http://127.0.0.1:8080/pantau"
+    notifier_url: Annotated[
+        str, AfterValidator(_web_address), Field(description="the notifier's address, for `desk doctor`")
+    ] = "http://127.0.0.1:8080/notifier"
+    http_ca: Annotated[
+        Path | None,
+        Field(description="certificate of the authority that these addresses' are from, if it is your own"),
+    ] = None
     access_cache_s: Annotated[
         float, Field(gt=0, le=25, description="how long a key's rights are cached, and a revoked key still works, s")
     ] = 15.0
@@ -147,6 +172,16 @@ class Settings(BaseModel):
     log_format: Annotated[Literal["json", "text"], Field(description="`json`, or `text` for a terminal")] = "json"
 
     @model_validator(mode="after")
+    def _no_password_in_plain_text(self) -> Settings:
+        if self.kafka_user is not None and self.kafka_password is None:
+            raise ValueError("DESK_KAFKA_USER needs DESK_KAFKA_PASSWORD")
+        if self.kafka_ca is None and (self.kafka_user or self.kafka_certificate):
+            raise ValueError(
+                "DESK_KAFKA_USER and DESK_KAFKA_CERTIFICATE need DESK_KAFKA_CA: a password goes over TLS alone"
+            )
+        return self
+
+    @model_validator(mode="after")
     def _lease_outlives_the_call(self) -> Settings:
         for name in ("webhook_timeout_s", "send_timeout_s"):
             if 0.8 * self.delivery_lease_s <= getattr(self, name):
@@ -157,7 +192,7 @@ class Settings(BaseModel):
         return self
 
 
-SECRETS = frozenset({"admin_key", "mongo", "agency_key"})
+SECRETS = frozenset({"admin_key", "mongo", "agency_key", "kafka_password"})
 
 
 def read_settings(environ: Mapping[str, str] | None = None) -> Settings:

@@ -107,8 +107,8 @@ def _container(service: dict[str, Any], port: int, command: list[str] | None) ->
     container = DockerContainer(service["image"]).with_bind_ports(port, port)
     host = container.get_docker_client().host()
     own = {
-        "KAFKA_LISTENERS": f"PLAINTEXT://:{port},CONTROLLER://:9093",
-        "KAFKA_ADVERTISED_LISTENERS": f"PLAINTEXT://{host}:{port}",
+        "KAFKA_LISTENERS": f"CLIENT://:{port},INTERNAL://:9094,CONTROLLER://:9093",
+        "KAFKA_ADVERTISED_LISTENERS": f"CLIENT://{host}:{port},INTERNAL://localhost:9094",
         "KAFKA_CONTROLLER_QUORUM_VOTERS": "1@localhost:9093",
     }
     for name, value in {**service["environment"], **own}.items() if "environment" in service else ():

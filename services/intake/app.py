@@ -31,6 +31,7 @@ from shared.election.loaded import load_calendar
 from shared.events.codec import SCHEMAS
 from shared.http.service import Check, Lifespan, make_app
 from shared.kafka.producer import Producer
+from shared.kafka.security import security_of
 from shared.metrics import Metrics
 from shared.settings import Settings
 from shared.topics import INCIDENTS, LOGISTICS, REPORTS
@@ -71,7 +72,7 @@ def create_app(settings: Settings) -> FastAPI:
     clock = make_clock(settings.clock, settings.data_dir)
     client = mongo.connect(settings.mongo, settings.mongo_driver, min(settings.mongo_timeout_ms, MONGO_TIMEOUT_MS))
     metrics = Metrics(SERVICE)
-    producer = Producer(settings.kafka, settings.publish_deadline_s, "desk.intake", metrics)
+    producer = Producer(settings.kafka, settings.publish_deadline_s, "desk.intake", metrics, security_of(settings))
     keys = mongo.database(client, mongo.ACCESS_DB)[access_store.COLLECTION]
     known = Fingerprints(mongo.database(client, mongo.INTAKE_DB)[store.COLLECTION])
     door = Door(

@@ -38,6 +38,7 @@ from shared.events.codec import SCHEMAS
 from shared.exactly_once import journal
 from shared.exactly_once.wiring import Consuming, build_consuming
 from shared.http.service import make_app
+from shared.kafka.security import security_of
 from shared.kafka.whole_topic import read_topic
 from shared.loops import Loop, supervise
 from shared.metrics import Metrics
@@ -88,7 +89,7 @@ class Notifier:
             self.store,
             parts.calendar,
             self.consuming.progress,
-            partial(read_topic, parts.settings.kafka, ALERTS.name),
+            partial(read_topic, parts.settings.kafka, ALERTS.name, security_of(parts.settings)),
             self.consuming.consumer.is_database_behind,
         )
         self.judge = Judge(

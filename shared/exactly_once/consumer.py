@@ -22,6 +22,7 @@ from shared.exactly_once.pace import Pace
 from shared.exactly_once.steps import Poisoned, Steps
 from shared.kafka.limits import CALL_TIMEOUT_S
 from shared.kafka.log_reader import LogReader
+from shared.kafka.security import PLAIN, Security
 from shared.kafka.subscription import subscribe, to_record
 from shared.logs import get_logger, trace_id, trace_id_of
 from shared.loops import leave_process
@@ -59,13 +60,14 @@ class Consumer:
         stuck_after_s: float,
         after_commit: Callable[[], None] = lambda: None,
         before_reading_again: Callable[[], Awaitable[None]] = nothing,
+        security: Security = PLAIN,
     ) -> None:
         self._topics = topics
         self._steps, self._guard, self._reader = steps, guard, reader
         self._metrics = metrics
         self._timeout_s, self._attempts = timeout_s, attempts
         self._after_commit, self._before_reading_again = after_commit, before_reading_again
-        self._broker, self._subscriber = subscribe(addresses, group, topics, self._handle, max_records)
+        self._broker, self._subscriber = subscribe(addresses, group, topics, self._handle, max_records, security)
         self._failures = 0
         self._stopped: str | None = None
         self._is_joined = False

@@ -15,6 +15,7 @@ from shared.exactly_once.progress import Progress
 from shared.exactly_once.steps import Changes, Parts, Steps
 from shared.kafka.log_reader import LogReader
 from shared.kafka.producer import Producer
+from shared.kafka.security import security_of
 from shared.metrics import Metrics
 from shared.mongo import Database
 from shared.settings import Settings
@@ -45,8 +46,9 @@ def build_consuming(
 ) -> Consuming:
     """The consumer of `topics` as member of `group`, folding into `collections` (written in that order).
     `before_reading_again` is awaited when the database turns out to be behind the commits."""
-    producer = Producer(settings.kafka, settings.publish_deadline_s, group, metrics)
-    reader = LogReader(settings.kafka, group, group)
+    security = security_of(settings)
+    producer = Producer(settings.kafka, settings.publish_deadline_s, group, metrics, security)
+    reader = LogReader(settings.kafka, group, group, security)
     entries = Journal(database[journal.COLLECTION])
     keeper = Guard(database[guard.COLLECTION], reader, entries, settings.journal_retention)
     parts = Parts(
@@ -72,5 +74,6 @@ def build_consuming(
         stuck_after_s=settings.stuck_after_s,
         after_commit=after_commit,
         before_reading_again=before_reading_again,
+        security=security,
     )
     return Consuming(consumer, producer, reader, Progress(reader, keeper))

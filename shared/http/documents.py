@@ -8,9 +8,11 @@ from collections.abc import Awaitable, Callable
 from importlib import resources
 
 import orjson
-from fastapi import FastAPI
+from fastapi import FastAPI, Request
 from fastapi.openapi.docs import get_swagger_ui_html
 from starlette.responses import FileResponse, Response
+
+from shared.http.pages.visitor import root_of
 
 _SCRIPT, _STYLE = "swagger-ui-bundle.js", "swagger-ui.css"
 _ASSETS = {_SCRIPT: "text/javascript", _STYLE: "text/css"}
@@ -25,14 +27,15 @@ def add_documents(app: FastAPI) -> None:
     """The two addresses, and the page's script and style. The addresses in the page are relative, for a gateway that
     puts the service below a path of its own."""
 
-    @functools.cache
-    def document() -> bytes:
+    @functools.lru_cache(maxsize=4)
+    def document(root: str) -> bytes:
         """Made once: it is large, and nobody needs a key for it."""
-        return orjson.dumps(app.openapi())
+        found = app.openapi()
+        return orjson.dumps({**found, "servers": [{"url": root}]} if root else found)
 
     @app.get("/openapi.json", include_in_schema=False)
-    async def openapi() -> Response:
-        return Response(document(), media_type="application/json")
+    async def openapi(request: Request) -> Response:
+        return Response(document(root_of(request)), media_type="application/json")
 
     @app.get("/docs", include_in_schema=False)
     async def docs() -> Response:

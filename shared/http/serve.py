@@ -11,6 +11,7 @@ from fastapi import FastAPI
 
 from shared import logs
 from shared.http.connection import BoundedConnection
+from shared.production import refuse_unsafe
 from shared.settings import BadSettings, Settings, read_settings
 from shared.yaml_files import BadFile
 
@@ -30,6 +31,7 @@ def serve(service: str, create_app: Callable[[Settings], FastAPI]) -> None:
     try:
         settings = read_settings()
         logs.configure(service, settings.log_level, settings.log_format)
+        refuse_unsafe(settings)
         app = create_app(settings)
     except (BadSettings, BadFile, ValueError) as error:
         sys.stderr.write(f"{service}: {error}\n")

@@ -11,6 +11,7 @@ from aiokafka import TopicPartition
 from aiokafka.errors import KafkaError
 
 from shared.kafka.limits import CALL_TIMEOUT_S, METADATA_MAX_AGE_MS, POLL_MS
+from shared.kafka.security import PLAIN, Security
 from shared.kafka.subscription import to_record
 from shared.kafka.tolerant_consumer import TolerantConsumer
 from shared.records import Look, Position, Record
@@ -19,9 +20,10 @@ from shared.records import Look, Position, Record
 class LogReader:
     """Offsets and single records, outside any group's subscription. One call at a time."""
 
-    def __init__(self, addresses: str, group: str, client_id: str) -> None:
+    def __init__(self, addresses: str, group: str, client_id: str, security: Security = PLAIN) -> None:
         self._options: dict[str, Any] = {
             "bootstrap_servers": addresses.split(","),
+            **security.options(),
             "client_id": client_id,
             "group_id": group,  # to ask for its committed offsets; this consumer never joins it
             "enable_auto_commit": False,

@@ -14,6 +14,7 @@ from shared.kafka.closing import close_producer
 from shared.kafka.group_commit import GroupCommit, Headers
 from shared.kafka.group_commit import PublishFailed as PublishFailed
 from shared.kafka.limits import CALL_TIMEOUT_S, MAX_BATCH_BYTES, METADATA_MAX_AGE_MS
+from shared.kafka.security import PLAIN, Security
 from shared.logs import get_logger
 from shared.loops import back_off_s
 from shared.metrics import Metrics
@@ -36,9 +37,12 @@ class Producer:
     """acks=all, no idempotence, one deadline. Connects in the background, again and again, so that a broker that is
     away at start or later is no crash; a client that has died or hangs is replaced."""
 
-    def __init__(self, addresses: str, deadline_s: float, client_id: str, metrics: Metrics) -> None:
+    def __init__(
+        self, addresses: str, deadline_s: float, client_id: str, metrics: Metrics, security: Security = PLAIN
+    ) -> None:
         self._options: dict[str, Any] = {
             "bootstrap_servers": addresses.split(","),
+            **security.options(),
             "client_id": client_id,
             "acks": "all",
             "enable_idempotence": False,

@@ -12,6 +12,7 @@ from faststream.kafka import KafkaBroker
 from faststream.kafka.message import FAKE_CONSUMER, KafkaMessage
 
 from shared.kafka.limits import HEARTBEAT_MS, METADATA_MAX_AGE_MS, POLL_MS, REQUEST_TIMEOUT_MS, SESSION_TIMEOUT_MS
+from shared.kafka.security import PLAIN, Security
 from shared.kafka.tolerant_consumer import TolerantConsumer
 from shared.records import Position, Record
 from shared.topics import Topic
@@ -44,12 +45,18 @@ class _Broker(KafkaBroker):
 
 
 def subscribe(
-    addresses: str, group: str, topics: Sequence[Topic], handler: BatchHandler, max_records: int
+    addresses: str,
+    group: str,
+    topics: Sequence[Topic],
+    handler: BatchHandler,
+    max_records: int,
+    security: Security = PLAIN,
 ) -> tuple[KafkaBroker, Any]:
     """A broker with one batch subscriber that never commits by itself; the handler gets raw records."""
     broker = _Broker(
         addresses.split(","),
         client_id=group,
+        security=security.faststream(),
         consumer_only=True,
         logger=None,
         apply_types=False,

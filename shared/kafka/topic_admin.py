@@ -9,14 +9,17 @@ from contextlib import asynccontextmanager
 from aiokafka.admin import AIOKafkaAdminClient, NewPartitions, NewTopic
 from aiokafka.errors import KafkaError
 
+from shared.kafka.security import PLAIN, Security
 from shared.topics import Topic
 
 _ALREADY_THERE = 36  # TOPIC_ALREADY_EXISTS
 
 
-async def create_topics(addresses: str, topics: Iterable[Topic], replication: int, min_insync: int) -> list[str]:
+async def create_topics(
+    addresses: str, topics: Iterable[Topic], replication: int, min_insync: int, security: Security = PLAIN
+) -> list[str]:
     """Create what is missing; the names created. Raises KafkaError, TimeoutError."""
-    async with _connected(addresses) as admin:
+    async with connected(addresses, security) as admin:
         reply = await admin.create_topics([_new_topic(t, replication, min_insync) for t in topics])
     created = []
     for name, code, *message in reply.topic_errors:
@@ -27,10 +30,10 @@ async def create_topics(addresses: str, topics: Iterable[Topic], replication: in
     return created
 
 
-async def add_partitions(addresses: str, wanted: Mapping[str, int]) -> dict[str, int]:
+async def add_partitions(addresses: str, wanted: Mapping[str, int], security: Security = PLAIN) -> dict[str, int]:
     """Give topics that have fewer so many partitions; how many each of them had before. Keys move to other partitions
     then: docs/runbooks/partitions.md. Raises KafkaError, TimeoutError; a topic that does not exist is a KafkaError."""
-    async with _connected(addresses) as admin:
+    async with connected(addresses, security) as admin:
         found = {t["topic"]: len(t["partitions"]) for t in await admin.describe_topics(list(wanted))}
         if absent := sorted(wanted.keys() - {name for name, partitions in found.items() if partitions}):
             raise KafkaError(f"there is no topic {', '.join(absent)}; `desk init` makes it")
@@ -41,8 +44,11 @@ async def add_partitions(addresses: str, wanted: Mapping[str, int]) -> dict[str,
 
 
 @asynccontextmanager
-async def _connected(addresses: str) -> AsyncIterator[AIOKafkaAdminClient]:
-    admin = AIOKafkaAdminClient(bootstrap_servers=addresses.split(","), request_timeout_ms=20_000)
+async def connected(addresses: str, security: Security = PLAIN) -> AsyncIterator[AIOKafkaAdminClient]:
+    """An admin client, for half a minute at most. Raises KafkaError, TimeoutError."""
+    admin = AIOKafkaAdminClient(
+        bootstrap_servers=addresses.split(","), request_timeout_ms=20_000, **security.options()
+    )
     async with asyncio.timeout(30):
         try:
             await admin.start()

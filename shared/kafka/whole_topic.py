@@ -10,6 +10,7 @@ from contextlib import aclosing
 from aiokafka import ConsumerRecord, TopicPartition
 
 from shared.kafka.limits import CALL_TIMEOUT_S
+from shared.kafka.security import PLAIN, Security
 from shared.kafka.tolerant_consumer import TolerantConsumer
 
 _SILENCE_S = 15.0
@@ -19,10 +20,11 @@ class TopicUnread(Exception):
     """The broker did not give what the topic holds, or there is no such topic."""
 
 
-async def read_topic(addresses: str, topic: str) -> AsyncGenerator[ConsumerRecord, None]:
+async def read_topic(addresses: str, topic: str, security: Security = PLAIN) -> AsyncGenerator[ConsumerRecord, None]:
     """Its records, partition by partition, each in order. Raises TopicUnread, KafkaError, TimeoutError."""
     consumer = TolerantConsumer(
         bootstrap_servers=addresses.split(","),
+        **security.options(),
         enable_auto_commit=False,
         auto_offset_reset="earliest",
         request_timeout_ms=int(CALL_TIMEOUT_S * 1000),

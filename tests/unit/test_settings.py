@@ -33,6 +33,27 @@ def test_values_are_parsed() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("given", "is_refused"),
+    [
+        ({"kafka_ca": "/ca"}, False),
+        ({"kafka_ca": "/ca", "kafka_user": "intake", "kafka_password": "x"}, False),
+        ({"kafka_ca": "/ca", "kafka_certificate": "/c"}, False),
+        ({"kafka_ca": "/ca", "kafka_user": "intake"}, True),
+        ({"kafka_user": "intake", "kafka_password": "x"}, True),
+        ({"kafka_certificate": "/c"}, True),
+    ],
+)
+def test_a_password_goes_over_tls_alone(given: dict[str, str], is_refused: bool) -> None:
+    """Half of what it takes to be known to Kafka is a mistake, and said."""
+    environ = {f"DESK_{name.upper()}": value for name, value in given.items()}
+    if is_refused:
+        with pytest.raises(BadSettings, match="DESK_KAFKA_"):
+            read_settings(environ)
+    else:
+        assert read_settings(environ).kafka == Settings().kafka
+
+
 @pytest.mark.parametrize("name", sorted(SECRETS))
 def test_secrets_come_from_files_too(name: str, tmp_path: Path) -> None:
     """`DESK_X_FILE` names a file with the secret, its last line break left out; the variable itself goes first."""

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from starlette.requests import Request
-from starlette.responses import RedirectResponse, Response
+from starlette.responses import Response
 
 from services.aggregator.pages.key import COOKIE
 from shared.access.keys import Grant, Role
 from shared.access.store import AccessStore
 from shared.http.pages.posted import read_form
-from shared.http.pages.rendering import Renderer
+from shared.http.pages.rendering import Renderer, to_page
 from shared.http.pages.signing import HOME, SIGN_IN, SIGN_OUT, KeyCheck, NotSignedIn
 from shared.http.pages.visitor import Visitor, visitor_of
 
@@ -38,7 +38,7 @@ class Signing:
             await self._keys.typed(key)
         except NotSignedIn as refused:
             return self._keys.sign_in_page(request, visitor, refused.why, back=back)
-        response = RedirectResponse(back, 303)
+        response = to_page(request, back)
         COOKIE.keep(response, visitor, key)
         return response
 

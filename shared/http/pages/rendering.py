@@ -9,10 +9,10 @@ from urllib.parse import urlencode
 
 from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, Response
+from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from shared.election.config import Election
-from shared.http.pages.visitor import Visitor, remember_language
+from shared.http.pages.visitor import Visitor, remember_language, root_of
 from shared.texts import LANGUAGE, OTHER, Language
 
 A_YEAR = "public, max-age=31536000, immutable"
@@ -93,6 +93,7 @@ class Renderer:
         language, title = visitor.language, self._election.title
         html = self._environment.get_template(f"{template}.html").render(
             t=self._words(language),
+            root=root_of(request),
             language=language,
             other=OTHER[language],
             switch=_switch(request, OTHER[language]),
@@ -107,8 +108,13 @@ class Renderer:
 def _switch(request: Request, other: Language) -> str:
     """The address of this page in the other language; home's for an answer to a post, which has none of its own."""
     if request.method == "POST":
-        return "/?" + urlencode({LANGUAGE: other})
+        return f"{root_of(request)}/?" + urlencode({LANGUAGE: other})
     return "?" + urlencode({**request.query_params, LANGUAGE: other})
+
+
+def to_page(request: Request, address: str) -> RedirectResponse:
+    """To a page of this service, `/...`, wherever a gateway shows it: the browser gets it, whatever it did before."""
+    return RedirectResponse(root_of(request) + address, 303)
 
 
 async def no_icon(_request: Request) -> Response:

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from starlette.requests import Request
-from starlette.responses import RedirectResponse, Response
+from starlette.responses import Response
 
 from shared.access.keys import LONGEST_KEY, Grant
 from shared.access.store import AccessStore, AccessUnknown
 from shared.http.pages.posted import TIMEOUT_S, read_form
-from shared.http.pages.rendering import Renderer
+from shared.http.pages.rendering import Renderer, to_page
 from shared.http.pages.visitor import KeyCookie, Visitor, visitor_of
 from shared.http.problems import RETRY_AFTER_S
 
@@ -75,6 +75,6 @@ class KeyCheck:
     async def sign_out(self, request: Request) -> Response:
         """Delete the cookie."""
         await read_form(request, (), self._body_timeout_s)
-        response = RedirectResponse(HOME, 303)
+        response = to_page(request, HOME)
         self._cookie.forget(response, visitor_of(request, self._cookie))
         return response

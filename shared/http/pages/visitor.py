@@ -5,6 +5,7 @@ Browsers share cookies between the ports of one host: each service's key has a n
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -19,6 +20,7 @@ from shared.texts import LANGUAGE, Language
 KEY_KEPT_S = 8 * 24 * 3600
 LANGUAGE_KEPT_S = 365 * 24 * 3600
 LANGUAGE_COOKIE = "desk-lang"
+_ROOT = re.compile(r"(/[A-Za-z0-9_-]+)+", re.ASCII)
 _LANGUAGES: dict[str | None, Language] = {"id": "id", "en": "en"}
 
 
@@ -78,6 +80,12 @@ def remember_language(response: Response, visitor: Visitor) -> None:
             httponly=True,
             samesite="lax",
         )
+
+
+def root_of(request: Request) -> str:
+    """Below which path the browser sees us, `/pantau` say: a gateway that takes it off says so. Empty without one."""
+    prefix = request.headers.get("x-forwarded-prefix", "")
+    return prefix if _ROOT.fullmatch(prefix) else ""
 
 
 def is_https(request: Request) -> bool:

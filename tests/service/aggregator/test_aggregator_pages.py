@@ -316,3 +316,32 @@ async def test_a_page_of_the_nation_asks_few_questions_each_by_an_index(settings
             papua = text_of(await visitor.get("/regions/91?period=2024-11-18"))
             assert "WIT" in papua
             assert "WITA" not in papua.partition("Kondisi")[0]
+
+
+PREFIX = "/pantau"
+
+
+@pytest.mark.parametrize("path", ["/", "/regions/64", "/regions/64.72", "/regions/99"])
+async def test_below_a_gateways_path_every_address_stays_below_it(november_bench: Bench, path: str) -> None:
+    """The gateway takes the path off and says so; what a page loads, links to and posts to begins with it again."""
+    async with browser(november_bench, november_bench.viewer, **{"x-forwarded-prefix": PREFIX}) as visitor:
+        for address in (path, "/sign-in"):
+            page = (await visitor.get(address, headers={"accept": "text/html"})).text
+            found = re.findall(r'(?:href|src|action|data-stream)="(/[^"]*)"', page)
+            assert found
+            assert [one for one in found if not one.startswith(f"{PREFIX}/")] == []
+
+
+async def test_below_a_gateways_path_redirects_and_documents_stay_below_it(bench: Bench) -> None:
+    """Where to after signing in and out, and where Swagger's calls go. What is no path changes nothing."""
+    typed = {"key": bench.viewer, "back": "/regions/64"}
+    async with browser(bench, **{"x-forwarded-prefix": PREFIX}) as visitor:
+        signed_in = await visitor.post("/sign-in", data=typed)
+        assert signed_in.headers["location"] == f"{PREFIX}/regions/64"
+        form = {"content-type": "application/x-www-form-urlencoded"}
+        assert (await visitor.post("/sign-out", headers=form)).headers["location"] == f"{PREFIX}/"
+        assert (await visitor.get("/openapi.json")).json()["servers"] == [{"url": PREFIX}]
+    for wrong in ("//evil.example", "/a b", "/", "https://evil.example", '/"x'):
+        async with browser(bench, **{"x-forwarded-prefix": wrong}) as visitor:
+            assert (await visitor.post("/sign-in", data=typed)).headers["location"] == "/regions/64"
+            assert "servers" not in (await visitor.get("/openapi.json")).json()

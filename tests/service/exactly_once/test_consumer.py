@@ -156,7 +156,9 @@ class Bench:
             subscriber.consumer = self.member
         self.broker = Broker(subscriber, self.member)
 
-        def subscribe(_addresses: str, _group: str, _topics: Any, handler: BatchHandler, _most: int) -> Any:
+        def subscribe(
+            _addresses: str, _group: str, _topics: Any, handler: BatchHandler, _most: int, _security: Any
+        ) -> Any:
             self.handle = handler
             return self.broker, subscriber
 

@@ -1,0 +1,145 @@
+"""The compose files say what docs/set-up.md promises; the gateway's files are read by Caddy itself."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from desk.rights import USERS
+
+ROOT = Path(__file__).resolve().parents[2]
+BASE, SECURE, CLUSTER, SECURE_CLUSTER = (
+    "docker-compose.yml",
+    "deploy/compose.secure.yml",
+    "deploy/compose.cluster.yml",
+    "deploy/compose.secure-cluster.yml",
+)
+OURS = ("intake", "aggregator", "notifier")
+
+
+class _Loader(yaml.SafeLoader):
+    """Compose's own tags (`!override`) say how files are merged; here each file is looked at alone."""
+
+
+def _plain(loader: yaml.SafeLoader, _tag: str, node: yaml.Node) -> Any:
+    if isinstance(node, yaml.SequenceNode):
+        return loader.construct_sequence(node, deep=True)
+    return loader.construct_mapping(node, deep=True) if isinstance(node, yaml.MappingNode) else None
+
+
+_Loader.add_multi_constructor("!", _plain)
+
+
+def composed(name: str) -> dict[str, Any]:
+    found = yaml.load((ROOT / name).read_text(encoding="utf-8"), _Loader)
+    assert isinstance(found, dict)
+    return found
+
+
+@pytest.mark.parametrize("name", [BASE, SECURE, CLUSTER, SECURE_CLUSTER])
+def test_the_gateway_alone_has_ports(name: str) -> None:
+    """Whatever else had some would clash with its own replicas, or be open to all."""
+    assert [s for s, made in composed(name)["services"].items() if "ports" in made] in ([], ["gateway"])
+
+
+def test_every_container_is_locked() -> None:
+    """Read-only, without capabilities, bounded; nobody is root."""
+    for name, made in composed(BASE)["services"].items():
+        assert made["read_only"] is True, name
+        assert made["cap_drop"] == ["ALL"], name
+        assert made["security_opt"] == ["no-new-privileges:true"], name
+        assert {"cpus", "memory", "pids"} <= made["deploy"]["resources"]["limits"].keys(), name
+        assert made["stop_grace_period"], name
+        is_ours = "build" in made
+        assert is_ours or int(made["user"].partition(":")[0]) > 0, name
+    dockerfile = (ROOT / "deploy" / "Dockerfile").read_text(encoding="utf-8")
+    assert re.findall(r"^USER (\S+)", dockerfile, re.MULTILINE) == ["10001:10001"]
+
+
+def test_who_may_go_out() -> None:
+    """The notifier, whose receivers are out there, and the operator's command. The gateway's network leads in."""
+    found = composed(BASE)
+    networks, services = found["networks"], found["services"]
+    assert networks["backend"]["internal"]
+    assert networks["web"]["internal"]
+    assert networks["edge"]["driver_opts"] == {"com.docker.network.bridge.enable_ip_masquerade": "false"}
+    assert {name for name, made in services.items() if "out" in made["networks"]} == {"notifier", "desk"}
+    assert {name for name, made in services.items() if "edge" in made["networks"]} == {"gateway"}
+    assert services["gateway"]["networks"] == ["web", "edge"]
+    assert services["kafka"]["networks"] == services["mongo"]["networks"] == ["backend"]
+
+
+def test_each_service_gets_its_own_secrets_alone() -> None:
+    """And every secret is one that deploy/make-secrets.sh makes."""
+    found = composed(SECURE)
+    for user in USERS:
+        name = "desk" if user == "operator" else user
+        made = found["services"][name]
+        assert made["secrets"] == ["ca", f"kafka-{user}", f"mongo-{user}"]
+        assert made["environment"]["DESK_PRODUCTION"] == "1"
+        assert (made["environment"]["DESK_KAFKA_USER"], made["environment"]["DESK_MONGO"]) == (user, "")
+    used = {secret for made in found["services"].values() for secret in made.get("secrets", [])}
+    assert used == found["secrets"].keys()
+    assert "ca.key" not in str(found)
+
+
+def test_the_secrets_are_made(tmp_path: Path) -> None:
+    """All that the compose file names, once: a second run changes nothing. No two are the same."""
+    (tmp_path / "deploy").mkdir()
+    script = tmp_path / "deploy" / "make-secrets.sh"
+    script.write_bytes((ROOT / "deploy" / "make-secrets.sh").read_bytes())
+    folder = tmp_path / "deploy" / "secrets"
+    seen = []
+    for _ in range(2):
+        subprocess.run(["sh", str(script), "desk.example.go.id"], check=True, capture_output=True, timeout=60)
+        seen.append({path.name: path.read_bytes() for path in folder.iterdir()})
+    assert seen[0] == seen[1]
+    assert seen[0].keys() == {*composed(SECURE)["secrets"], "ca.key"}
+    assert len(set(seen[0].values())) == len(seen[0])
+    assert folder.stat().st_mode & 0o077 == 0
+
+
+def test_the_clusters_brokers_are_as_secure_as_the_first() -> None:
+    """The same settings stand in two files, since compose's anchors end with a file."""
+    one, others = composed(SECURE)["services"], composed(SECURE_CLUSTER)["services"]
+    for name in ("kafka2", "kafka3"):
+        assert others[name]["environment"] == one["kafka"]["environment"]
+        assert others[name]["secrets"] == one["kafka"]["secrets"]
+    for name in ("mongo2", "mongo3"):
+        assert (others[name]["command"], others[name]["secrets"]) == (one["mongo"]["command"], one["mongo"]["secrets"])
+
+
+def test_each_event_of_the_cluster_is_on_three_disks() -> None:
+    """Two must have it; the services know all addresses."""
+    found = composed(CLUSTER)["services"]
+    for name in ("init", *OURS):
+        environment = found[name]["environment"]
+        assert (environment["DESK_TOPIC_REPLICATION"], environment["DESK_TOPIC_MIN_INSYNC"]) == ("3", "2")
+        assert environment["DESK_KAFKA"].count(",") == 2
+    assert {found[name]["environment"]["KAFKA_NODE_ID"] for name in ("kafka2", "kafka3")} == {2, 3}
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="Caddy comes as a program for Linux")
+@pytest.mark.parametrize("name", ["Caddyfile", "Caddyfile.tls"])
+def test_caddy_takes_the_gateways_files(name: str, tmp_path: Path) -> None:
+    """The version that docker-compose.yml names, on the files as the container has them."""
+    caddy = Path(sys.executable).parent / "caddy"
+    version = subprocess.run([caddy, "version"], capture_output=True, text=True, timeout=20, check=True).stdout
+    assert composed(BASE)["services"]["gateway"]["image"].startswith(f"caddy:{version.split()[0].lstrip('v')}-")
+    for path in (ROOT / "deploy" / "gateway").iterdir():
+        text = path.read_text(encoding="utf-8").replace("/etc/caddy/", f"{tmp_path}/")
+        (tmp_path / path.name).write_text(text)
+    argv = [str(caddy), "adapt", "--config", str(tmp_path / name), "--adapter", "caddyfile"]
+    done = subprocess.run(
+        argv, capture_output=True, text=True, timeout=20, check=False, env={**os.environ, "DESK_HOST": "desk.example"}
+    )
+    assert done.returncode == 0, done.stderr
+    for part in ('"X-Forwarded-Prefix":["/pantau"]', '"max_size":17000000', '"max_header_bytes":32000', '"/metrics"'):
+        assert part in done.stdout
