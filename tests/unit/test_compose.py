@@ -143,3 +143,5 @@ def test_caddy_takes_the_gateways_files(name: str, tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     for part in ('"X-Forwarded-Prefix":["/pantau"]', '"max_size":17000000', '"max_header_bytes":32000', '"/metrics"'):
         assert part in done.stdout
+    for retries in ("try_duration", "request_buffers"):
+        assert retries not in done.stdout

@@ -68,4 +68,4 @@ def test_a_file_that_is_none_is_named(field: str, ca: Path, tmp_path: Path) -> N
     """One clear line: which setting, which file."""
     files: dict[str, Any] = {"ca": ca, "certificate": ca, field: tmp_path / "nowhere"}
     with pytest.raises(ValueError, match=rf"DESK_KAFKA_{field.upper()}: \S+/nowhere cannot be used"):
-        Security(**files).options()
+        Security(files["ca"], certificate=files["certificate"]).options()
