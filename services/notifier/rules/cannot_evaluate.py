@@ -10,7 +10,7 @@ from datetime import date, datetime
 from typing import Any
 
 from services.notifier import alerts
-from services.notifier.rules.rule import Rule, Severity, always
+from services.notifier.rules.rule import Always, Rule, Severity
 from shared.election.calendar import Calendar
 from shared.events.envelope import SYSTEM
 from shared.texts import Language, text
@@ -61,4 +61,4 @@ def _values(alert: Document, _calendar: Calendar) -> Document:
 
 
 _LANGUAGES: tuple[Language, ...] = ("id", "en")
-RULE = Rule(NAME, always(Severity.CRITICAL), is_about_the_system=True, values_of=_values)
+RULE = Rule(NAME, Always(Severity.CRITICAL), is_about_the_system=True, values_of=_values)

@@ -12,13 +12,13 @@ from datetime import date
 from typing import Any
 
 from services.notifier import alerts, obligations
-from services.notifier.rules.rule import Rule, Severity, always
+from services.notifier.rules.rule import Always, Rule, Severity
 from shared.events.verdict import Verdict
 
 Document = dict[str, Any]
 NAME = "missing-report"
 EXCUSED = "excused"
-RULE = Rule(NAME, always(Severity.WARNING), is_digested=True)
+RULE = Rule(NAME, Always(Severity.WARNING), is_digested=True)
 
 
 def alert_id(period: date, region: str) -> str:

@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import Any
 
 from services.notifier import alerts, obligations
-from services.notifier.rules.rule import Rule, Severity, always
+from services.notifier.rules.rule import Always, Rule, Severity
 from shared.election.calendar import Calendar
 from shared.election.owing import Deadline
 from shared.events.alert import AlertState
@@ -57,4 +57,4 @@ def _values(alert: Document, calendar: Calendar) -> Document:
     return {"due": f"{due:%d-%m-%Y %H:%M} {due:%Z}"}
 
 
-RULE = Rule(NAME, always(Severity.INFO), is_digested=True, values_of=_values)
+RULE = Rule(NAME, Always(Severity.INFO), is_digested=True, values_of=_values)
