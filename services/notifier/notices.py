@@ -9,13 +9,13 @@ from datetime import date, datetime
 from typing import Any
 
 from services.notifier import alerts, rules
-from services.notifier.naming import LANGUAGES, MOST_NAMED, Text, named, plain
+from services.notifier.naming import MOST_NAMED, Text, named, plain
 from services.notifier.rules import cannot_evaluate, missing_report
 from services.notifier.verdicts import REPORTED
 from shared.election.calendar import Calendar
 from shared.events.alert import alert_json
 from shared.events.verdict import Verdict
-from shared.texts import Language, text
+from shared.texts import LANGUAGES, Language, text
 
 Document = dict[str, Any]
 TYPE = "desk.notice.v1"
