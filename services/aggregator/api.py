@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from datetime import date
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Path, Query, Request, Response
+from fastapi import APIRouter, Path, Query, Request, Response
 
 from services.aggregator import period_views, periods, views
 from services.aggregator.lists import Slug, add_lists
@@ -16,14 +16,14 @@ from services.aggregator.region_rollups import RegionRollUps
 from services.aggregator.region_views import departed, region_views
 from services.aggregator.store import Store
 from services.aggregator.turnout import Turnout
-from shared.access.keys import Grant, Role
+from shared.access.keys import Role
 from shared.access.store import AccessStore
 from shared.clock import Clock
 from shared.election.calendar import Calendar
 from shared.election.roster import Region
 from shared.events.envelope import identity_of
 from shared.field_errors import Word
-from shared.http.auth import grant_of, person
+from shared.http.auth import for_people, grant_of
 from shared.http.etags import NOT_MODIFIED
 from shared.http.lists import Page
 from shared.http.openapi import NEEDS_KEY, reading_errors
@@ -44,11 +44,8 @@ def routes(
 ) -> APIRouter:
     """All of the aggregator's calls: for people's keys, and an agency's own events for its key."""
 
-    async def viewer(request: Request) -> Grant:
-        return await person(request, access)
-
     router = APIRouter(prefix="/v1", dependencies=[NEEDS_KEY], responses=reading_errors())
-    people = APIRouter(dependencies=[Depends(viewer)], responses={304: NOT_MODIFIED})
+    people = APIRouter(dependencies=[for_people(access)], responses={304: NOT_MODIFIED})
     _add_regions(people, calendar, store)
     _add_region(people, calendar, store, rollups, clock)
     _add_periods(people, calendar, store, turnout)

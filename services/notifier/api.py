@@ -4,20 +4,19 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Query, Request, Response
+from fastapi import APIRouter, Query, Response
 
 from services.notifier import obligations
 from services.notifier.delivery_store import DeliveryStore
 from services.notifier.queries import AlertsQuery, DeliveriesQuery, ObligationsQuery
 from services.notifier.store import Store
-from shared.access.keys import Grant
 from shared.access.store import AccessStore
 from shared.election.calendar import Calendar
 from shared.election.owing import Deadline
 from shared.election.roster import Region
 from shared.events.alert import alert_json
 from shared.events.verdict import Verdict
-from shared.http.auth import person
+from shared.http.auth import for_people
 from shared.http.openapi import NEEDS_KEY, reading_errors
 from shared.http.problems import FieldError, Problem, invalid
 from shared.http.service import json_response
@@ -33,10 +32,7 @@ _SHOWN_IF_SO = ("held_by", "held_until", "suppressed_because", "released_at", "r
 def routes(calendar: Calendar, store: Store, deliveries: DeliveryStore, access: AccessStore) -> APIRouter:
     """All of the notifier's calls."""
 
-    async def viewer(request: Request) -> Grant:
-        return await person(request, access)
-
-    router = APIRouter(prefix="/v1", dependencies=[NEEDS_KEY, Depends(viewer)], responses=reading_errors())
+    router = APIRouter(prefix="/v1", dependencies=[NEEDS_KEY, for_people(access)], responses=reading_errors())
     _add_alerts(router, store, deliveries)
     _add_deliveries(router, deliveries)
     _add_obligations(router, calendar, store)

@@ -1,67 +1,28 @@
-"""Puts the notifier together: the only module that knows both the rules and the adapters."""
+"""Puts the notifier together: its settings and files, what turns in it (`turning.py`), and what it answers."""
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
-from collections.abc import AsyncIterator, Awaitable, Callable
-from dataclasses import dataclass
-from datetime import datetime
-from functools import partial
+from fastapi import APIRouter, FastAPI
 
-from fastapi import FastAPI
-
-from services.notifier import api, changes, excuse_api, life_api, notices_api, sending_api, silences_api
-from services.notifier.delivery_store import DeliveryStore
+from services.notifier import api, excuse_api, life_api, notices_api, sending_api, silences_api
 from services.notifier.excuse_store import ExcuseStore
-from services.notifier.excusing import Excusing
-from services.notifier.failing_receivers import FailingReceivers
-from services.notifier.judging import Judge
 from services.notifier.notice_store import NoticeStore
-from services.notifier.outbox import Outbox
-from services.notifier.rebuilding import Rebuilding
-from services.notifier.receiver_store import ReceiverStore
-from services.notifier.receivers import Receivers, check_stages, read_receivers
-from services.notifier.sending import build_sending
-from services.notifier.settling import Settling
+from services.notifier.receivers import check_stages, read_receivers
 from services.notifier.silence_store import SilenceStore
-from services.notifier.store import Store
-from services.notifier.telling import build_telling
-from services.notifier.watching import build_watching
+from services.notifier.turning import TOPICS, Notifier, Parts
 from shared import asyncapi, mongo
 from shared.access import store as access_store
 from shared.access.store import AccessStore
-from shared.clock import Clock, make_clock
-from shared.election.calendar import Calendar
+from shared.clock import make_clock
 from shared.election.loaded import load_calendar
 from shared.events.codec import SCHEMAS
 from shared.exactly_once import journal
-from shared.exactly_once.wiring import Consuming, build_consuming
 from shared.http.service import make_app
-from shared.kafka.security import security_of
-from shared.kafka.whole_topic import read_topic
-from shared.loops import Loop, supervise
 from shared.metrics import Metrics
 from shared.settings import Settings
-from shared.topics import ALERTS, INCIDENTS, LOGISTICS, NOTIFIER_GROUP, REPORTS
+from shared.topics import ALERTS
 
 SERVICE = "notifier"
-TOPICS = (REPORTS, INCIDENTS, LOGISTICS)
-_FOLLOW_S = 0.25
-_PING_S = 3.0
-_STOP_S = 18.0  # a batch in hand may end first
-
-
-@dataclass(frozen=True)
-class Parts:
-    """The live objects a notifier runs on."""
-
-    settings: Settings
-    calendar: Calendar
-    receivers: Receivers
-    clock: Clock
-    client: mongo.Client
-    metrics: Metrics
 
 
 def create_app(settings: Settings) -> FastAPI:
@@ -73,161 +34,6 @@ def create_app(settings: Settings) -> FastAPI:
     clock = make_clock(settings.clock, settings.data_dir)
     client = mongo.connect(settings.mongo, settings.mongo_driver, settings.mongo_timeout_ms)
     return build(Parts(settings, calendar, receivers, clock, client, Metrics(SERVICE)))
-
-
-class Notifier:
-    """All that turns in a notifier. One straight line: log -> obligations -> alerts -> deliveries -> receivers."""
-
-    def __init__(self, parts: Parts) -> None:
-        self.parts = parts
-        database = mongo.database(parts.client, mongo.NOTIFIER_DB)
-        self.store, self.deliveries = Store(database), DeliveryStore(database)
-        self.silences = SilenceStore(database)
-        self.is_whole = asyncio.Event()
-        self.consuming = _consuming(parts, database, self._wake, lambda: self.rebuilding.leave_if_lost())
-        self.rebuilding = Rebuilding(
-            self.store,
-            parts.calendar,
-            self.consuming.progress,
-            partial(read_topic, parts.settings.kafka, ALERTS.name, security_of(parts.settings)),
-            self.consuming.consumer.is_database_behind,
-        )
-        self.judge = Judge(
-            self.store,
-            parts.calendar,
-            self.consuming.progress,
-            parts.clock,
-            self._database_now,
-            parts.settings.undetermined_after_s,
-        )
-        self.watching = build_watching(
-            self.store,
-            parts.calendar,
-            self.consuming.progress,
-            parts.clock,
-            self._database_now,
-            parts.settings.undetermined_after_s,
-            parts.metrics,
-        )
-        self.receivers = ReceiverStore(database)
-        self.sending = build_sending(
-            parts.receivers.receivers,
-            parts.settings,
-            parts.calendar,
-            self.store,
-            self.deliveries,
-            self.receivers,
-            parts.metrics,
-        )
-        self.following = self._following()
-        self.loops = [*self.following, *self.sending.send_loops, *self.sending.tell_loops]
-
-    def _loop(self, name: str, step: Callable[[], Awaitable[bool]], idle_s: float = 1.0) -> Loop:
-        return Loop(name, step, self.parts.metrics, idle_s)
-
-    def _following(self) -> list[Loop]:
-        """The loops that follow from what was read."""
-        parts, store = self.parts, self.store
-        names = [receiver.name for receiver in parts.receivers.receivers]
-        failing = FailingReceivers(store, self.deliveries, self.receivers, names, parts.clock, self._database_now)
-        outbox = Outbox(store, self.consuming.producer, parts.metrics)
-        return [
-            self._loop("settle", Settling(store).step, _FOLLOW_S),
-            *build_telling(store, parts.receivers, parts.calendar, self.now, self.sending.wake, parts.metrics),
-            self._loop("publish", outbox.step, _FOLLOW_S),
-            self._loop("judge", self.judge.step),
-            self._loop("receivers", failing.step),
-            self._loop("excuse", Excusing(store, self.now).step),
-            self._loop("rebuild", self.rebuilding.step),
-            *self.watching.loops,
-        ]
-
-    async def run(self) -> None:
-        """Prepare the database, then turn; supervised, so a database that is away at start is no crash."""
-        await self.store.ensure_indexes()
-        entries = self.store.database[journal.COLLECTION]
-        await journal.keep_for(entries, self.parts.settings.journal_retention)
-        await self.judge.plan()
-        await self.watching.looking.plan()
-        await self.rebuilding.run()
-        self.is_whole.set()
-        async with asyncio.TaskGroup() as group:
-            for loop in self.loops:
-                group.create_task(loop.run(), name=loop.name)
-
-    async def consume(self) -> None:
-        """Read the log, into a database that is whole."""
-        await self.is_whole.wait()
-        await self.consuming.consumer.run()
-
-    async def close(self) -> None:
-        """Everything that was given or made, the client too."""
-        await self.sending.close()
-        await self.consuming.reader.stop()
-        await self.consuming.producer.stop()
-        await mongo.close(self.parts.client)
-
-    async def _database_now(self) -> datetime:
-        return await mongo.server_time(self.parts.client)
-
-    async def now(self) -> datetime:
-        """The election's time by the database's clock."""
-        return self.parts.clock.at(await self._database_now())
-
-    def _wake(self) -> None:
-        for loop in self.following:
-            loop.wake()
-
-    @contextlib.asynccontextmanager
-    async def lifespan(self, _app: FastAPI) -> AsyncIterator[None]:
-        """Turns in the background, so health answers at once."""
-        metrics = self.parts.metrics
-        await self.consuming.producer.start()
-        tasks = [
-            asyncio.create_task(supervise("consumer", self.consume, metrics)),
-            asyncio.create_task(supervise("loops", self.run, metrics)),
-        ]
-        try:
-            yield
-        finally:
-            for task in tasks:
-                task.cancel()
-            await asyncio.wait(tasks, timeout=_STOP_S)
-            await self.close()
-
-    # what `/readyz` asks
-    async def check_mongo(self) -> str | None:
-        try:
-            await asyncio.wait_for(mongo.server_time(self.parts.client), _PING_S)
-        except (mongo.DatabaseError, TimeoutError) as error:
-            return f"MongoDB does not answer ({type(error).__name__})"
-        return None
-
-    async def check_consumer(self) -> str | None:
-        return self.consuming.consumer.status
-
-    async def check_loops(self) -> str | None:
-        stuck = [loop.name for loop in self.loops if not loop.is_turning()]
-        return f"loops do not turn: {', '.join(stuck)}" if stuck else None
-
-
-def _consuming(
-    parts: Parts,
-    database: mongo.Database,
-    after_commit: Callable[[], None],
-    before_reading_again: Callable[[], Awaitable[None]],
-) -> Consuming:
-    return build_consuming(
-        parts.settings,
-        parts.metrics,
-        database,
-        group=NOTIFIER_GROUP,
-        topics=TOPICS,
-        collections=changes.COLLECTIONS,
-        changes=changes.changes_of(parts.calendar),
-        after_commit=after_commit,
-        before_reading_again=before_reading_again,
-    )
 
 
 def build(parts: Parts) -> FastAPI:
@@ -242,14 +48,21 @@ def build(parts: Parts) -> FastAPI:
         parts.metrics,
         lambda: asyncapi_document(parts.settings.kafka),
     )
-    app.include_router(api.routes(parts.calendar, notifier.store, notifier.deliveries, access))
-    app.include_router(life_api.routes(notifier.store, access, notifier.now))
-    app.include_router(silences_api.routes(parts.calendar.roster, notifier.silences, access, notifier.now))
-    excuses = ExcuseStore(notifier.store.database)
-    app.include_router(excuse_api.routes(parts.calendar, excuses, access, notifier.now))
-    app.include_router(notices_api.routes(parts.calendar, NoticeStore(notifier.store.database), access))
-    app.include_router(sending_api.routes(parts.receivers.receivers, notifier.deliveries, notifier.receivers, access))
+    for routes in _routes(parts, notifier, access):
+        app.include_router(routes)
     return app
+
+
+def _routes(parts: Parts, notifier: Notifier, access: AccessStore) -> list[APIRouter]:
+    calendar, database = parts.calendar, notifier.store.database
+    return [
+        api.routes(calendar, notifier.store, notifier.deliveries, access),
+        life_api.routes(notifier.store, access, notifier.now),
+        silences_api.routes(calendar.roster, SilenceStore(database), access, notifier.now),
+        excuse_api.routes(calendar, ExcuseStore(database), access, notifier.now),
+        notices_api.routes(calendar, NoticeStore(database), access),
+        sending_api.routes(parts.receivers.receivers, notifier.deliveries, notifier.receivers, access),
+    ]
 
 
 def asyncapi_document(address: str) -> bytes:

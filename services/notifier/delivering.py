@@ -14,7 +14,8 @@ from datetime import datetime, timedelta
 from services.notifier.addresses import Address
 from services.notifier.breaker import Breaker
 from services.notifier.channels import Channel, Message, SendFailed, Sent
-from services.notifier.delivery_store import DEAD, DELIVERED, PENDING, DeliveryStore
+from services.notifier.delivery_states import DEAD, DELIVERED, PENDING
+from services.notifier.delivery_store import DeliveryStore
 from services.notifier.receiver_store import Permit, ReceiverStore
 from services.notifier.replies import shown
 from shared.logs import get_logger

@@ -9,11 +9,7 @@ from collections.abc import Iterable
 
 from pymongo import ASCENDING, IndexModel, ReturnDocument, UpdateOne
 
-from services.notifier.delivery_states import DEAD as DEAD
-from services.notifier.delivery_states import DELIVERED as DELIVERED
-from services.notifier.delivery_states import HELD as HELD
-from services.notifier.delivery_states import PENDING as PENDING
-from services.notifier.delivery_states import SUPPRESSED as SUPPRESSED
+from services.notifier.delivery_states import DEAD, DELIVERED, HELD, PENDING, SUPPRESSED
 from shared import mongo
 from shared.mongo import Collection, Database, Document
 

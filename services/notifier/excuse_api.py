@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 from datetime import datetime
 from typing import Annotated, Any, ClassVar
 
-from fastapi import APIRouter, Depends, Query, Request, Response
+from fastapi import APIRouter, Query, Request, Response
 from pydantic import AfterValidator, Field, ValidationInfo
 from pydantic_core import PydanticCustomError
 from ulid import ULID
@@ -14,12 +14,12 @@ from ulid import ULID
 from services.notifier import excuses
 from services.notifier.excuse_store import ExcuseStore
 from services.notifier.queries import ExcusesQuery
-from shared.access.keys import Grant, Role
+from shared.access.keys import Role
 from shared.access.store import AccessStore
 from shared.election.calendar import Calendar
 from shared.events.envelope import Frozen
 from shared.field_errors import FieldError
-from shared.http.auth import person
+from shared.http.auth import caller, for_people
 from shared.http.json_body import read_json, taking
 from shared.http.openapi import NEEDS_KEY, Sample, problem_answer, reading_errors
 from shared.http.problems import Problem, invalid
@@ -88,37 +88,33 @@ def routes(
 ) -> APIRouter:
     """`/v1/excuses`. `now` is the election's time by the database's clock."""
 
-    async def viewer(request: Request) -> Grant:
-        return await person(request, access)
-
-    async def operator(request: Request) -> None:
-        request.state.operator = await person(request, access, Role.OPERATOR, is_fresh=True)
+    operator = for_people(access, Role.OPERATOR, is_fresh=True)
 
     router = APIRouter(prefix="/v1", tags=["excuses"], dependencies=[NEEDS_KEY], responses=reading_errors())
 
-    @router.get("/excuses", dependencies=[Depends(viewer)])
+    @router.get("/excuses", dependencies=[for_people(access)])
     async def list_excuses(query: Annotated[ExcusesQuery, Query()]) -> Response:
         """Excuses by id, those that were ended too; `region` takes everything below it along."""
         found = await store.listed(query.to_mongo(), query.after, query.limit + 1)
         page = query.of(found, lambda excuse: str(excuse["_id"]))
         return json_response({**page, "items": [excuses.excuse_json(excuse) for excuse in page["items"]]})
 
-    @router.post("/excuses", dependencies=[Depends(operator)], **_GIVING)
+    @router.post("/excuses", dependencies=[operator], **_GIVING)
     async def give_excuse(request: Request) -> Response:
         """Whoever has not reported for these days is excused instead of missing, also who was found missing already.
         A report beats an excuse. The same `id` with the same content is answered as before."""
         body = await read_json(request, GiveExcuse, calendar)
-        excuse = body.to_excuse(calendar, request.state.operator.name, await now())
+        excuse = body.to_excuse(calendar, caller(request), await now())
         given = await store.give(excuse)
         if given is None:
             raise _taken(excuse["_id"])
         log.info("excuse_given", excuse=given["_id"], region=given["region"], by=given["given_by"])
         return json_response(excuses.excuse_json(given), 201)
 
-    @router.delete("/excuses/{excuse_id}", dependencies=[Depends(operator)])
+    @router.delete("/excuses/{excuse_id}", dependencies=[operator])
     async def end_excuse(request: Request, excuse_id: Slug) -> Response:
         """End it: it is kept, and holds for nothing that is judged from now on. Verdicts stay."""
-        ended = await store.end(excuse_id, request.state.operator.name, kept(await now()))
+        ended = await store.end(excuse_id, caller(request), kept(await now()))
         if ended is None:
             raise Problem(404, "not_found", "not_found_detail", what=excuse_id)
         log.info("excuse_ended", excuse=excuse_id, by=ended["ended_by"])

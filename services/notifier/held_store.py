@@ -11,7 +11,8 @@ from datetime import datetime
 
 from pymongo import ASCENDING
 
-from services.notifier.delivery_store import DELIVERIES, HELD, PENDING, SUPPRESSED
+from services.notifier.delivery_states import HELD, PENDING, SUPPRESSED
+from services.notifier.delivery_store import DELIVERIES
 from services.notifier.holding import Because, Hold
 from shared.mongo import Collection, Database, Document
 

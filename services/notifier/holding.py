@@ -75,7 +75,7 @@ def _lasts(silence: Document) -> tuple[datetime, str]:
     return silence["over_at"], silence["_id"]
 
 
-class Standing(StrEnum):
+class Awareness(StrEnum):
     """What a receiver knows of an alarm."""
 
     UNPLANNED = "unplanned"  # nothing was ever planned for it
@@ -84,16 +84,16 @@ class Standing(StrEnum):
     NOT_TOLD = "not_told"
 
 
-def standing_of(earlier: Sequence[Document]) -> tuple[Standing, Document | None]:
+def awareness_of(earlier: Sequence[Document]) -> tuple[Awareness, Document | None]:
     """What a receiver knows of an alert, by its earlier deliveries about it in their order, and the one that waits.
     What counts are the alarms since it fired last."""
     episode = _episode(earlier)
     if not episode:
-        return Standing.UNPLANNED, None
+        return Awareness.UNPLANNED, None
     if any(d["state"] not in (HELD, SUPPRESSED) for d in episode):
-        return Standing.TOLD, None
+        return Awareness.TOLD, None
     waits = next((d for d in reversed(episode) if d["state"] == HELD), None)
-    return (Standing.WAITS, waits) if waits else (Standing.NOT_TOLD, None)
+    return (Awareness.WAITS, waits) if waits else (Awareness.NOT_TOLD, None)
 
 
 def _episode(earlier: Iterable[Document]) -> list[Document]:
@@ -114,10 +114,10 @@ def fate_of_end(payload: Document, alert_ids: Iterable[str], earlier: Sequence[D
     One whose alarm waits waits with it."""
     if not is_end(payload):
         return None
-    standings = [standing_of([d for d in earlier if alert_id in d["alerts"]]) for alert_id in alert_ids]
-    if any(standing in (Standing.TOLD, Standing.UNPLANNED) for standing, _ in standings):
+    found = [awareness_of([d for d in earlier if alert_id in d["alerts"]]) for alert_id in alert_ids]
+    if any(awareness in (Awareness.TOLD, Awareness.UNPLANNED) for awareness, _ in found):
         return None
-    alarm = next((delivery for _, delivery in standings if delivery is not None), None)
+    alarm = next((delivery for _, delivery in found if delivery is not None), None)
     return Hold(alarm["held_by"], alarm["held_until"]) if alarm else Because.ALARM_NOT_TOLD
 
 

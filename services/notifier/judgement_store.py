@@ -7,11 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import datetime
-from typing import Any
 
-from pymongo import ASCENDING, IndexModel, ReturnDocument
+from pymongo import ASCENDING, IndexModel
 
-from services.notifier import judgements
+from services.notifier import judgements, proof_store
 from shared import mongo
 from shared.mongo import Collection, Database, Document
 
@@ -47,21 +46,10 @@ class JudgementStore:
         return await self._judgements.find_one({"_id": judgement, "state": judgements.CLOSED}) is not None
 
     async def first_seen(self, judgement: str) -> Document:
-        """The judgement, with the database's time of its first sighting as due (bounded waits use real time)."""
-        return await self._keep_first(judgement, "first_seen_at", "$$NOW")
+        return await proof_store.first_seen(self._judgements, judgement)
 
     async def keep_ends(self, judgement: str, ends: judgements.Ends) -> Document:
-        """The judgement, with the end offsets to pass, taken once: the first replica's count."""
-        as_lists = {str(p): [begin, end] for p, (begin, end) in ends.items()}
-        return await self._keep_first(judgement, "ends", {"$literal": as_lists})
-
-    async def _keep_first(self, judgement: str, field: str, value: Any) -> Document:
-        found: Document = await self._judgements.find_one_and_update(
-            {"_id": judgement},
-            [{"$set": {field: {"$ifNull": [f"${field}", value]}}}],
-            return_document=ReturnDocument.AFTER,
-        )
-        return found
+        return await proof_store.keep_ends(self._judgements, judgement, ends)
 
     async def close_judgement(self, judgement: str, is_any_missing: bool) -> None:
         """Judged. If anybody is missing, its digests are planned next."""

@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 from datetime import datetime
 from typing import Any
 
-from fastapi import APIRouter, Depends, Request, Response
+from fastapi import APIRouter, Request, Response
 from pydantic import Field
 
 from services.notifier import alerts
@@ -16,7 +16,7 @@ from shared.access.keys import Role
 from shared.access.store import AccessStore
 from shared.events.alert import AlertState, alert_json
 from shared.events.envelope import Frozen
-from shared.http.auth import person
+from shared.http.auth import caller, for_people
 from shared.http.json_body import read_json_if_any, taking
 from shared.http.openapi import NEEDS_KEY, Sample, problem_answer, reading_errors
 from shared.http.problems import Problem
@@ -46,10 +46,9 @@ _EXAMPLES = {"taken_on": {"summary": "Somebody is on it", "value": {"note": "Baw
 def routes(store: Store, access: AccessStore, now: Callable[[], Awaitable[datetime]]) -> APIRouter:
     """`now` is the election's time by the database's clock."""
 
-    async def operator(request: Request) -> None:
-        request.state.operator = await person(request, access, Role.OPERATOR, is_fresh=True)
+    operator = for_people(access, Role.OPERATOR, is_fresh=True)
 
-    router = APIRouter(prefix="/v1", dependencies=[NEEDS_KEY, Depends(operator)], responses=reading_errors())
+    router = APIRouter(prefix="/v1", dependencies=[NEEDS_KEY, operator], responses=reading_errors())
 
     @router.post(
         "/alerts/{alert_id}/acknowledge",
@@ -59,7 +58,7 @@ def routes(store: Store, access: AccessStore, now: Callable[[], Awaitable[dateti
     async def acknowledge(request: Request, alert_id: str) -> Response:
         """Take it on: nobody is reminded of it and it is escalated no further, until it fires again. The first one
         who does so is on record; a second time changes nothing."""
-        body, by = await read_json_if_any(request, Acknowledge), request.state.operator.name
+        body, by = await read_json_if_any(request, Acknowledge), caller(request)
         if await store.alert(alert_id) is None:
             raise Problem(404, "not_found", "not_found_detail", what=alert_id)
         at = kept(await now())

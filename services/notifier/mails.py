@@ -13,10 +13,9 @@ from jinja2 import Environment, StrictUndefined, Template
 
 from shared.election.calendar import Calendar
 from shared.events.envelope import SYSTEM
-from shared.texts import Language, text
+from shared.texts import LANGUAGES, Language, text
 
 Document = dict[str, Any]
-_LANGUAGES: tuple[Language, ...] = ("id", "en")
 _LONGEST_SUBJECT = 120
 _MOST_ALERTS = 100  # in the table of a mail; the text names them all
 
@@ -31,7 +30,7 @@ class Mail:
 def mail_of(payload: Document, number: str, calendar: Calendar) -> Mail:
     """The mail of a notice's payload. `number` is the delivery's `webhook-id`, by which a repeat can be told."""
     data = payload["data"]
-    sections = [_section(payload, number, language, calendar) for language in _LANGUAGES]
+    sections = [_section(payload, number, language, calendar) for language in LANGUAGES]
     subject = textwrap.shorten(f"[Desk Pilkada] {data['text']['id']}", _LONGEST_SUBJECT, placeholder=" ...")
     plain = "\n\n----\n\n".join(_plain(section) for section in sections)
     return Mail(subject, plain, _template().render(sections=sections, subject=subject))

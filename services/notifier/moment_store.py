@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import datetime
-from typing import Any
 
-from pymongo import ASCENDING, IndexModel, ReturnDocument
+from pymongo import ASCENDING, IndexModel
 
-from services.notifier import moments
+from services.notifier import moments, proof_store
 from services.notifier.judgements import Ends
 from services.notifier.moments import Moment
 from shared import mongo
@@ -36,21 +35,10 @@ class MomentStore:
         return [d async for d in self._moments.find(wanted).sort("at", ASCENDING)]
 
     async def first_seen(self, moment: str) -> Document:
-        """The moment, with the database's time of its first sighting as due (bounded waits use real time)."""
-        return await self._keep_first(moment, "first_seen_at", "$$NOW")
+        return await proof_store.first_seen(self._moments, moment)
 
     async def keep_ends(self, moment: str, ends: Ends) -> Document:
-        """The moment, with the end offsets to pass, taken once: the first replica's count."""
-        as_lists = {str(p): [begin, end] for p, (begin, end) in ends.items()}
-        return await self._keep_first(moment, "ends", {"$literal": as_lists})
-
-    async def _keep_first(self, moment: str, field: str, value: Any) -> Document:
-        found: Document = await self._moments.find_one_and_update(
-            {"_id": moment},
-            [{"$set": {field: {"$ifNull": [f"${field}", value]}}}],
-            return_document=ReturnDocument.AFTER,
-        )
-        return found
+        return await proof_store.keep_ends(self._moments, moment, ends)
 
     async def close(self, moment: str) -> None:
         """Looked at; what came meanwhile is settled next."""

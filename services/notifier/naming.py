@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from shared.texts import Language, text
+from shared.texts import LANGUAGES, Language, text
 
 Text = dict[Language, str]
-LANGUAGES: tuple[Language, ...] = ("id", "en")
 MOST_NAMED = 50
 
 

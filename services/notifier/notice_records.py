@@ -11,10 +11,9 @@ from zoneinfo import ZoneInfo
 
 from services.notifier import holding
 from services.notifier.delivery_states import DEAD, DELIVERED, HELD, SUPPRESSED
-from shared.texts import Language, text
+from shared.texts import LANGUAGES, Language, text
 
 Document = dict[str, Any]
-_LANGUAGES: tuple[Language, ...] = ("id", "en")
 _ABOUT = ("notice", "change", "rule", "region", "period")
 
 
@@ -36,7 +35,7 @@ def record(delivery: Document, zone: ZoneInfo) -> Document:
         "state": delivery["state"],
         "is_told": is_told,
         "told_at": last.get("ended_at") if is_told else None,
-        "why_not": None if is_told else {lang: _why_not(delivery, lang, zone) for lang in _LANGUAGES},
+        "why_not": None if is_told else {lang: _why_not(delivery, lang, zone) for lang in LANGUAGES},
         "planned_at": delivery["planned_at"],
         "attempts": len(attempts),
         "status": last.get("status"),

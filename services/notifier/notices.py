@@ -9,12 +9,13 @@ from datetime import date, datetime
 from typing import Any
 
 from services.notifier import alerts, rules
-from services.notifier.naming import LANGUAGES, MOST_NAMED, Text, named, plain
+from services.notifier.naming import MOST_NAMED, Text, named, plain
 from services.notifier.rules import cannot_evaluate, missing_report
+from services.notifier.verdicts import REPORTED
 from shared.election.calendar import Calendar
 from shared.events.alert import alert_json
 from shared.events.verdict import Verdict
-from shared.texts import Language, text
+from shared.texts import LANGUAGES, Language, text
 
 Document = dict[str, Any]
 TYPE = "desk.notice.v1"
@@ -80,13 +81,10 @@ def tally(owing: Iterable[str], found_missing: Iterable[str], verdicts: Mapping[
     others = [c for c in codes if c not in missing]
     return Tally(
         owed=len(codes),
-        reported=sum(verdicts.get(c) in _REPORTED for c in others),
+        reported=sum(verdicts.get(c) in REPORTED for c in others),
         missing=tuple(c for c in codes if c in missing),
         excused=tuple(c for c in others if verdicts.get(c) == Verdict.EXCUSED),
     )
-
-
-_REPORTED = (Verdict.ON_TIME, Verdict.LATE)
 
 
 def of_judgement(

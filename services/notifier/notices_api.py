@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 from datetime import datetime
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Query, Request, Response
+from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import StreamingResponse
 
 from services.notifier.notice_records import SEPARATORS, csv_lines, record, row
@@ -15,7 +15,7 @@ from services.notifier.queries import NoticesExport, NoticesQuery
 from shared.access.store import AccessStore
 from shared.election.calendar import Calendar
 from shared.field_errors import FieldError
-from shared.http.auth import person
+from shared.http.auth import for_people
 from shared.http.auth_header import language
 from shared.http.openapi import NEEDS_KEY, reading_errors
 from shared.http.problems import invalid
@@ -30,11 +30,8 @@ _EXPORTED: dict[int | str, dict[str, Any]] = {
 
 
 def routes(calendar: Calendar, store: NoticeStore, access: AccessStore) -> APIRouter:
-    async def viewer(request: Request) -> None:
-        await person(request, access)
-
     router = APIRouter(
-        prefix="/v1", tags=["notices"], dependencies=[NEEDS_KEY, Depends(viewer)], responses=reading_errors()
+        prefix="/v1", tags=["notices"], dependencies=[NEEDS_KEY, for_people(access)], responses=reading_errors()
     )
 
     @router.get("/notices")

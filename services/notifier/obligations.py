@@ -1,10 +1,10 @@
-"""Obligations: who owes which report, and the verdicts on it. Pure functions over documents.
+"""Obligations: who owes which report, and what becomes of its verdicts (`verdicts.py`). Pure functions over documents.
 
-One document per (period, region) that something was sent for: `_id` = `<period>:<region>`. `verdicts` is append-only,
-each with its revision; the last one holds. Each is what the reports that are left deserve (`filed_reports.py`): the
-first one decides, a later one improves late to on time, a withdrawn one no longer counts. A region without a verdict
-has not been judged and has not reported: it is `pending`, and pending again if all that it reported is withdrawn
-before it is judged. Where an excuse holds it is `excused` instead of missing, until it reports.
+One document per (period, region) that something was sent for: `_id` = `<period>:<region>`. Each verdict is what
+the reports that are left deserve (`filed_reports.py`): the first one decides, a later one improves late to on time, a
+withdrawn one no longer counts. A region without a verdict has not been judged and has not reported: it is `pending`,
+and pending again if all that it reported is withdrawn before it is judged. Where an excuse holds it is `excused`
+instead of missing, until it reports.
 
 `is_in_digest`: it was missing when it was judged, so that the digest of that judgement tells of it.
 
@@ -20,7 +20,7 @@ from __future__ import annotations
 from datetime import date, datetime
 from typing import Any
 
-from services.notifier import excuses, filed_reports
+from services.notifier import excuses, filed_reports, verdicts
 from services.notifier.filed_reports import Entry
 from services.notifier.filing import Finding
 from shared.election.owing import Deadline
@@ -31,30 +31,9 @@ from shared.events.withdrawal import WithdrawalEvent
 Document = dict[str, Any]
 COLLECTION = "obligations"
 
-NOTHING_RECEIVED = "nothing_received"
-LOG_NOT_READ = "log_not_read"
-REPORTED_LATE = "reported_late"
-DELIVERED_LATE = "delivered_late"
-REPORT_WITHDRAWN = "report_withdrawn"
-EXCUSE_GIVEN = "excuse_given"
-
-REPORTED = (Verdict.ON_TIME, Verdict.LATE)
-_UNDECIDED = (Verdict.PENDING, Verdict.UNDETERMINED)
-DECIDED = frozenset(v.value for v in Verdict if v not in _UNDECIDED)
-
 
 def obligation_id(period: date, region: str) -> str:
     return f"{period.isoformat()}:{region}"
-
-
-def current(obligation: Document) -> Verdict:
-    """The verdict that holds; pending before the first."""
-    verdicts = obligation.get("verdicts") or []
-    return Verdict(verdicts[-1]["verdict"]) if verdicts else Verdict.PENDING
-
-
-def has_been(obligation: Document, verdict: Verdict) -> bool:
-    return any(v["verdict"] == verdict for v in obligation.get("verdicts") or [])
 
 
 def filed(obligation: Document, report: ReportEvent, deadline: Deadline, finding: Finding) -> Document:
@@ -81,21 +60,21 @@ def missed(
     """The obligation after the judgement found no report, everything accepted by then provably read: missing, or
     excused where an excuse holds."""
     obligation = read_again(obligation)
-    if current(obligation) not in _UNDECIDED:
+    if verdicts.current(obligation) not in verdicts.UNDECIDED:
         return obligation
     begun = _begun(obligation, region, deadline)
     if excuse is not None:
         return _released(_excused(begun, excuse, now))
     withdrawal = filed_reports.last_withdrawal(begun)
-    reason = NOTHING_RECEIVED if withdrawal is None else REPORT_WITHDRAWN
-    found = _with_verdict(begun, Verdict.MISSING, reason, now, withdrawal=withdrawal, is_in_digest=is_in_digest)
+    reason = verdicts.NOTHING_RECEIVED if withdrawal is None else verdicts.REPORT_WITHDRAWN
+    found = verdicts.added(begun, Verdict.MISSING, reason, now, withdrawal=withdrawal, is_in_digest=is_in_digest)
     return _released(found)
 
 
 def excused(obligation: Document, excuse: Document, now: datetime) -> Document:
     """The obligation after an excuse that was given when it had been found missing; one that is not missing is left
     as it is."""
-    return _excused(obligation, excuse, now) if current(obligation) is Verdict.MISSING else obligation
+    return _excused(obligation, excuse, now) if verdicts.current(obligation) is Verdict.MISSING else obligation
 
 
 def read_again(obligation: Document) -> Document:
@@ -107,9 +86,9 @@ def read_again(obligation: Document) -> Document:
     left, gone = filed_reports.best_left(done), filed_reports.last_withdrawal(done)
     if left is not None:
         done = _applied(done, left)
-    elif gone is not None and current(done) in REPORTED:
+    elif gone is not None and verdicts.current(done) in verdicts.REPORTED:
         done = _with_nothing_left(done, gone)
-    return done if current(done) is Verdict.PENDING else _released(done)
+    return done if verdicts.current(done) is Verdict.PENDING else _released(done)
 
 
 def unsettled(obligation: Document) -> Document:
@@ -119,22 +98,22 @@ def unsettled(obligation: Document) -> Document:
 
 def undetermined(obligation: Document, region: str, deadline: Deadline, now: datetime) -> Document:
     """The obligation after the bounded wait, when it cannot be shown that everything accepted has been read."""
-    if current(obligation) is not Verdict.PENDING:
+    if verdicts.current(obligation) is not Verdict.PENDING:
         return obligation
     released = _released(_begun(obligation, region, deadline))
-    if current(released) is not Verdict.PENDING:
+    if verdicts.current(released) is not Verdict.PENDING:
         return released
-    return _with_verdict(released, Verdict.UNDETERMINED, LOG_NOT_READ, now)
+    return verdicts.added(released, Verdict.UNDETERMINED, verdicts.LOG_NOT_READ, now)
 
 
 def _taken(obligation: Document, region: str, deadline: Deadline, entry: Entry) -> Document:
     begun = _begun(obligation, region, deadline)
-    if current(begun) is Verdict.PENDING and entry["received_at"] >= deadline.judge_at:
+    if verdicts.current(begun) is Verdict.PENDING and entry["received_at"] >= deadline.judge_at:
         return _with_held(begun, entry)
     if begun.get("unread"):
         return filed_reports.after(begun, entry)
     taken = _applied(begun, entry)
-    return taken if current(taken) is Verdict.PENDING else _released(taken)
+    return taken if verdicts.current(taken) is Verdict.PENDING else _released(taken)
 
 
 def _with_held(obligation: Document, entry: Entry) -> Document:
@@ -158,38 +137,32 @@ def _released(obligation: Document) -> Document:
 def _applied(obligation: Document, entry: Entry) -> Document:
     """The obligation with one more filing or withdrawal, and the verdict that is due now if it is another one."""
     obligation = filed_reports.after(obligation, entry)
-    before, best = current(obligation), filed_reports.best_left(obligation)
+    before, best = verdicts.current(obligation), filed_reports.best_left(obligation)
     if best is not None:
         verdict = Verdict(best["verdict"])
         if verdict is before:
             return obligation
-        return _with_verdict(obligation, verdict, _reason(obligation, best), entry["received_at"], filing=best)
-    return obligation if before not in REPORTED else _with_nothing_left(obligation, entry)
+        return verdicts.added(obligation, verdict, _reason(obligation, best), entry["received_at"], filing=best)
+    return obligation if before not in verdicts.REPORTED else _with_nothing_left(obligation, entry)
 
 
 def _with_nothing_left(obligation: Document, withdrawal: Entry) -> Document:
     """The obligation of one that had reported, all of it withdrawn."""
-    at, excuse = withdrawal["received_at"], _last_excuse(obligation)
+    at, excuse = withdrawal["received_at"], verdicts.last_excuse(obligation)
     if excuse is not None:
-        return _with_verdict(obligation, Verdict.EXCUSED, EXCUSE_GIVEN, at, excuse=excuse)
-    is_to_be_judged = at < obligation["judge_at"] and not has_been(obligation, Verdict.MISSING)
+        return verdicts.added(obligation, Verdict.EXCUSED, verdicts.EXCUSE_GIVEN, at, excuse=excuse)
+    is_to_be_judged = at < obligation["judge_at"] and not verdicts.has_been(obligation, Verdict.MISSING)
     verdict = Verdict.PENDING if is_to_be_judged else Verdict.MISSING
-    return _with_verdict(obligation, verdict, REPORT_WITHDRAWN, at, withdrawal=withdrawal)
+    return verdicts.added(obligation, verdict, verdicts.REPORT_WITHDRAWN, at, withdrawal=withdrawal)
 
 
 def _excused(obligation: Document, excuse: Document, now: datetime) -> Document:
-    return _with_verdict(obligation, Verdict.EXCUSED, EXCUSE_GIVEN, now, excuse=excuses.as_told(excuse))
-
-
-def _last_excuse(obligation: Document) -> Document | None:
-    """What excused it before it reported, and does again when all that it reported is withdrawn."""
-    given = [v["excuse"] for v in obligation["verdicts"] if v.get("excuse")]
-    return given[-1] if given else None
+    return verdicts.added(obligation, Verdict.EXCUSED, verdicts.EXCUSE_GIVEN, now, excuse=excuses.as_told(excuse))
 
 
 def _reason(obligation: Document, filing: Entry) -> str:
-    if has_been(obligation, Verdict.MISSING):
-        return DELIVERED_LATE if filing["verdict"] == Verdict.ON_TIME else REPORTED_LATE
+    if verdicts.has_been(obligation, Verdict.MISSING):
+        return verdicts.DELIVERED_LATE if filing["verdict"] == Verdict.ON_TIME else verdicts.REPORTED_LATE
     return str(filing["reason"])
 
 
@@ -206,46 +179,3 @@ def _begun(obligation: Document, region: str, deadline: Deadline) -> Document:
         "election": deadline.election,
         **({"remind_at": deadline.remind_at} if deadline.remind_at else {}),
     }
-
-
-def _with_verdict(
-    obligation: Document,
-    verdict: Verdict,
-    reason: str,
-    at: datetime,
-    *,
-    filing: Entry | None = None,
-    withdrawal: Entry | None = None,
-    excuse: Document | None = None,
-    is_in_digest: bool = False,
-) -> Document:
-    """The obligation with one more verdict, which is never dated before the one it follows."""
-    earlier = obligation["verdicts"]
-    revision = earlier[-1]["revision"] + 1 if earlier else 1
-    entry = {
-        "revision": revision,
-        "verdict": verdict.value,
-        "reason": reason,
-        "judged_at": max([at, *(v["judged_at"] for v in earlier[-1:])]),
-        "report": filing and filing["report"],
-        "received_at": filing and filing["received_at"],
-        "withdrawal": withdrawal,
-        "excuse": excuse,
-        "is_in_digest": is_in_digest,
-    }
-    concerns_an_alert = verdict is Verdict.MISSING or has_been(obligation, Verdict.MISSING)
-    return {
-        **obligation,
-        "verdict": verdict.value,
-        "verdicts": [*earlier, entry],
-        "is_in_digest": is_in_digest or obligation.get("is_in_digest", False),
-        "unsettled": revision if concerns_an_alert else obligation.get("unsettled", 0),
-        "unpublished": revision,
-        "unjudged": revision if verdict is Verdict.PENDING else 0,
-        **({"unended": revision} if _is_reminded(obligation, entry) else {}),
-    }
-
-
-def _is_reminded(obligation: Document, entry: Document) -> bool:
-    """Whether the region may have been reminded before this verdict."""
-    return "remind_at" in obligation and bool(entry["judged_at"] >= obligation["remind_at"])

@@ -11,7 +11,8 @@ from datetime import datetime, timedelta
 from itertools import repeat
 
 from services.notifier import alerts, holding, notices
-from services.notifier.delivery_store import HELD, PENDING, SUPPRESSED, DeliveryStore
+from services.notifier.delivery_states import HELD, PENDING, SUPPRESSED
+from services.notifier.delivery_store import DeliveryStore
 from services.notifier.held_store import HeldStore
 from services.notifier.holding import Because, Hold
 from services.notifier.muting import Muting

@@ -8,12 +8,12 @@ from typing import Any
 
 from services.notifier import notices
 from services.notifier.escalation import Press
-from services.notifier.naming import LANGUAGES, Text
+from services.notifier.naming import Text
 from services.notifier.notices import Notice
 from shared.election.calendar import Calendar
 from shared.election.durations import format_duration
 from shared.election.roster import province_of
-from shared.texts import Language, catalogue, text
+from shared.texts import LANGUAGES, Language, catalogue, text
 
 Document = dict[str, Any]
 

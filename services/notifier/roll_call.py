@@ -9,7 +9,7 @@ from __future__ import annotations
 from functools import partial
 from typing import Any, Protocol
 
-from services.notifier import obligations
+from services.notifier import obligations, verdicts
 from services.notifier.judgements import Planned, owed_in
 from services.notifier.store import Store
 from shared.election.calendar import Calendar
@@ -44,7 +44,7 @@ class RollCall:
             changes = {
                 obligations.obligation_id(judgement.period, code): partial(decide, region=code, deadline=deadline)
                 for code, deadline in owed_in(owing, judgement)
-                if known.get(code) not in obligations.DECIDED
+                if known.get(code) not in verdicts.DECIDED
             }
             await self._store.update_all(obligations.COLLECTION, changes)
             self._reached[judgement.id] = codes[-1]

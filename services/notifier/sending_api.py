@@ -8,16 +8,16 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from fastapi import APIRouter, Depends, Request, Response, params
+from fastapi import APIRouter, Request, Response, params
 
 from services.notifier.addresses import Address
 from services.notifier.api import delivery_json
 from services.notifier.delivery_store import DeliveryStore
 from services.notifier.receiver_state import receiver_json
 from services.notifier.receiver_store import ReceiverStore
-from shared.access.keys import Grant, Role
+from shared.access.keys import Role
 from shared.access.store import AccessStore
-from shared.http.auth import person
+from shared.http.auth import caller, for_people
 from shared.http.openapi import NEEDS_KEY, Sample, problem_answer, reading_errors
 from shared.http.problems import Problem
 from shared.http.service import json_response
@@ -41,15 +41,11 @@ def routes(
 ) -> APIRouter:
     """`/v1/receivers` and what is done with one delivery."""
 
-    async def viewer(request: Request) -> Grant:
-        return await person(request, access)
+    operator = for_people(access, Role.OPERATOR, is_fresh=True)
 
-    async def operator(request: Request) -> None:
-        request.state.operator = await person(request, access, Role.OPERATOR, is_fresh=True)
-
-    router = APIRouter(prefix="/v1", dependencies=[NEEDS_KEY, Depends(viewer)], responses=reading_errors())
-    _add_deliveries(router, deliveries, Depends(operator))
-    _add_receivers(router, {a.name: a for a in addresses}, deliveries, receivers, Depends(operator))
+    router = APIRouter(prefix="/v1", dependencies=[NEEDS_KEY, for_people(access)], responses=reading_errors())
+    _add_deliveries(router, deliveries, operator)
+    _add_receivers(router, {a.name: a for a in addresses}, deliveries, receivers, operator)
     return router
 
 
@@ -63,7 +59,7 @@ def _add_deliveries(router: APIRouter, deliveries: DeliveryStore, operator: para
     async def retry(request: Request, delivery_id: str) -> Response:
         """Send it once more, now: a dead or suppressed one, or one that waits. Of several recipients it is sent to
         those alone who have not got it."""
-        delivery, by = await _found(deliveries, delivery_id), request.state.operator.name
+        delivery, by = await _found(deliveries, delivery_id), caller(request)
         if not await deliveries.retry(delivery["_id"], by):
             raise _is_delivered(delivery_id)
         log.info("delivery_retried", delivery=delivery["_id"], by=by)
@@ -100,7 +96,7 @@ def _add_receivers(
         """Tell it again, from now on. What went dead meanwhile is sent again by `POST /v1/deliveries/{id}/retry`."""
         if name not in addresses:
             raise Problem(404, "not_found", "not_found_detail", what=name)
-        by = request.state.operator.name
+        by = caller(request)
         await receivers.enable(name, by)
         await deliveries.release(name)
         log.info("receiver_enabled", receiver=name, by=by)

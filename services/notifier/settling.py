@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from datetime import date
 from functools import partial
 
-from services.notifier import alerts, obligations
+from services.notifier import alerts, obligations, verdicts
 from services.notifier.excuse_store import ExcuseStore
 from services.notifier.rules import missing_report
 from services.notifier.store import Store
@@ -36,7 +36,7 @@ class Settling:
     async def _excused(self, obligation: Document) -> Document:
         """The obligation. One that is missing because its report was withdrawn after the judgement may be excused
         since: nobody has asked for it."""
-        if obligations.current(obligation) is not Verdict.MISSING or obligation["verdicts"][-1]["is_in_digest"]:
+        if verdicts.current(obligation) is not Verdict.MISSING or obligation["verdicts"][-1]["is_in_digest"]:
             return obligation
         period = date.fromisoformat(obligation["period"])
         deadline = Deadline(period, obligation["due_at"], obligation["judge_at"], obligation["election"])

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Query, Request, Response
+from fastapi import APIRouter, Query, Request, Response
 from pydantic import AfterValidator, Field, ValidationInfo, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
@@ -21,7 +21,7 @@ from shared.access.store import AccessStore
 from shared.election.roster import Roster
 from shared.events.envelope import Frozen
 from shared.field_errors import FieldError
-from shared.http.auth import person
+from shared.http.auth import caller, for_people
 from shared.http.json_body import read_json, taking
 from shared.http.openapi import NEEDS_KEY, reading_errors
 from shared.http.problems import Problem, invalid
@@ -79,11 +79,8 @@ def routes(
 ) -> APIRouter:
     """`now` is the election's time by the database's clock."""
 
-    async def viewer(request: Request) -> None:
-        await person(request, access)
-
     router = APIRouter(
-        prefix="/v1", tags=["silences"], dependencies=[NEEDS_KEY, Depends(viewer)], responses=reading_errors()
+        prefix="/v1", tags=["silences"], dependencies=[NEEDS_KEY, for_people(access)], responses=reading_errors()
     )
 
     @router.get("/silences")
@@ -104,13 +101,12 @@ def _add_changes(
     access: AccessStore,
     now: Callable[[], Awaitable[datetime]],
 ) -> None:
-    async def operator(request: Request) -> None:
-        request.state.operator = await person(request, access, Role.OPERATOR, is_fresh=True)
+    operator = for_people(access, Role.OPERATOR, is_fresh=True)
 
-    @router.post("/silences", dependencies=[Depends(operator)], **taking(MakeSilence, _EXAMPLES, status=201))
+    @router.post("/silences", dependencies=[operator], **taking(MakeSilence, _EXAMPLES, status=201))
     async def make(request: Request) -> Response:
         """From `from` to `until` nobody is told of these alerts. What still holds afterwards is told then."""
-        body, at, by = await read_json(request, MakeSilence, _Known(roster)), kept(await now()), _who(request)
+        body, at, by = await read_json(request, MakeSilence, _Known(roster)), kept(await now()), caller(request)
         from_, until = kept(body.from_ or at), kept(body.until)
         if until <= max(from_, at):
             raise invalid([FieldError("until", "until_past")])
@@ -128,16 +124,12 @@ def _add_changes(
         log.info("silence_made", silence=silence["_id"], by=by)
         return json_response(silence_json(silence, at), 201)
 
-    @router.delete("/silences/{silence_id}", dependencies=[Depends(operator)])
+    @router.delete("/silences/{silence_id}", dependencies=[operator])
     async def end(request: Request, silence_id: str) -> Response:
         """End it now; it stays on record, with who ended it. One that is over already stays as it was."""
-        at, by = kept(await now()), _who(request)
+        at, by = kept(await now()), caller(request)
         silence = await store.end(silence_id, by, at)
         if silence is None:
             raise Problem(404, "not_found", "not_found_detail", what=silence_id)
         log.info("silence_ended", silence=silence_id, by=by)
         return json_response(silence_json(silence, at))
-
-
-def _who(request: Request) -> str:
-    return str(request.state.operator.name)

@@ -1,11 +1,11 @@
-"""Puts together what looks at moments: the rules about what has not come, and the loops that follow from them."""
+"""Puts together what looks at moments: the judge, the other rules about what has not come, and their loops."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
 
-from services.notifier.judging import DatabaseClock
+from services.notifier.judging import DatabaseClock, Judge
 from services.notifier.logistics_watch import LogisticsWatch
 from services.notifier.looking import Looking
 from services.notifier.moment_store import MomentStore
@@ -22,10 +22,14 @@ _FOLLOW_S = 0.25
 
 @dataclass(frozen=True)
 class Watching:
-    """`looking` plans its moments before the loops turn."""
-
+    judge: Judge
     looking: Looking
     loops: list[Loop]
+
+    async def plan(self) -> None:
+        """Write down all moments to come, before the loops turn; idempotent."""
+        await self.judge.plan()
+        await self.looking.plan()
 
 
 def build_watching(
@@ -43,9 +47,11 @@ def build_watching(
     moments = MomentStore(store.database)
     logistics, reminders = LogisticsWatch(store, moments, calendar, now), ReportReminders(store, calendar)
     looking = Looking(moments, [logistics, reminders], offsets, clock, database_now, undetermined_after_s)
+    judge = Judge(store, calendar, offsets, clock, database_now, undetermined_after_s)
     loops = [
+        Loop("judge", judge.step, metrics),
         Loop("look", looking.step, metrics),
         Loop("logistics", logistics.step, metrics, _FOLLOW_S),
         Loop("reminders", reminders.step, metrics, _FOLLOW_S),
     ]
-    return Watching(looking, loops)
+    return Watching(judge, looking, loops)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from fastapi import Request
+from fastapi import Request, params
 
 from shared.access.keys import Grant, Role
 from shared.access.store import AccessStore, AccessUnknown
@@ -41,3 +41,17 @@ async def person_with(key: str | None, access: AccessStore, role: Role = Role.VI
     if not grant.has_role(role):
         raise Problem(403, "forbidden", "forbidden_role", role=role.value)
     return grant
+
+
+def for_people(access: AccessStore, role: Role = Role.VIEWER, is_fresh: bool = False) -> params.Depends:
+    """The dependency of calls that people with at least `role` may make; `caller` says who does."""
+
+    async def let_in(request: Request) -> None:
+        request.state.person = await person(request, access, role, is_fresh)
+
+    return params.Depends(let_in)
+
+
+def caller(request: Request) -> str:
+    """The name of whom `for_people` has let in."""
+    return str(request.state.person.name)

@@ -60,4 +60,5 @@ async def _records(consumer: TolerantConsumer, topic: str) -> AsyncGenerator[Con
                 if record.offset < ends[partition]:
                     yield record
         # Positions, not records, say how far it is read: transactions and compaction leave holes.
-        waiting = {w for w in waiting if await consumer.position(w) < ends[w]}
+        async with asyncio.timeout(CALL_TIMEOUT_S):
+            waiting = {w for w in waiting if await consumer.position(w) < ends[w]}

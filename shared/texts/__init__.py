@@ -11,6 +11,7 @@ from typing import Literal
 import yaml
 
 Language = Literal["id", "en"]
+LANGUAGES: tuple[Language, ...] = ("id", "en")
 OTHER: Mapping[Language, Language] = {"id": "en", "en": "id"}
 LANGUAGE = "lang"  # what the query of a page's address and a button of a form call the reader's choice
 

@@ -12,10 +12,10 @@ from typing import Any
 import pytest
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
-from services.notifier.app import TOPICS as NOTIFIER_TOPICS
-from services.notifier.app import Notifier
-from services.notifier.app import Parts as NotifierParts
 from services.notifier.receivers import read_receivers
+from services.notifier.turning import TOPICS as NOTIFIER_TOPICS
+from services.notifier.turning import Notifier
+from services.notifier.turning import Parts as NotifierParts
 from shared import mongo
 from shared.clock import ScenarioClock
 from shared.exactly_once.wiring import Consuming

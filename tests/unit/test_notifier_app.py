@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from services.notifier.app import Notifier, Parts
 from services.notifier.receivers import read_receivers
+from services.notifier.turning import Notifier, Parts
 from shared import mongo
 from shared.clock import RealClock
 from shared.election.loaded import load_calendar
@@ -18,6 +18,6 @@ async def test_the_judge_asks_database_and_commits_alike() -> None:
     calendar = load_calendar(settings.election, None, None)
     client = mongo.connect("mongodb://127.0.0.1:1/?connect=false")
     notifier = Notifier(Parts(settings, calendar, read_receivers(None), RealClock(), client, Metrics("test")))
-    assert notifier.judge._offsets is notifier.consuming.progress
+    assert notifier.watching.judge._offsets is notifier.consuming.progress
     assert isinstance(notifier.consuming.progress, Progress)
     await notifier.close()

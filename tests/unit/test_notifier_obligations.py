@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from services.notifier import obligations, verdict_events
 from services.notifier.filing import finding_of
 from services.notifier.rules import missing_report
+from services.notifier.verdicts import current, has_been
 from shared.events.codec import decode, encode
 from shared.events.verdict import Verdict, VerdictEvent
 from shared.exactly_once.cursors import empty
@@ -107,7 +108,7 @@ def test_order_of_events(steps: list[Step], verdicts: list[str], reasons: list[s
     assert [v["verdict"] for v in document["verdicts"]] == verdicts
     assert [v["reason"] for v in document["verdicts"]] == reasons
     assert [v["revision"] for v in document["verdicts"]] == list(range(1, len(verdicts) + 1))
-    assert document["verdict"] == obligations.current(document) == (verdicts[-1] if verdicts else "pending")
+    assert document["verdict"] == current(document) == (verdicts[-1] if verdicts else "pending")
     assert document.get("unpublished", 0) == len(verdicts)
     assert sorted(times := [v["judged_at"] for v in document.get("verdicts", [])]) == times
 
@@ -119,13 +120,13 @@ def test_which_reports_wait_for_the_judgement(received: datetime, is_held: bool)
     """Those received at its moment or later: whether the region was missing by then is the judge's to say."""
     report = a_report(received)
     document = after(lambda o: obligations.filed(o, report, DEADLINE, finding_of(report, DEADLINE, ELECTION)))
-    assert obligations.current(document) is (Verdict.PENDING if is_held else Verdict.LATE)
+    assert current(document) is (Verdict.PENDING if is_held else Verdict.LATE)
     assert [f["report"] for f in document.get("held", [])] == ([report.identity] if is_held else [])
 
 
 def test_nothing_yet_is_pending() -> None:
     """A region without a verdict is pending."""
-    assert obligations.current(empty("x")) is Verdict.PENDING
+    assert current(empty("x")) is Verdict.PENDING
 
 
 steps_drawn = st.lists(st.sampled_from([ON_TIME, LATE, LATER, WRITTEN, missed, undetermined]), max_size=8)
@@ -154,7 +155,7 @@ def test_a_mark_is_new_with_each_verdict(steps: list[Step]) -> None:
         document = step(before)
         if document.get("verdicts") and document["verdicts"] != before.get("verdicts"):
             assert document["unpublished"] not in (0, before.get("unpublished"))
-            concerns_an_alert = obligations.has_been(document, Verdict.MISSING)
+            concerns_an_alert = has_been(document, Verdict.MISSING)
             expected = len(document["verdicts"]) if concerns_an_alert else 0
             assert document["unsettled"] == expected
 

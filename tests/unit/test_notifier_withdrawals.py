@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from services.notifier import alerts, changes, filed_reports, obligations, verdict_events
 from services.notifier.filing import finding_of
 from services.notifier.rules import missing_report
+from services.notifier.verdicts import current, has_been
 from shared.events.codec import decode, encode
 from shared.events.envelope import Envelope
 from shared.events.verdict import Verdict, VerdictEvent
@@ -152,7 +153,7 @@ def test_order_of_events(steps: list[Step], expected: list[tuple[str, str]]) -> 
     verdicts = document["verdicts"]
     assert [(v["verdict"], v["reason"]) for v in verdicts] == expected
     assert [v["revision"] for v in verdicts] == list(range(1, len(expected) + 1))
-    assert document["verdict"] == obligations.current(document) == (expected[-1][0] if expected else "pending")
+    assert document["verdict"] == current(document) == (expected[-1][0] if expected else "pending")
     assert document.get("unjudged", 0) == (len(expected) if expected and expected[-1][0] == "pending" else 0)
 
 
@@ -162,7 +163,7 @@ def test_order_of_events(steps: list[Step], expected: list[tuple[str, str]]) -> 
 def test_the_moment_of_judgement_is_exact(at: datetime, verdict: Verdict) -> None:
     """A microsecond before it the region is pending again, at it missing."""
     document = after(ON_TIME, withdrawn(0, -2, at=at))
-    assert obligations.current(document) is verdict
+    assert current(document) is verdict
     assert document["verdicts"][-1]["judged_at"] == at
 
 
@@ -203,17 +204,17 @@ def test_which_withdrawals_concern_an_obligation(region: str, expected: list[str
     found = changes.changes_of(a_calendar())(sighting(a_withdrawal(DUE, region=region)))
     assert [c.document_id for c in found] == expected
     if expected:
-        assert obligations.current(found[0].apply(after(ON_TIME))) is Verdict.ON_TIME  # another report's
+        assert current(found[0].apply(after(ON_TIME))) is Verdict.ON_TIME  # another report's
         own = a_withdrawal(DUE, "r-2")
         (change,) = changes.changes_of(a_calendar())(sighting(own))
-        assert obligations.current(change.apply(after(ON_TIME))) is Verdict.PENDING
+        assert current(change.apply(after(ON_TIME))) is Verdict.PENDING
 
 
 def test_another_agencys_report_of_the_same_name_stands() -> None:
     """An agency withdraws its own."""
     theirs = a_withdrawal(DUE, "r-2").model_copy(update={"source": "/agencies/another-desk"})
     document = obligations.withdrawn(after(ON_TIME), theirs, DEADLINE)
-    assert obligations.current(document) is Verdict.ON_TIME
+    assert current(document) is Verdict.ON_TIME
 
 
 # alerts
@@ -340,7 +341,7 @@ def test_what_is_left_decides_in_the_end(log: list[Named], judged_after: int, ca
     gone = {report for what, _, report in log if what == "withdrawn"}
     left = {report for what, _, report in log if what == "filed"} - gone
     expected = "on_time" if left & IS_ON_TIME else "late" if left else "missing"
-    assert obligations.current(document) == expected
+    assert current(document) == expected
     assert document.get("held", []) == []
     alert = alert_after(document)
     assert (alert.get("state") == "firing") is (expected == "missing")
@@ -394,7 +395,7 @@ def test_a_mark_is_new_with_each_verdict(steps: list[Step]) -> None:
         if document.get("verdicts", []) != before.get("verdicts", []):
             latest = len(document["verdicts"])
             assert document["unpublished"] == latest != before.get("unpublished")
-            assert document["unsettled"] == (latest if obligations.has_been(document, Verdict.MISSING) else 0)
+            assert document["unsettled"] == (latest if has_been(document, Verdict.MISSING) else 0)
             assert document["unjudged"] == (latest if document["verdict"] == "pending" else 0)
 
 
@@ -408,13 +409,13 @@ def test_beyond_the_bound_reports_count_and_cannot_be_withdrawn() -> None:
     assert len(document["filings"]) == filed_reports.MOST
     assert document["beyond"]["report"].endswith("r210")
     document = after(lambda _: document, *(withdrawn(1000, 10 + n) for n in range(many)))
-    assert obligations.current(document) is Verdict.LATE
+    assert current(document) is Verdict.LATE
     assert len(document["unmatched"]) == 100
     document = filed(400, 330)(document)  # written too late: no better
     assert document["beyond"]["report"].endswith("r210")
     document = WRITTEN(document)
-    assert obligations.current(document) is Verdict.ON_TIME
-    assert obligations.current(withdrawn(1000, 5)(document)) is Verdict.ON_TIME
+    assert current(document) is Verdict.ON_TIME
+    assert current(withdrawn(1000, 5)(document)) is Verdict.ON_TIME
 
 
 def test_documents_stay_bounded() -> None:
@@ -438,6 +439,6 @@ def test_what_waits_beyond_the_bound_is_not_lost() -> None:
     late = [filed(3 + n) for n in range(filed_reports.MOST)]
     document = after(*late, withdrawn(1000, 3), filed(900), missed)
     assert len(document["filings"]) == filed_reports.MOST
-    assert obligations.current(document) is Verdict.LATE
+    assert current(document) is Verdict.LATE
     document = after(lambda _: document, *(withdrawn(1001, 3 + n) for n in range(filed_reports.MOST)))
-    assert obligations.current(document) is Verdict.LATE  # the one beyond
+    assert current(document) is Verdict.LATE  # the one beyond

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from services.notifier import filing, mails, obligations
+from services.notifier import filing, mails, verdicts
 from services.notifier.escalation import PRESSES
 from services.notifier.rules import BY_NAME, RULES, cannot_evaluate, logistics, receiver_failing
 from shared.events.alert import AlertState
@@ -132,8 +132,8 @@ def test_every_text_of_channels_is_used() -> None:
 def test_every_verdict_and_reason_has_a_text() -> None:
     """What a screen shows of a verdict."""
     reasons = [filing.RECEIVED_IN_TIME, filing.WRITTEN_IN_TIME, filing.RECEIVED_LATE]
-    reasons += [obligations.NOTHING_RECEIVED, obligations.LOG_NOT_READ]
-    reasons += [obligations.REPORTED_LATE, obligations.DELIVERED_LATE, obligations.REPORT_WITHDRAWN]
+    reasons += [verdicts.NOTHING_RECEIVED, verdicts.LOG_NOT_READ]
+    reasons += [verdicts.REPORTED_LATE, verdicts.DELIVERED_LATE, verdicts.REPORT_WITHDRAWN]
     assert {*Verdict, *reasons} <= set(catalogue("verdicts"))
 
 

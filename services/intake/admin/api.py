@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Annotated, Any, TypeVar
 
-from fastapi import APIRouter, Depends, Query, Request, Response
+from fastapi import APIRouter, Query, Request, Response
 from pydantic import BaseModel
 
 from services.intake.admin import bodies, openapi
@@ -17,11 +17,11 @@ from services.intake.admin.fields import Circumstances
 from services.intake.admin.kinds import HOLDER_KINDS, HolderKind
 from services.intake.door import Door
 from shared.access.holders import Holder, Refused
-from shared.access.keys import Grant, Role
+from shared.access.keys import Role
 from shared.access.registry import Registry
 from shared.clock import real
 from shared.events.envelope import Frozen
-from shared.http.auth import person
+from shared.http.auth import caller, for_people
 from shared.http.json_body import read_json
 from shared.http.lists import Page
 from shared.http.openapi import NEEDS_KEY
@@ -40,14 +40,8 @@ B = TypeVar("B", bound=Frozen)
 def routes(door: Door, registry: Registry) -> APIRouter:
     """All calls of the admin API."""
 
-    async def administrator(request: Request) -> None:
-        request.state.administrator = await person(request, door.access, Role.ADMIN, is_fresh=True)
-
-    router = APIRouter(
-        prefix="/v1/admin",
-        tags=["administration"],
-        dependencies=[NEEDS_KEY, Depends(administrator)],
-    )
+    administrator = for_people(door.access, Role.ADMIN, is_fresh=True)
+    router = APIRouter(prefix="/v1/admin", tags=["administration"], dependencies=[NEEDS_KEY, administrator])
     for kind in HOLDER_KINDS:
         _add_reading(router, kind, registry)
         _add_keys(router, kind, door, registry)
@@ -79,7 +73,7 @@ def _add_keys(router: APIRouter, kind: HolderKind, door: Door, registry: Registr
         409 says which ones, and one has to be revoked first. The answer holds the key, this once."""
         body = await _read(request, bodies.Rotate, door)
         with _refusals():
-            issued = await registry.rotate(kind.sort, name, _who(request), body.overlap, body.expires_at)
+            issued = await registry.rotate(kind.sort, name, caller(request), body.overlap, body.expires_at)
         _say("key_issued", request, issued.holder, prefix=issued.holder.keys[-1].prefix)
         return _answer(kind.with_key(**_json(kind, issued.holder), key=issued.key), 201)
 
@@ -93,7 +87,7 @@ def _add_keys(router: APIRouter, kind: HolderKind, door: Door, registry: Registr
         """Every service knows within 30 seconds. What had ended before stays as it was: a second call is harmless."""
         body = await _read(request, bodies.Revoke, door)
         with _refusals():
-            done = await registry.revoke(kind.sort, name, _who(request), body.key or None)
+            done = await registry.revoke(kind.sort, name, caller(request), body.key or None)
         _say("keys_revoked", request, done.holder, prefixes=done.ended)
         return _answer(kind.after_revocation(**_json(kind, done.holder), revoked=done.ended))
 
@@ -106,7 +100,7 @@ def _add_rights(router: APIRouter, kind: HolderKind, door: Door, registry: Regis
         """With its rights and a first key. The answer holds the key, this once: only its hash is kept."""
         body = await _read(request, kind.add, door)
         with _refusals():
-            issued = await registry.add(body.rights(), _who(request), body.expires_at)
+            issued = await registry.add(body.rights(), caller(request), body.expires_at)
         _say("key_issued", request, issued.holder, prefix=issued.holder.keys[-1].prefix)
         return _answer(kind.with_key(**_json(kind, issued.holder), key=issued.key), 201)
 
@@ -146,13 +140,8 @@ def _refusals() -> Iterator[None]:
         raise Problem(status, reason, f"{reason}_detail", retry_after_s=retry_after_s, **refused.values) from None
 
 
-def _who(request: Request) -> str:
-    administrator: Grant = request.state.administrator
-    return administrator.name
-
-
 def _say(event: str, request: Request, holder: Holder, **more: Any) -> None:
-    log.info(event, holder=holder.id, by=_who(request), **more)
+    log.info(event, holder=holder.id, by=caller(request), **more)
 
 
 def _json(kind: HolderKind, holder: Holder) -> dict[str, Any]:

@@ -10,10 +10,10 @@ from datetime import date, datetime
 from typing import Any
 
 from services.notifier import alerts
-from services.notifier.rules.rule import Rule, Severity, always
+from services.notifier.rules.rule import Always, Rule, Severity
 from shared.election.calendar import Calendar
 from shared.events.envelope import SYSTEM
-from shared.texts import Language, text
+from shared.texts import LANGUAGES, text
 
 Document = dict[str, Any]
 NAME = "cannot-evaluate"
@@ -57,8 +57,7 @@ def _values(alert: Document, _calendar: Calendar) -> Document:
     """What cannot be evaluated, in words."""
     period = alert["period"]
     what, day = ("reports", f"{date.fromisoformat(period):%d-%m-%Y}") if period else ("logistics", "")
-    return {"what": {lang: text("notices", f"{NAME}.what.{what}", lang, period=day) for lang in _LANGUAGES}}
+    return {"what": {lang: text("notices", f"{NAME}.what.{what}", lang, period=day) for lang in LANGUAGES}}
 
 
-_LANGUAGES: tuple[Language, ...] = ("id", "en")
-RULE = Rule(NAME, always(Severity.CRITICAL), is_about_the_system=True, values_of=_values)
+RULE = Rule(NAME, Always(Severity.CRITICAL), is_about_the_system=True, values_of=_values)

@@ -16,13 +16,12 @@ from services.notifier.logistics_steps import LINE, Step
 from services.notifier.rules.rule import Rule, Severity
 from shared.election.calendar import Calendar
 from shared.events.alert import AlertState
-from shared.texts import Language, text
+from shared.texts import LANGUAGES, Language, text
 
 Document = dict[str, Any]
 NAME = logistics_steps.NAME
 NOT_COMPLETE, TAKEN_BACK = "not_complete", "taken_back"
 RECEIVED, SUPERSEDED = "received", "superseded"
-_LANGUAGES: tuple[Language, ...] = ("id", "en")
 _MOST_NAMED = 5
 _WARNING_FROM_H = 3 * 24  # an earlier warning is for information
 
@@ -112,9 +111,9 @@ def _values(alert: Document, calendar: Calendar) -> Document:
     details = alert["details"]
     day = details["line_at"].astimezone(calendar.zone(alert["region"])).date()
     return {
-        "step": {lang: _step(details["step"], lang) for lang in _LANGUAGES},
+        "step": {lang: _step(details["step"], lang) for lang in LANGUAGES},
         "line": f"{day:%d-%m-%Y}",
-        "items": {lang: _items(details["lacking"], calendar, lang) for lang in _LANGUAGES},
+        "items": {lang: _items(details["lacking"], calendar, lang) for lang in LANGUAGES},
     }
 
 

@@ -11,14 +11,14 @@ from collections.abc import Callable, Mapping
 from datetime import date
 from typing import Any
 
-from services.notifier import alerts, obligations
-from services.notifier.rules.rule import Rule, Severity, always
+from services.notifier import alerts, verdicts
+from services.notifier.rules.rule import Always, Rule, Severity
 from shared.events.verdict import Verdict
 
 Document = dict[str, Any]
 NAME = "missing-report"
 EXCUSED = "excused"
-RULE = Rule(NAME, always(Severity.WARNING), is_digested=True)
+RULE = Rule(NAME, Always(Severity.WARNING), is_digested=True)
 
 
 def alert_id(period: date, region: str) -> str:
@@ -94,7 +94,7 @@ def _withdrawal(entry: Document) -> Document:
 
 
 def _reported(alert: Document, _obligation: Document, entry: Document) -> Document:
-    resolution = obligations.DELIVERED_LATE if entry["verdict"] == Verdict.ON_TIME else obligations.REPORTED_LATE
+    resolution = verdicts.DELIVERED_LATE if entry["verdict"] == Verdict.ON_TIME else verdicts.REPORTED_LATE
     told = {"reported_at": entry["received_at"]}
     return alerts.resolved(alert, at=entry["judged_at"], resolution=resolution, why=entry["reason"], details=told)
 

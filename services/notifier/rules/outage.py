@@ -11,7 +11,7 @@ from functools import partial
 from typing import Any
 
 from services.notifier.rules import incident_alert
-from services.notifier.rules.rule import AlertChange, Rule, Severity, always
+from services.notifier.rules.rule import AlertChange, Always, Rule, Severity
 from shared.election.calendar import Calendar
 from shared.election.config import Level
 from shared.election.roster import level_of
@@ -20,7 +20,7 @@ from shared.events.incident_status import IncidentStatus, IncidentStatusEvent
 
 Document = dict[str, Any]
 NAME = "outage"
-RULE = Rule(NAME, always(Severity.WARNING), rebuilt=incident_alert.rebuilt)
+RULE = Rule(NAME, Always(Severity.WARNING), rebuilt=incident_alert.rebuilt)
 ENDS = (IncidentStatus.RESOLVED, IncidentStatus.DISMISSED)
 _WIDE = (Level.PROVINCE, Level.REGENCY)
 

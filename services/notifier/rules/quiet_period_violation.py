@@ -10,7 +10,7 @@ from functools import partial
 from typing import Any
 
 from services.notifier.rules import incident_alert
-from services.notifier.rules.rule import AlertChange, Rule, Severity, always
+from services.notifier.rules.rule import AlertChange, Always, Rule, Severity
 from shared.election import quiet_period
 from shared.election.calendar import Calendar
 from shared.election.quiet_period import QuietPeriodFlags
@@ -22,7 +22,7 @@ NAME = "quiet-period-violation"
 ENDS = (IncidentStatus.DISMISSED,)
 
 
-RULE = Rule(NAME, always(Severity.CRITICAL), rebuilt=incident_alert.rebuilt)
+RULE = Rule(NAME, Always(Severity.CRITICAL), rebuilt=incident_alert.rebuilt)
 
 
 def alert_id(agency: str, event_id: str) -> str:

@@ -15,7 +15,7 @@ from datetime import datetime
 from typing import Any
 
 from services.notifier import alerts
-from services.notifier.rules.rule import Rule, Severity, always
+from services.notifier.rules.rule import Always, Rule, Severity
 from shared.election.calendar import Calendar
 from shared.events.alert import AlertState
 from shared.events.envelope import NOTIFIER, SYSTEM
@@ -33,7 +33,7 @@ def _values(alert: Document, _calendar: Calendar) -> Document:
     return {name: alert["details"][name] for name in _SAID}
 
 
-RULE = Rule(NAME, always(Severity.CRITICAL), is_about_the_system=True, values_of=_values)
+RULE = Rule(NAME, Always(Severity.CRITICAL), is_about_the_system=True, values_of=_values)
 
 
 def alert_id(receiver: str) -> str:

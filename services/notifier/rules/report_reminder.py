@@ -9,18 +9,15 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from services.notifier import alerts, obligations
-from services.notifier.rules.rule import Rule, Severity, always
+from services.notifier import alerts, verdicts
+from services.notifier.rules.rule import Always, Rule, Severity
 from shared.election.calendar import Calendar
 from shared.election.owing import Deadline
 from shared.events.alert import AlertState
-from shared.events.verdict import Verdict
 
 Document = dict[str, Any]
 NAME = "report-reminder"
-NOTHING_RECEIVED = "nothing_received"
 REPORTED, JUDGED = "reported", "judged"
-_STILL_OWED = (Verdict.PENDING, Verdict.UNDETERMINED)
 
 
 def alert_id(period: str, region: str) -> str:
@@ -29,7 +26,7 @@ def alert_id(period: str, region: str) -> str:
 
 def is_owed(obligation: Document) -> bool:
     """Whether a report is still awaited; an obligation without a document is pending."""
-    return obligations.current(obligation) in _STILL_OWED
+    return verdicts.current(obligation) in verdicts.UNDECIDED
 
 
 def raised(alert: Document, region: str, deadline: Deadline, at: datetime) -> Document:
@@ -38,7 +35,7 @@ def raised(alert: Document, region: str, deadline: Deadline, at: datetime) -> Do
         region=region,
         period=deadline.period,
         at=at,
-        why=NOTHING_RECEIVED,
+        why=verdicts.NOTHING_RECEIVED,
         details={"due_at": deadline.due_at},
     )
 
@@ -48,7 +45,7 @@ def after_verdict(alert: Document, obligation: Document) -> Document:
     if is_owed(obligation) or not alerts.exists(alert) or alert["state"] == AlertState.RESOLVED:
         return alert
     last = obligation["verdicts"][-1]
-    resolution = REPORTED if last["verdict"] in obligations.REPORTED else JUDGED
+    resolution = REPORTED if last["verdict"] in verdicts.REPORTED else JUDGED
     return alerts.resolved(alert, at=last["judged_at"], resolution=resolution, why=last["reason"], is_told=False)
 
 
@@ -57,4 +54,4 @@ def _values(alert: Document, calendar: Calendar) -> Document:
     return {"due": f"{due:%d-%m-%Y %H:%M} {due:%Z}"}
 
 
-RULE = Rule(NAME, always(Severity.INFO), is_digested=True, values_of=_values)
+RULE = Rule(NAME, Always(Severity.INFO), is_digested=True, values_of=_values)

@@ -26,7 +26,7 @@ class Severity(IntEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class always:  # noqa: N801 - read as a function of an alert
+class Always:
     """The same severity for each of a rule's alerts."""
 
     severity: Severity
@@ -70,4 +70,4 @@ class Rule:
     @property
     def severities(self) -> tuple[Severity, ...]:
         """Those that its alerts may have."""
-        return (self.severity_of.severity,) if isinstance(self.severity_of, always) else tuple(Severity)
+        return (self.severity_of.severity,) if isinstance(self.severity_of, Always) else tuple(Severity)
