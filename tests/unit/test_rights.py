@@ -8,7 +8,7 @@ import pytest
 
 from desk.rights import MONGO_ROLES, USERS, Operation, Resource, kafka_rights, secret_of
 from services.aggregator import app as aggregator
-from services.notifier import app as notifier
+from services.notifier import turning as notifier
 from shared import mongo
 from shared.topics import AGGREGATOR_GROUP, ALERTS, DEAD_LETTERS, INCIDENTS, LOGISTICS, NOTIFIER_GROUP, REPORTS
 
