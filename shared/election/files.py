@@ -38,6 +38,16 @@ EXAMPLES: Mapping[str, str] = {
     "amendments": "amendments: [{effective: 2024-11-20, offline_allowance: 48h}]",
     "categories": "categories: {campaigning: {violation: true, label: {id: Kampanye, en: Campaigning}}}",
     "logistics": "logistics: {items: {ballot_boxes: {label: {id: Kotak suara, en: Ballot boxes}}}}",
+    "logistics.warn_at": "warn_at: [7d, 3d, 1d]",
+    "logistics.warn_from": "warn_from: 7d",
+    "*.regions": 'regions: ["64.02"]',
+    "*.level": "level: regency",
+    "*.every": "every: day",
+    "*.weekday": "weekday: monday",
+    "*.due": 'due: "24:00"',
+    "*.grace": "grace: 2h",
+    "*.remind_before": "remind_before: 4h",
+    "*.label": "label: {id: Kotak suara, en: Ballot boxes}",
 }
 _LEVELS = {level.value: level for level in Level}
 _ROSTER_EXAMPLE = "code,parent_code,level,name,zone"

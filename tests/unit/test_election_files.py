@@ -100,8 +100,8 @@ BAD_ELECTIONS = [
     ("from: 2024-11-24", "from: 20241124", "stages.1.from:", "is no date"),
     ("from: 2024-11-24", "from: 2024-11-24T08:00:00", "stages.1.from:", "is no date"),
     ("from: 2024-11-24", "fron: 2024-11-24", "stages.1.from:", "is missing"),
-    ("weekday: monday", "weekday: senin", "reports.0.weekday:", "'monday'"),
-    ("level: regency", "level: kabupaten", "reports.0.level:", "'regency'"),
+    ("weekday: monday", "weekday: senin", "reports.0.weekday:", "must be one of monday, tuesday,"),
+    ("level: regency", "level: kabupaten", "reports.0.level:", "must be one of province, regency,"),
     ('due: "24:00"', "due: 24:00", "reports.0.due:", 'write "HH:MM" in quotes'),
     ('due: "24:00"', 'due: "24:01"', "reports.0.due:", "is no time of day"),
     ('due: "24:00"', 'due: "18:60"', "reports.0.due:", "is no time of day"),
@@ -135,7 +135,7 @@ BAD_ELECTIONS = [
         "is missing",
     ),
     ("election: kaltim-2024", "election: x\nviolation_report_within: soon", "violation_report_within:", "no duration"),
-    ("election: kaltim-2024", "election: x\nrepeated_text_weeks: 1", "repeated_text_weeks:", "greater than or equal"),
+    ("election: kaltim-2024", "election: x\nrepeated_text_weeks: 1", "repeated_text_weeks:", "must be at least 2"),
     ("election: kaltim-2024", "election: x\nlogistics: {warn_from: 7}", "logistics.warn_from:", "is no duration"),
     ("election: kaltim-2024", "election: x\nlogistics: [ink]", "logistics:", "is no mapping"),
     ("election: kaltim-2024", "election: x\nlogistics: {items: [ink]}", "logistics:", "is no mapping"),
@@ -235,6 +235,14 @@ def test_zone_of_a_region_that_is_not_there(tmp_path: Path) -> None:
     one_line(refused)
 
 
+def test_item_for_a_region_that_is_not_there(tmp_path: Path) -> None:
+    """An item that nobody would need, since no such region is known, is a typing error."""
+    file = tmp_path / "e.yaml"
+    file.write_text(MINIMAL + 'logistics: {items: {boats: {label: {id: a, en: b}, regions: ["64.99"]}}}\n')
+    with pytest.raises(BadFile, match=r"logistics\.items\.boats\.regions\.64\.99: is no region of the roster"):
+        load_calendar(file, None, None)
+
+
 def test_roster_of_a_spreadsheet(tmp_path: Path) -> None:
     """A byte-order mark, CRLF and quotes, as spreadsheets write them, are no mistake."""
     file = tmp_path / "r.csv"
@@ -247,6 +255,7 @@ def test_roster_of_a_spreadsheet(tmp_path: Path) -> None:
 
 CONSOLE = "{name: a, channel: console}"
 ONE = f"receivers: [{CONSOLE}]"
+CONSOLE_WITH = "receivers: [{name: a, channel: console, "
 MEMBERS = "[{name: Budi, receivers: [a]}]"
 TEAM = f"{{name: t, members: {MEMBERS}}}"
 QUIET = "quiet_hours: {from: '22:00', to: '06:00'}"
@@ -260,7 +269,12 @@ LATER = "quiet_hours: {from: '23:00', to: '06:00'}"
         ("receivers: x", "receivers:", "must be a list"),
         ("receivers: [x]", "receivers.0:", "must be a mapping"),
         ("receivers: [{name: a}]", "receivers.0:", "names no `channel`"),
-        ("receivers: [{name: a, channel: pigeon}]", "receivers.0:", "'pigeon'"),
+        (
+            "receivers: [{name: a, channel: pigeon}]",
+            "receivers.0:",
+            "'pigeon' is no channel; there are console, webhook,",
+        ),
+        ("receivers: []", "receivers:", "is empty"),
         ("receivers: [{channel: console}]", "receivers.0.console.name:", "is missing"),
         ("receivers: [{name: a b, channel: console}]", "receivers.0.console.name:", "not written as it must be"),
         ("receivers: [{name: a, channel: console, url: x}]", "receivers.0.console.url:", "is no key we know"),
@@ -317,6 +331,33 @@ LATER = "quiet_hours: {from: '23:00', to: '06:00'}"
         (f"{ONE}\nroutes: [{{to: [a], rules: [late]}}]", "routes.0.rules.0:", "'late' is no rule"),
         (f"{ONE}\ninhibit: [{{by: late, mutes: [missing-report]}}]", "inhibit.0.by:", "'late' is no rule"),
         (f"{ONE}\ninhibit: [{{by: missing-report, mutes: [missing-report]}}]", "inhibit.0:", "would mute itself"),
+        (
+            f"{CONSOLE_WITH}concurrency: 17}}]",
+            "receivers.0.console.concurrency:",
+            "must be at most 16 (for example `conc",
+        ),
+        (f"{CONSOLE_WITH}concurrency: ten}}]", "receivers.0.console.concurrency:", "must be a whole number"),
+        (f"{CONSOLE_WITH}retry_for: 1s}}]", "receivers.0.console.retry_for:", "must lie between 1m and 7d"),
+        (
+            "receivers: [{name: a, channel: alertmanager, url: https://x, resend_every: 5m}]",
+            "receivers.0.alertmanager.resend_every:",
+            "must lie between 1s and",
+        ),
+        (
+            "receivers: [{name: a, channel: email, host: x, from: a@x, to: [b@x], tls: ssl}]",
+            "receivers.0.email.tls:",
+            "must be one of starttls, implicit, none (for example `tls: starttls`)",
+        ),
+        (
+            "receivers: [{name: a, channel: email, host: x, from: a@x, to: b@x}]",
+            "receivers.0.email.to:",
+            "must be a list (for example `receivers: [{name: kpu, channel: email,",
+        ),
+        (
+            f"{ONE}\nroutes: [{{to: [a], regions: [Samarinda]}}]",
+            "routes.0.regions.0:",
+            'written as it must be (for example `regions: ["64", "64.72"]`)',
+        ),
         (f"{ONE}\ndigest_wait: 2h", "digest_wait:", "must lie between 0s and 1h"),
         (
             "receivers: [{name: a, channel: webhook, url: ftp://x/token, secret: x}]",
