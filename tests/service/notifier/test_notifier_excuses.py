@@ -18,7 +18,7 @@ from shared.http.service import make_app
 from shared.metrics import Metrics
 from tests.builders import a_holder_document, a_report, a_withdrawal, utc
 from tests.service.notifier.asgi import Answer, call
-from tests.service.notifier.conftest import JUDGED_AT, Bench, Crash, dying, receivers_of, until_idle
+from tests.service.notifier.conftest import JUDGED_AT, Bench, Crash, dying, receivers_of, until_idle, until_told
 
 SAMARINDA = "missing-report:2024-11-18:64.72"
 IN_TIME = utc("2024-11-18T08:00:00Z")
@@ -40,11 +40,11 @@ async def test_given_before_the_judgement(bench: Bench) -> None:
 async def test_given_after_the_judgement(bench: Bench) -> None:
     """The province is excused: every alert ends and who got the alarm is told, by whom and why."""
     receivers = receivers_of({"name": "a"})
-    steps = [bench.judge().step, bench.settling().step, bench.excusing().step, bench.planning(receivers).step]
-    await until_idle(*steps)
+    planning, steps = bench.planning(receivers), [bench.judge().step, bench.settling().step, bench.excusing().step]
+    await until_told(planning, *steps)
     bench.clock.fixed = JUDGED_AT + timedelta(hours=3)
     await bench.excuse("64", "2024-11-11", "2024-11-24")
-    await until_idle(*steps)
+    await until_told(planning, *steps)
     assert set(map(tuple, (await bench.verdicts()).values())) == {("missing", "excused")}
     assert set((await bench.alerts()).values()) == {"resolved"}
     alert = await bench.store.alert(SAMARINDA)
