@@ -53,7 +53,7 @@ def read_yaml(path: Path, example: str) -> dict[str, Any]:
     try:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        raise BadFile(path, "file", f"cannot be read: {error}", example) from None
+        raise unreadable(path, error, example) from None
     try:
         content = yaml.load(text, Loader=_UniqueKeyLoader)  # noqa: S506 - a SafeLoader
     except yaml.YAMLError as error:
@@ -61,6 +61,13 @@ def read_yaml(path: Path, example: str) -> dict[str, Any]:
     if not isinstance(content, dict):
         raise BadFile(path, "file", "holds no `key: value` lines", example)
     return content
+
+
+def unreadable(path: Path | str, error: Exception, example: str) -> BadFile:
+    """A file that is not there, is nobody's to read, or no text."""
+    why = error.strerror if isinstance(error, OSError) else None
+    said = "it is no UTF-8; save it as UTF-8" if isinstance(error, UnicodeDecodeError) else why or str(error)
+    return BadFile(path, "file", f"cannot be read: {said}", example)
 
 
 def _where_and_what(error: yaml.YAMLError) -> tuple[str, str]:

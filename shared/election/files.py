@@ -16,7 +16,7 @@ from shared.election.config import Election, Level, known_zone, merged
 from shared.election.roster import Region, Roster, is_within, level_of
 from shared.election.several import narrowed
 from shared.strict import REGION_CODE
-from shared.yaml_files import BadFile, first_problem, read_yaml
+from shared.yaml_files import BadFile, first_problem, read_yaml, unreadable
 
 EXAMPLES: Mapping[str, str] = {
     "election": "election: kaltim-2024",
@@ -99,7 +99,7 @@ def read_roster(path: Path) -> Roster:
         with path.open(encoding="utf-8-sig", newline="") as file:
             rows = list(csv.DictReader(file))
     except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise BadFile(path, "file", f"cannot be read: {error}", _ROSTER_EXAMPLE) from None
+        raise unreadable(path, error, _ROSTER_EXAMPLE) from None
     if not rows:
         raise BadFile(path, "file", "names no region", _ROSTER_EXAMPLE)
     regions = [_region(path, line, row) for line, row in enumerate(rows, start=2)]

@@ -13,6 +13,7 @@ import yaml
 from desk.checking import describe
 from services.notifier.receivers import read_receivers
 from services.notifier.rules import RULES
+from shared.election.config import Election
 from shared.election.durations import format_duration, parse_duration, parse_time_of_day
 from shared.election.files import read_election, read_roster
 from shared.election.loaded import load_calendar
@@ -168,7 +169,7 @@ def test_bad_election_file(tmp_path: Path, there: str, instead: str, key: str, p
     [
         (b"", "holds no `key: value` lines"),
         (b"- a\n", "holds no `key: value` lines"),
-        (b"\xff\xfe", "cannot be read"),
+        (b"\xff\xfe", "cannot be read: it is no UTF-8"),
         (None, "No such file"),
     ],
 )
@@ -221,7 +222,7 @@ def test_missing_roster_is_named(tmp_path: Path) -> None:
     """The roster that an election file names and that is not there is told by its path."""
     file = tmp_path / "e.yaml"
     file.write_text(MINIMAL + "roster: nowhere.csv\n")
-    with pytest.raises(BadFile, match=r"nowhere\.csv: file: cannot be read") as refused:
+    with pytest.raises(BadFile, match=r"nowhere\.csv: file: cannot be read: No such file or dir") as refused:
         load_calendar(file, None, None)
     one_line(refused)
 
@@ -467,11 +468,17 @@ PAGE = (DEPLOY.parent / "docs" / "election-file.md").read_text(encoding="utf-8")
 def test_the_pages_examples_are_accepted(tmp_path: Path) -> None:
     """Each example of docs/election-file.md, put over the smallest file, loads."""
     examples = re.findall(r"```yaml\n(.*?)```", PAGE, re.DOTALL)
-    assert len(examples) == 5
+    assert len(examples) == 6
     for example in examples:
         file = tmp_path / "e.yaml"
         file.write_text(yaml.safe_dump({**yaml.safe_load(MINIMAL), **yaml.safe_load(example)}))
         assert load_calendar(file, None, None).all_periods()
+
+
+def test_the_page_tells_of_every_key() -> None:
+    """Each has a row."""
+    told = set(re.findall(r"^\| `(\w+)`", PAGE, re.MULTILINE))
+    assert {field.alias or name for name, field in Election.model_fields.items()} - told == set()
 
 
 @pytest.mark.parametrize(
