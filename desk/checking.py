@@ -6,7 +6,9 @@ from collections import Counter
 from collections.abc import Iterator
 from datetime import timedelta
 
+from desk.explaining import doubts, inhibitions, time_of_day
 from services.notifier.receivers import Receivers
+from services.notifier.routes import Route, Team
 from services.notifier.routing import Routing
 from services.notifier.rules import RULES
 from services.notifier.rules.rule import Severity
@@ -46,12 +48,13 @@ def describe(calendar: Calendar, receivers: Receivers, journal_retention: timede
     violations = [name for name, category in election.categories.items() if category.violation]
     yield f"Categories: {len(election.categories)}, of which violations: {', '.join(violations)}."
     yield _hand_overs(election)
-    yield f"Logistics: {len(election.logistics.items)} items: {', '.join(election.logistics.items)}."
+    yield _items(calendar)
     told = ", ".join(format_duration(length) for length in sorted(election.logistics.warn_at, reverse=True))
     yield f"What of them is missing is told {told + ' before and ' if told else ''}at the line, when voting begins."
     yield from _told(receivers)
     yield f"Notices older than {format_duration(receivers.max_notice_age)} are stored and not sent."
     yield _journal(calendar, journal_retention)
+    yield from doubts(calendar, receivers)
 
 
 def _journal(calendar: Calendar, kept_for: timedelta | None) -> str:
@@ -65,6 +68,16 @@ def _journal(calendar: Calendar, kept_for: timedelta | None) -> str:
 def _overrides(calendar: Calendar) -> str:
     zones = calendar.election.zones
     return "".join(f"; {calendar.roster.name(code)} and below: {zone}" for code, zone in zones.items())
+
+
+def _items(calendar: Calendar) -> str:
+    """Those that not everybody needs, with who does."""
+    items = calendar.election.logistics.items
+    said = (
+        f"{slug} ({_where(calendar, item).removeprefix(', ')})" if item.regions else slug
+        for slug, item in items.items()
+    )
+    return f"Logistics: {len(items)} items: {', '.join(said)}."
 
 
 def _where(calendar: Calendar, scoped: Scoped) -> str:
@@ -125,9 +138,25 @@ def _told(file: Receivers) -> Iterator[str]:
         yield f"Receiver {receiver.name} ({receiver.channel}): {selected}."
     for team in file.teams:
         members = ", ".join(f"{member.name} by {' and '.join(member.receivers)}" for member in team.members)
-        yield f"Team {team.name}: {members}."
+        yield f"Team {team.name}: {members}{_quiet(team)}."
     for number, route in enumerate(file.routes, start=1):
-        yield f"Route {number}: {_selected(route)}, to {', '.join(route.to)}."
+        yield f"Route {number}: {_selected(route)}, to {', '.join(route.to)}{_unless_acknowledged(route)}."
+    yield f"What is told together is collected for {format_duration(file.digest_wait)}."
+    yield from inhibitions(file)
+
+
+def _quiet(team: Team) -> str:
+    if team.quiet_hours is None:
+        return ""
+    hours, below = team.quiet_hours, team.quiet_hours.below.word
+    return f"; what is less than {below} waits from {time_of_day(hours.from_)} to {time_of_day(hours.to)}, local time"
+
+
+def _unless_acknowledged(route: Route) -> str:
+    again = f"again every {format_duration(route.repeat_every)}" if route.repeat_every else ""
+    steps = (f"after {format_duration(step.after)} to {', '.join(step.to)}" for step in route.escalate)
+    said = ", ".join(filter(None, [again, *steps]))
+    return f"; while nobody acknowledges it: {said}" if said else ""
 
 
 def _selected(selection: Selection) -> str:

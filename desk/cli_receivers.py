@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 
-from desk.console import fail, in_short, say
+from desk.console import fail, in_short, say, visible
 from desk.options import Election, ReceiversFile, RosterFile, settings_with
 from shared.settings import Settings
 
@@ -29,17 +29,20 @@ NameOrTeam = Annotated[str, typer.Argument(help="A receiver's or a team's name i
 def list_all(receivers: ReceiversFile = None) -> None:
     """Show whether each is told, what waits for it and what is dead."""
     from rich.console import Console
-    from rich.table import Table
+    from rich.table import Column, Table
+    from rich.text import Text
 
     from desk.receivers import states
 
     settings = settings_with(receivers=receivers)
     found = _asked(states(settings, _addresses(settings)))
-    table = Table("name", "channel", "state", "breaker", "last success", "pending", "dead", "why")
+    names = ("name", "channel", "state", "breaker", "last success", "pending", "dead", "why")
+    table = Table(*(Column(name, overflow="fold") for name in names))
     for one in found:
         why = one["disabled_because"] or (one["last_problem"] if one["state"] != "ok" else "")
         row = [one["name"], one["channel"], one["state"], one["breaker"], _instant(one["last_success_at"])]
-        table.add_row(*row, str(one["pending"]), str(one["dead"]), why or "")
+        row += [str(one["pending"]), str(one["dead"]), why or ""]
+        table.add_row(*(Text(visible(cell)) for cell in row))
     Console().print(table)
 
 
@@ -60,7 +63,7 @@ def try_out(
     settings = settings_with(receivers=receivers, election=election, roster=roster)
     file = _file(settings)
     routing = Routing(file)
-    addresses = routing.receivers_of(name) or (_chosen(file.receivers, name),)
+    addresses = routing.receivers_of(name) or (_chosen(file.receivers, name, [team.name for team in file.teams]),)
     try:
         calendar = load_calendar(settings.election, settings.roster, settings.obligations_from)
     except BadFile as error:
@@ -71,9 +74,9 @@ def try_out(
         people = "".join(f", {person}" for team, person in routing.members(address.name) if team == name)
         who = f"{address.name} ({address.channel}{people})"
         if tried.is_delivered:
-            typer.echo(f"{who}: delivered: {tried.outcome}")
+            typer.echo(f"{who}: delivered: {visible(tried.outcome)}")
         else:
-            say(f"{who}: not delivered: {tried.outcome}")
+            say(f"{who}: not delivered: {visible(tried.outcome)}")
             is_all_delivered = False
     if not is_all_delivered:
         raise typer.Exit(1)
@@ -107,11 +110,12 @@ def _file(settings: Settings) -> Receivers:
         raise fail(error, 2) from None
 
 
-def _chosen(addresses: Sequence[Address], name: str) -> Address:
+def _chosen(addresses: Sequence[Address], name: str, teams: Sequence[str] = ()) -> Address:
     """Ends the command with status 2 for a name that is none."""
     found = next((a for a in addresses if a.name == name), None)
     if found is None:
-        raise fail(f"there is no receiver {name}; there are {', '.join(a.name for a in addresses)}", 2)
+        beside = f", and the teams {', '.join(teams)}" if teams else ""
+        raise fail(f"there is no receiver {name}; there are {', '.join(a.name for a in addresses)}{beside}", 2)
     return found
 
 

@@ -35,11 +35,16 @@ def explain(calendar: Calendar, file: Receivers) -> Iterator[str]:
     dry_run = _DryRun(calendar, file)
     for rule in rules.BY_NAME.values():
         yield from dry_run.rule(rule)
+    yield from inhibitions(file)
+    yield from doubts(calendar, file)
+
+
+def inhibitions(file: Receivers) -> Iterator[str]:
+    """Which alerts hold others back."""
     for inhibition in file.inhibit:
         if inhibition.by in rules.BY_NAME:
             muted = ", ".join(inhibition.mutes)
             yield f"While {inhibition.by} fires in a region, it holds back there: {muted}."
-    yield from _doubts(calendar, file)
 
 
 class _DryRun:
@@ -100,10 +105,10 @@ class _DryRun:
         )
 
     def _waits(self, receivers: Iterable[Receiver], severity: Severity) -> Iterator[str]:
-        hours = {r.name: self._routing.quiet_hours(r.name) for r in receivers}
-        for names, quiet in _alike(hours):
+        for names, quiet in _alike({r.name: self._routing.quiet_hours(r.name) for r in receivers}):
             if quiet is not None and severity < quiet.below:
-                yield f"waits from {_time(quiet.from_)} to {_time(quiet.to)}, local time: {', '.join(names)}"
+                hours = f"from {time_of_day(quiet.from_)} to {time_of_day(quiet.to)}, local time"
+                yield f"waits {hours}: {', '.join(names)}"
 
     def _people(self, receivers: Iterable[Receiver]) -> str:
         """Receivers with the people they reach."""
@@ -139,12 +144,12 @@ def _together(stages: frozenset[str]) -> str:
     return " with ".join(sorted(stages)) or "no stage"
 
 
-def _time(of_day: timedelta) -> str:
+def time_of_day(of_day: timedelta) -> str:
     hours, minutes = divmod(int(of_day.total_seconds()) // 60, 60)
     return f"{hours:02}:{minutes:02}"
 
 
-def _doubts(calendar: Calendar, file: Receivers) -> Iterator[str]:
+def doubts(calendar: Calendar, file: Receivers) -> Iterator[str]:
     """What is likely to be a mistake."""
     for key, selection in file.selections():
         for code in selection.regions:

@@ -26,7 +26,7 @@ def up(options: StackOptions) -> None:
     with run_stack(options, say) as running:
         typer.echo(ready_line(running))
         say(f"Ready after {time.monotonic() - began:.0f} s on {running.broker_name}.")
-        say(f"To try: {running.intake}/docs and {running.aggregator}/docs")
+        say(f"To try: {running.intake}/docs, {running.aggregator}/docs and {running.notifier}/docs")
         say("Ctrl-C stops everything.")
         while True:
             time.sleep(LOOK_EVERY_S)

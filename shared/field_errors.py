@@ -90,6 +90,16 @@ _PATTERNS: Mapping[str, tuple[str, Mapping[str, object]]] = {
 }
 
 
+def _of_words(pattern: str) -> tuple[str, Mapping[str, object]] | None:
+    """Of a pattern that is a choice of words, `^(one|other)$`, which there are."""
+    words = re.fullmatch(r"\^\(([a-z_|-]+)\)\$", pattern)
+    return ("enum", {"expected": words[1].replace("|", ", ")}) if words else None
+
+
+def _unsaid(error: ErrorDetails | Mapping[str, Any]) -> tuple[str, Mapping[str, object]]:
+    return "other", {"problem": error["msg"]}
+
+
 def _field_error(error: ErrorDetails | Mapping[str, Any], known: str) -> FieldError:
     # Names of unknown fields are somebody's input too.
     path = [clean_for_display(str(part)) for part in error["loc"] if part != "[key]"]
@@ -98,11 +108,12 @@ def _field_error(error: ErrorDetails | Mapping[str, Any], known: str) -> FieldEr
     if kind == "extra_forbidden":
         return FieldError(field, kind, known=known) if len(path) == 1 else FieldError(field, "extra_nested")
     if kind == "string_pattern_mismatch":
-        reason, values = _PATTERNS.get(context["pattern"], ("other", {"problem": error["msg"]}))
+        reason, values = _PATTERNS.get(context["pattern"]) or _of_words(context["pattern"]) or _unsaid(error)
         return FieldError(field, reason, **values)
     reason = _REASONS.get(kind, kind)
     if reason == "enum":  # pydantic says `'a', 'b' or 'c'`, whatever the reader's language
         return FieldError(field, reason, expected=", ".join(re.findall("'([^']*)'", context["expected"])))
     if reason in catalogue("problems"):
         return FieldError(field, reason, **context)
-    return FieldError(field, "other", problem=error["msg"])
+    reason, values = _unsaid(error)
+    return FieldError(field, reason, **values)

@@ -137,11 +137,17 @@ DeviceInstant = Annotated[
 ]
 
 
+def _no_day_nor_time() -> PydanticCustomError:
+    return PydanticCustomError("day_or_time_syntax", "must be a date or an RFC 3339 time")
+
+
 def _day_or_time_in(value: Any) -> Any:
     if not isinstance(value, str | date):
-        raise PydanticCustomError("time_syntax", "must be a date or an RFC 3339 time")
+        raise _no_day_nor_time()
     if isinstance(value, str) and _ISO_DAY.fullmatch(value):
         return _day_in(value)
+    if isinstance(value, str) and not _TIME_MAYBE_NAIVE.fullmatch(value):
+        raise _no_day_nor_time()
     instant = _time_in(value)
     if isinstance(instant, datetime) and instant.tzinfo is None:
         raise PydanticCustomError("timezone_aware", "needs an offset, for example 2024-11-18T09:00:00+08:00")

@@ -5,7 +5,8 @@ The election file and the receivers file are read with it.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -52,7 +53,7 @@ def read_yaml(path: Path, example: str) -> dict[str, Any]:
     try:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        raise BadFile(path, "file", f"cannot be read: {error}", example) from None
+        raise unreadable(path, error, example) from None
     try:
         content = yaml.load(text, Loader=_UniqueKeyLoader)  # noqa: S506 - a SafeLoader
     except yaml.YAMLError as error:
@@ -60,6 +61,13 @@ def read_yaml(path: Path, example: str) -> dict[str, Any]:
     if not isinstance(content, dict):
         raise BadFile(path, "file", "holds no `key: value` lines", example)
     return content
+
+
+def unreadable(path: Path | str, error: Exception, example: str) -> BadFile:
+    """A file that is not there, is nobody's to read, or no text."""
+    why = error.strerror if isinstance(error, OSError) else None
+    said = "it is no UTF-8; save it as UTF-8" if isinstance(error, UnicodeDecodeError) else why or str(error)
+    return BadFile(path, "file", f"cannot be read: {said}", example)
 
 
 def _where_and_what(error: yaml.YAMLError) -> tuple[str, str]:
@@ -81,20 +89,55 @@ _SAID = {
     "model_type": "must be a mapping of keys to values",
     "model_attributes_type": "must be a mapping of keys to values",
     "bool_parsing": "must be true or false",
+    "int_type": "must be a whole number",
+    "int_parsing": "must be a whole number",
+}
+
+# What is beyond a bound, with the name of the bound in pydantic's context.
+_BOUNDS = {
+    "greater_than": ("gt", "must be more than"),
+    "greater_than_equal": ("ge", "must be at least"),
+    "less_than": ("lt", "must be less than"),
+    "less_than_equal": ("le", "must be at most"),
+    "too_long": ("max_length", "may hold at most"),
 }
 
 
 def first_problem(path: Path | str, error: ValidationError, examples: Mapping[str, str]) -> BadFile:
-    """The first wrong key of a validation, as one line."""
+    """The first wrong key of a validation, as one line. `examples` has the file's keys; beside them there may stand
+    examples of what lies below one (`teams.quiet_hours`) and of what has the same name everywhere (`*.regions`)."""
     found = error.errors(include_url=False)[0]
     where = [str(part) for part in found["loc"] if part not in ("[key]", "constrained-str")]
-    kind, given = found["type"], found["input"]
-    problem = _SAID.get(kind) or found["msg"].removeprefix("Value error, ")
-    if kind == "extra_forbidden" and len(where) == 1:
-        problem += f"; the keys are {', '.join(examples)}"
+    problem = _in_words(found["type"], found["input"], found.get("ctx") or {}, found["msg"])
+    if found["type"] == "extra_forbidden" and len(where) == 1:
+        problem += f"; the keys are {', '.join(key for key in examples if '.' not in key)}"
+    return BadFile(path, ".".join(where) or "file", problem, _example(where, examples))
+
+
+def _in_words(kind: str, given: object, context: Mapping[str, Any], message: str) -> str:
     if kind == "string_type" and isinstance(given, int | float):
-        problem = "is a number to YAML; put it in quotes"
+        return "is a number to YAML; put it in quotes"
     if kind == "union_tag_not_found":
-        problem = f"names no {found['ctx']['discriminator']}".replace("'", "`")
-    top = where[0] if where else ""
-    return BadFile(path, ".".join(where) or "file", problem, examples.get(top, next(iter(examples.values()))))
+        return f"names no {context['discriminator']}".replace("'", "`")
+    if kind == "union_tag_invalid":
+        what = context["discriminator"].strip("'")
+        return f"{context['tag']!r} is no {what}; there are {', '.join(_quoted(context['expected_tags']))}"
+    if kind in ("literal_error", "enum"):
+        return f"must be one of {', '.join(_quoted(context['expected']))}"
+    if kind in _BOUNDS:
+        name, words = _BOUNDS[kind]
+        return f"{words} {context[name]}"
+    return _SAID.get(kind) or message.removeprefix("Value error, ")
+
+
+def _quoted(words: str) -> list[str]:
+    """Of pydantic's `'a', 'b' or 'c'` the words."""
+    return re.findall("'([^']*)'", words)
+
+
+def _example(where: Sequence[str], examples: Mapping[str, str]) -> str:
+    """That of the key itself, else of its name anywhere, else of what it stands in."""
+    names = [part for part in where if not part.isdecimal()]
+    keys = [".".join(names), f"*.{names[-1]}" if names else ""]
+    keys += [".".join(names[:n]) for n in range(len(names) - 1, 0, -1)]
+    return next((examples[key] for key in keys if key in examples), next(iter(examples.values())))

@@ -15,12 +15,12 @@ from pydantic import ConfigDict, Field, SecretStr, model_validator
 from services.notifier import credentials
 from services.notifier.credentials import BadAddress
 from services.notifier.replies import secrets_of_service_url, secrets_of_url
-from shared.election.durations import Duration
+from shared.election.durations import Duration, between
 from shared.election.frozen import Frozen
 from shared.strict import Slug
 
 _MOST_SIGNING_SECRETS = 4
-_ALERTMANAGER_FORGETS = timedelta(minutes=5)  # its default `resolve_timeout`
+_LONGEST_SILENCE = timedelta(minutes=4, seconds=59)  # its default `resolve_timeout` is five minutes
 
 WebUrl = Annotated[str, Field(pattern=r"^https?://[^\s]+$", repr=False)]
 Mailbox = Annotated[str, Field(pattern=r"^[!-;=?A-~]{1,64}@[A-Za-z0-9.-]{1,190}$")]  # ASCII: every server takes it
@@ -40,7 +40,7 @@ class Address(Frozen):
     name: Slug
     channel: str
     concurrency: Annotated[int, Field(ge=1, le=16)] = 1
-    retry_for: Annotated[Duration, Field(ge=timedelta(minutes=1), le=timedelta(days=7))] = timedelta(hours=4)
+    retry_for: Annotated[Duration, between(timedelta(minutes=1), timedelta(days=7))] = timedelta(hours=4)
 
     def secrets(self) -> tuple[str, ...]:
         """What of it must never be shown. Raises OSError if a secret's file cannot be read."""
@@ -167,7 +167,7 @@ class AlertmanagerAddress(Address):
     password: SecretStr | None = None
     password_file: Path | None = None
     token_file: Path | None = None
-    resend_every: Annotated[Duration, Field(ge=timedelta(seconds=1), lt=_ALERTMANAGER_FORGETS)] = timedelta(minutes=1)
+    resend_every: Annotated[Duration, between(timedelta(seconds=1), _LONGEST_SILENCE)] = timedelta(minutes=1)
 
     @model_validator(mode="after")
     def _one_login(self) -> AlertmanagerAddress:

@@ -36,6 +36,27 @@ EXAMPLES = {
     "inhibit": "inhibit: [{by: outage, mutes: [missing-report]}]",
     "digest_wait": "digest_wait: 30s",
     "max_notice_age": "max_notice_age: 7d",
+    "receivers.email": (
+        "receivers: [{name: kpu, channel: email, host: smtp.example.id, from: desk@example.id, to: [kpu@example.id]}]"
+    ),
+    "receivers.apprise": "receivers: [{name: grup, channel: apprise, url_file: /run/secrets/telegram}]",
+    "receivers.alertmanager": "receivers: [{name: on-call, channel: alertmanager, url: https://alerts.example.id}]",
+    "receivers.console": "receivers: [{name: console, channel: console}]",
+    "teams.quiet_hours": 'quiet_hours: {from: "22:00", to: "06:00", below: critical}',
+    "*.name": "name: desk-provinsi",
+    "*.url": "url: https://desk.example.id/hooks/pilkada",
+    "*.host": "host: smtp.example.id",
+    "*.from": "from: desk@example.id",
+    "*.tls": "tls: starttls",
+    "*.regions": 'regions: ["64", "64.72"]',
+    "*.rules": "rules: [missing-report, quiet-period-violation]",
+    "*.severities": "severities: [warning, critical]",
+    "*.stages": "stages: [quiet_period]",
+    "*.concurrency": "concurrency: 4",
+    "*.retry_for": "retry_for: 4h",
+    "*.resend_every": "resend_every: 1m",
+    "*.repeat_every": "repeat_every: 6h",
+    "*.after": "escalate: [{after: 30m, to: [kepala-desk]}]",
 }
 
 
@@ -69,7 +90,7 @@ class Receivers(Frozen):
     """The whole file. What is told together is collected for `digest_wait`. A notice older than `max_notice_age` is
     stored and not sent: old news wakes nobody."""
 
-    receivers: tuple[Receiver, ...]
+    receivers: Annotated[tuple[Receiver, ...], Field(min_length=1)]
     teams: tuple[Team, ...] = ()
     routes: tuple[Route, ...] = ()
     inhibit: tuple[Inhibition, ...] = USUAL

@@ -16,7 +16,7 @@ from shared.election.config import Election, Level, known_zone, merged
 from shared.election.roster import Region, Roster, is_within, level_of
 from shared.election.several import narrowed
 from shared.strict import REGION_CODE
-from shared.yaml_files import BadFile, first_problem, read_yaml
+from shared.yaml_files import BadFile, first_problem, read_yaml, unreadable
 
 EXAMPLES: Mapping[str, str] = {
     "election": "election: kaltim-2024",
@@ -38,6 +38,16 @@ EXAMPLES: Mapping[str, str] = {
     "amendments": "amendments: [{effective: 2024-11-20, offline_allowance: 48h}]",
     "categories": "categories: {campaigning: {violation: true, label: {id: Kampanye, en: Campaigning}}}",
     "logistics": "logistics: {items: {ballot_boxes: {label: {id: Kotak suara, en: Ballot boxes}}}}",
+    "logistics.warn_at": "warn_at: [7d, 3d, 1d]",
+    "logistics.warn_from": "warn_from: 7d",
+    "*.regions": 'regions: ["64.02"]',
+    "*.level": "level: regency",
+    "*.every": "every: day",
+    "*.weekday": "weekday: monday",
+    "*.due": 'due: "24:00"',
+    "*.grace": "grace: 2h",
+    "*.remind_before": "remind_before: 4h",
+    "*.label": "label: {id: Kotak suara, en: Ballot boxes}",
 }
 _LEVELS = {level.value: level for level in Level}
 _ROSTER_EXAMPLE = "code,parent_code,level,name,zone"
@@ -89,7 +99,7 @@ def read_roster(path: Path) -> Roster:
         with path.open(encoding="utf-8-sig", newline="") as file:
             rows = list(csv.DictReader(file))
     except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise BadFile(path, "file", f"cannot be read: {error}", _ROSTER_EXAMPLE) from None
+        raise unreadable(path, error, _ROSTER_EXAMPLE) from None
     if not rows:
         raise BadFile(path, "file", "names no region", _ROSTER_EXAMPLE)
     regions = [_region(path, line, row) for line, row in enumerate(rows, start=2)]

@@ -37,7 +37,8 @@ def load_calendar(election_file: Path, roster_file: Path | None, obligations_fro
 def _check_regions(file: Path, election: Election, roster: Roster) -> None:
     for key, code in _codes_in(election):
         if code not in roster:
-            raise BadFile(file, f"{key}.{code}", "is no region of the roster", EXAMPLES[key.partition(".")[0]])
+            example = EXAMPLES["zones" if key == "zones" else "*.regions"]
+            raise BadFile(file, f"{key}.{code}", "is no region of the roster", example)
 
 
 def _check_clashes(file: Path, calendar: Calendar) -> None:
@@ -54,6 +55,8 @@ def _codes_in(election: Election) -> Iterator[tuple[str, str]]:
     """Every region that the file names: its key, and the region's code."""
     yield from (("regions", code) for code in election.regions or ())
     yield from (("zones", code) for code in election.zones)
+    items = election.logistics.items.items()
+    yield from ((f"logistics.items.{slug}.regions", code) for slug, item in items for code in item.regions or ())
     versions: list[tuple[str, Election | Amendment]] = [("", election)]
     versions.extend(("amendments.", amendment) for amendment in election.amendments)
     for at, version in versions:

@@ -13,6 +13,7 @@ import yaml
 from desk.checking import describe
 from services.notifier.receivers import read_receivers
 from services.notifier.rules import RULES
+from shared.election.config import Election
 from shared.election.durations import format_duration, parse_duration, parse_time_of_day
 from shared.election.files import read_election, read_roster
 from shared.election.loaded import load_calendar
@@ -100,8 +101,8 @@ BAD_ELECTIONS = [
     ("from: 2024-11-24", "from: 20241124", "stages.1.from:", "is no date"),
     ("from: 2024-11-24", "from: 2024-11-24T08:00:00", "stages.1.from:", "is no date"),
     ("from: 2024-11-24", "fron: 2024-11-24", "stages.1.from:", "is missing"),
-    ("weekday: monday", "weekday: senin", "reports.0.weekday:", "'monday'"),
-    ("level: regency", "level: kabupaten", "reports.0.level:", "'regency'"),
+    ("weekday: monday", "weekday: senin", "reports.0.weekday:", "must be one of monday, tuesday,"),
+    ("level: regency", "level: kabupaten", "reports.0.level:", "must be one of province, regency,"),
     ('due: "24:00"', "due: 24:00", "reports.0.due:", 'write "HH:MM" in quotes'),
     ('due: "24:00"', 'due: "24:01"', "reports.0.due:", "is no time of day"),
     ('due: "24:00"', 'due: "18:60"', "reports.0.due:", "is no time of day"),
@@ -135,7 +136,7 @@ BAD_ELECTIONS = [
         "is missing",
     ),
     ("election: kaltim-2024", "election: x\nviolation_report_within: soon", "violation_report_within:", "no duration"),
-    ("election: kaltim-2024", "election: x\nrepeated_text_weeks: 1", "repeated_text_weeks:", "greater than or equal"),
+    ("election: kaltim-2024", "election: x\nrepeated_text_weeks: 1", "repeated_text_weeks:", "must be at least 2"),
     ("election: kaltim-2024", "election: x\nlogistics: {warn_from: 7}", "logistics.warn_from:", "is no duration"),
     ("election: kaltim-2024", "election: x\nlogistics: [ink]", "logistics:", "is no mapping"),
     ("election: kaltim-2024", "election: x\nlogistics: {items: [ink]}", "logistics:", "is no mapping"),
@@ -168,7 +169,7 @@ def test_bad_election_file(tmp_path: Path, there: str, instead: str, key: str, p
     [
         (b"", "holds no `key: value` lines"),
         (b"- a\n", "holds no `key: value` lines"),
-        (b"\xff\xfe", "cannot be read"),
+        (b"\xff\xfe", "cannot be read: it is no UTF-8"),
         (None, "No such file"),
     ],
 )
@@ -221,7 +222,7 @@ def test_missing_roster_is_named(tmp_path: Path) -> None:
     """The roster that an election file names and that is not there is told by its path."""
     file = tmp_path / "e.yaml"
     file.write_text(MINIMAL + "roster: nowhere.csv\n")
-    with pytest.raises(BadFile, match=r"nowhere\.csv: file: cannot be read") as refused:
+    with pytest.raises(BadFile, match=r"nowhere\.csv: file: cannot be read: No such file or dir") as refused:
         load_calendar(file, None, None)
     one_line(refused)
 
@@ -233,6 +234,14 @@ def test_zone_of_a_region_that_is_not_there(tmp_path: Path) -> None:
     with pytest.raises(BadFile, match=r"zones\.64\.99: is no region of the roster") as refused:
         load_calendar(file, None, None)
     one_line(refused)
+
+
+def test_item_for_a_region_that_is_not_there(tmp_path: Path) -> None:
+    """An item that nobody would need, since no such region is known, is a typing error."""
+    file = tmp_path / "e.yaml"
+    file.write_text(MINIMAL + 'logistics: {items: {boats: {label: {id: a, en: b}, regions: ["64.99"]}}}\n')
+    with pytest.raises(BadFile, match=r"logistics\.items\.boats\.regions\.64\.99: is no region of the roster"):
+        load_calendar(file, None, None)
 
 
 def test_roster_of_a_spreadsheet(tmp_path: Path) -> None:
@@ -247,6 +256,7 @@ def test_roster_of_a_spreadsheet(tmp_path: Path) -> None:
 
 CONSOLE = "{name: a, channel: console}"
 ONE = f"receivers: [{CONSOLE}]"
+CONSOLE_WITH = "receivers: [{name: a, channel: console, "
 MEMBERS = "[{name: Budi, receivers: [a]}]"
 TEAM = f"{{name: t, members: {MEMBERS}}}"
 QUIET = "quiet_hours: {from: '22:00', to: '06:00'}"
@@ -260,7 +270,12 @@ LATER = "quiet_hours: {from: '23:00', to: '06:00'}"
         ("receivers: x", "receivers:", "must be a list"),
         ("receivers: [x]", "receivers.0:", "must be a mapping"),
         ("receivers: [{name: a}]", "receivers.0:", "names no `channel`"),
-        ("receivers: [{name: a, channel: pigeon}]", "receivers.0:", "'pigeon'"),
+        (
+            "receivers: [{name: a, channel: pigeon}]",
+            "receivers.0:",
+            "'pigeon' is no channel; there are console, webhook,",
+        ),
+        ("receivers: []", "receivers:", "is empty"),
         ("receivers: [{channel: console}]", "receivers.0.console.name:", "is missing"),
         ("receivers: [{name: a b, channel: console}]", "receivers.0.console.name:", "not written as it must be"),
         ("receivers: [{name: a, channel: console, url: x}]", "receivers.0.console.url:", "is no key we know"),
@@ -317,6 +332,33 @@ LATER = "quiet_hours: {from: '23:00', to: '06:00'}"
         (f"{ONE}\nroutes: [{{to: [a], rules: [late]}}]", "routes.0.rules.0:", "'late' is no rule"),
         (f"{ONE}\ninhibit: [{{by: late, mutes: [missing-report]}}]", "inhibit.0.by:", "'late' is no rule"),
         (f"{ONE}\ninhibit: [{{by: missing-report, mutes: [missing-report]}}]", "inhibit.0:", "would mute itself"),
+        (
+            f"{CONSOLE_WITH}concurrency: 17}}]",
+            "receivers.0.console.concurrency:",
+            "must be at most 16 (for example `conc",
+        ),
+        (f"{CONSOLE_WITH}concurrency: ten}}]", "receivers.0.console.concurrency:", "must be a whole number"),
+        (f"{CONSOLE_WITH}retry_for: 1s}}]", "receivers.0.console.retry_for:", "must lie between 1m and 7d"),
+        (
+            "receivers: [{name: a, channel: alertmanager, url: https://x, resend_every: 5m}]",
+            "receivers.0.alertmanager.resend_every:",
+            "must lie between 1s and",
+        ),
+        (
+            "receivers: [{name: a, channel: email, host: x, from: a@x, to: [b@x], tls: ssl}]",
+            "receivers.0.email.tls:",
+            "must be one of starttls, implicit, none (for example `tls: starttls`)",
+        ),
+        (
+            "receivers: [{name: a, channel: email, host: x, from: a@x, to: b@x}]",
+            "receivers.0.email.to:",
+            "must be a list (for example `receivers: [{name: kpu, channel: email,",
+        ),
+        (
+            f"{ONE}\nroutes: [{{to: [a], regions: [Samarinda]}}]",
+            "routes.0.regions.0:",
+            'written as it must be (for example `regions: ["64", "64.72"]`)',
+        ),
         (f"{ONE}\ndigest_wait: 2h", "digest_wait:", "must lie between 0s and 1h"),
         (
             "receivers: [{name: a, channel: webhook, url: ftp://x/token, secret: x}]",
@@ -426,11 +468,17 @@ PAGE = (DEPLOY.parent / "docs" / "election-file.md").read_text(encoding="utf-8")
 def test_the_pages_examples_are_accepted(tmp_path: Path) -> None:
     """Each example of docs/election-file.md, put over the smallest file, loads."""
     examples = re.findall(r"```yaml\n(.*?)```", PAGE, re.DOTALL)
-    assert len(examples) == 5
+    assert len(examples) == 6
     for example in examples:
         file = tmp_path / "e.yaml"
         file.write_text(yaml.safe_dump({**yaml.safe_load(MINIMAL), **yaml.safe_load(example)}))
         assert load_calendar(file, None, None).all_periods()
+
+
+def test_the_page_tells_of_every_key() -> None:
+    """Each has a row."""
+    told = set(re.findall(r"^\| `(\w+)`", PAGE, re.MULTILINE))
+    assert {field.alias or name for name, field in Election.model_fields.items()} - told == set()
 
 
 @pytest.mark.parametrize(

@@ -125,9 +125,11 @@ def test_the_check_tells_of_teams_and_routes() -> None:
         ),
         "Receiver forgotten (console): everything, 99.",
         "Receiver spare (console): by routes alone.",
-        "Team watch: Budi by budi-telegram and budi-mail.",
+        "Team watch: Budi by budi-telegram and budi-mail; what is less than critical waits from 22:00 to 06:00, "
+        "local time.",
         "Team reserve: Tono by spare.",
-        "Route 1: everything, all regions, warning, to watch.",
+        "Route 1: everything, all regions, warning, to watch; while nobody acknowledges it: again every 6h, "
+        "after 30m to head, after 2h to governor.",
         "Route 2: quiet-period-violation, all regions, in quiet_period, to governor.",
     ]
 

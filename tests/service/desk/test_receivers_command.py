@@ -114,6 +114,23 @@ async def test_what_went_wrong_is_said(file: Path, server: HttpReceiver) -> None
     assert "PrivateAddress (no retry)" in (await desk(file, "test", "closed")).stderr
     unknown = await desk(file, "test", "nobody")
     assert (unknown.exit_code, "there are hook, closed" in unknown.stderr) == (2, True)
+    assert unknown.stderr.rstrip().endswith("and the teams watch, half")
+
+
+async def test_what_others_wrote_is_shown_as_it_is(file: Path, server: HttpReceiver, mongo_url: str) -> None:
+    """A terminal obeys nothing of an answer or a problem: neither its escapes nor the table's own marks."""
+    server.status, server.body = 404, b"\x1b[2Jgone"
+    done = await desk(file, "test", "hook")
+    assert "\x1b" not in done.stderr
+    client = mongo.connect(mongo_url)
+    await client.drop_database(mongo.NOTIFIER_DB)
+    receivers = ReceiverStore(mongo.database(client, mongo.NOTIFIER_DB))
+    for _ in range(OPEN_AFTER):
+        await receivers.failed("gateway", "no [/x] [bold]here\x1b[31m", None, 1.0)
+    listed = await desk(file, "list", mongo_url=mongo_url)
+    assert (listed.exit_code, r"no [/x] [bold]here\x1b[31m" in listed.stdout) == (0, True), listed.output
+    await client.drop_database(mongo.NOTIFIER_DB)
+    await mongo.close(client)
 
 
 async def test_list_and_enable(file: Path, mongo_url: str) -> None:
