@@ -36,10 +36,12 @@ def series_of(alert: Document) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """How all stand now whom a receiver is told of: codes of those for whom it is not well, and numbers."""
+    """How all stand now whom a receiver is told of: codes of those for whom it is not well, and numbers. `is_whole`:
+    it is told of the whole province."""
 
     open: tuple[str, ...]
     counts: Mapping[str, int]
+    is_whole: bool = True
 
 
 def first_changes(waiting: Iterable[Document]) -> list[Document]:
@@ -62,7 +64,11 @@ def of_changes(series: str, number: int, changed: Changes, standing: Standing | 
     """The message of one kind of change, the `number`th of its series; without a standing only of what changed."""
     first, kind = changed[0][0], changed[0][1]["change"]
     province = province_of(first["region"])
-    where = {"where": calendar.roster.name(province), "period": notices.local_day(first["period"])}
+    is_whole = standing is None or standing.is_whole
+    where = {
+        "where": notices.where(province, calendar, is_whole=is_whole),
+        "period": notices.local_day(first["period"]),
+    }
     how_all_stand = _standing(first["rule"], standing, where, calendar) if standing and _is_news(changed) else []
     sentences = [*_changes(changed, where, calendar), *how_all_stand]
     if how_all_stand and standing and _is_all_said(changed, standing):
