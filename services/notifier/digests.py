@@ -75,7 +75,7 @@ def of_changes(series: str, number: int, changed: Changes, standing: Standing | 
         sentences = how_all_stand
     at = max(change["at"] for _alert, change in changed)
     told = [alert for alert, _change in changed]
-    notice = notices.made(f"{series}~{number}-{kind}", joined(sentences, " "), told, kind, at, province)
+    notice = notices.made(f"{series}~{number}-{kind}", _in_a_row(sentences), told, kind, at, province)
     if standing:
         notice.payload["data"]["counts"] = dict(standing.counts)
     return notice
@@ -91,6 +91,16 @@ def _is_all_said(changed: Changes, standing: Standing) -> bool:
     rule, kind = changed[0][0]["rule"], changed[0][1]["change"]
     is_new = kind == alerts.RAISED and not _has(f"{rule}.digest.{kind}")
     return is_new and {alert["region"] for alert, _change in changed} == set(standing.open)
+
+
+def _in_a_row(sentences: Sequence[Text]) -> Text:
+    """One after the other; what people write at the end of one need not end with a full stop."""
+    ended = [{lang: _ended(said) for lang, said in sentence.items()} for sentence in sentences[:-1]]
+    return joined([*ended, *sentences[-1:]], " ")
+
+
+def _ended(sentence: str) -> str:
+    return sentence if sentence.endswith((".", "!", "?", "…")) else f"{sentence}."
 
 
 def _changes(changed: Changes, where: Document, calendar: Calendar) -> list[Text]:
