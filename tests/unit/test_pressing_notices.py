@@ -16,6 +16,18 @@ PRESS = Press(alerts.REPEATED, AT, timedelta(hours=2), ("watch",))
 
 
 @pytest.mark.parametrize(
+    ("after", "expected"),
+    [(timedelta(minutes=30), "30 min"), (timedelta(hours=1), "1 h"), (timedelta(days=1), "1 d")],
+)
+def test_how_long(after: timedelta, expected: str) -> None:
+    """Words that are right of one and of many."""
+    alert = alerts.raised(empty("outage:a:b"), region="64.72", period=None, at=AT, why="x", details={})
+    press = Press(alerts.ESCALATED, AT, after, ("watch",))
+    notice = pressing_notices.of_press(press, [alert], {"id": "Itu.", "en": "That."}, a_calendar())
+    assert notice.payload["data"]["text"]["en"] == f"NOT ACKNOWLEDGED for {expected}: That."
+
+
+@pytest.mark.parametrize(
     ("alert_id", "period", "expected"),
     [
         ("missing-report:2024-11-18:64.72", MONDAY, "missing reports (18-11-2024): Kota Samarinda."),
