@@ -12,7 +12,7 @@ from fastapi import APIRouter, Depends, Query, Request, Response
 from pydantic import AfterValidator, Field, ValidationInfo, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
-from services.notifier import silences
+from services.notifier import rules, silences
 from services.notifier.queries import RuleName, SilencesQuery
 from services.notifier.silence_store import SilenceStore
 from services.notifier.silences import silence_json
@@ -112,6 +112,8 @@ def _add_changes(
         """From `from` to `until` nobody is told of these alerts. What still holds afterwards is told then."""
         body, at, by = await read_json(request, MakeSilence, _Known(roster)), kept(await now()), _who(request)
         from_, until = kept(body.from_ or at), kept(body.until)
+        if body.rule and rules.is_about_the_system(body.rule) and body.region != EVERYWHERE:
+            raise invalid([FieldError("region", "rule_of_no_region", rule=body.rule)])
         if until <= max(from_, at):
             raise invalid([FieldError("until", "until_past")])
         silence = silences.made(

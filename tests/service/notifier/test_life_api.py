@@ -181,6 +181,7 @@ async def test_a_silence(call: Call) -> None:
         ({"region": "64.99"}, "region", "region_unknown"),
         ({"region": None}, "region", "type_text"),
         ({"rule": "no-rule"}, "rule", "other"),
+        ({"rule": "cannot-evaluate"}, "region", "rule_of_no_region"),  # it would silence nothing
         ({"reason": " "}, "reason", "text_blank"),
         ({"until": "2024-11-26T00:00:00"}, "until", "timezone_aware"),
         ({"until": "2024-11-25T10:10:00+08:00"}, "until", "until_past"),
