@@ -95,7 +95,9 @@ class Digesting:
         standing = await self._digests.standing(rule, period, province)
         concerns = {alert["region"]: concern_of(alert, self._calendar) for alert in standing}
         theirs_open = tuple(sorted(r for r, concern in concerns.items() if self._routing.tells(receiver, concern)))
-        return Standing(theirs_open, {"open": len(theirs_open)})
+        regencies = [region.code for region in self._calendar.roster.children(province)]
+        is_whole = self._routing.covered(receiver, rule, regencies) == regencies
+        return Standing(theirs_open, {"open": len(theirs_open)}, is_whole)
 
     async def _attendance(self, receiver: str, period: str, province: str) -> Standing:
         """How many of those who owe a report have given it, and who has not."""
@@ -104,4 +106,4 @@ class Digesting:
         verdicts = await self._digests.verdicts(period, province)
         tally = notices.tally(covered, [], verdicts)
         counts = {"owed": tally.owed, "reported": tally.reported, "missing": len(tally.missing)}
-        return Standing(tally.missing, counts)
+        return Standing(tally.missing, counts, len(covered) == len(owing))

@@ -36,10 +36,12 @@ def series_of(alert: Document) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """How all stand now whom a receiver is told of: codes of those for whom it is not well, and numbers."""
+    """How all stand now whom a receiver is told of: codes of those for whom it is not well, and numbers. `is_whole`:
+    it is told of the whole province."""
 
     open: tuple[str, ...]
     counts: Mapping[str, int]
+    is_whole: bool = True
 
 
 def first_changes(waiting: Iterable[Document]) -> list[Document]:
@@ -62,14 +64,18 @@ def of_changes(series: str, number: int, changed: Changes, standing: Standing | 
     """The message of one kind of change, the `number`th of its series; without a standing only of what changed."""
     first, kind = changed[0][0], changed[0][1]["change"]
     province = province_of(first["region"])
-    where = {"where": calendar.roster.name(province), "period": notices.local_day(first["period"])}
+    is_whole = standing is None or standing.is_whole
+    where = {
+        "where": notices.where(province, calendar, is_whole=is_whole),
+        "period": notices.local_day(first["period"]),
+    }
     how_all_stand = _standing(first["rule"], standing, where, calendar) if standing and _is_news(changed) else []
     sentences = [*_changes(changed, where, calendar), *how_all_stand]
     if how_all_stand and standing and _is_all_said(changed, standing):
         sentences = how_all_stand
     at = max(change["at"] for _alert, change in changed)
     told = [alert for alert, _change in changed]
-    notice = notices.made(f"{series}~{number}-{kind}", joined(sentences, " "), told, kind, at, province)
+    notice = notices.made(f"{series}~{number}-{kind}", _in_a_row(sentences), told, kind, at, province)
     if standing:
         notice.payload["data"]["counts"] = dict(standing.counts)
     return notice
@@ -85,6 +91,16 @@ def _is_all_said(changed: Changes, standing: Standing) -> bool:
     rule, kind = changed[0][0]["rule"], changed[0][1]["change"]
     is_new = kind == alerts.RAISED and not _has(f"{rule}.digest.{kind}")
     return is_new and {alert["region"] for alert, _change in changed} == set(standing.open)
+
+
+def _in_a_row(sentences: Sequence[Text]) -> Text:
+    """One after the other; what people write at the end of one need not end with a full stop."""
+    ended = [{lang: _ended(said) for lang, said in sentence.items()} for sentence in sentences[:-1]]
+    return joined([*ended, *sentences[-1:]], " ")
+
+
+def _ended(sentence: str) -> str:
+    return sentence if sentence.endswith((".", "!", "?", "…")) else f"{sentence}."
 
 
 def _changes(changed: Changes, where: Document, calendar: Calendar) -> list[Text]:

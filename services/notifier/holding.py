@@ -121,11 +121,14 @@ def fate_of_end(payload: Document, alert_ids: Iterable[str], earlier: Sequence[D
     return Hold(alarm["held_by"], alarm["held_until"]) if alarm else Because.ALARM_NOT_TOLD
 
 
-def fate_of_reminder(payload: Document, earlier: Iterable[Document]) -> Because | None:
-    """Whoever is still to be sent the alarm is not reminded of it: a receiver that comes back finds no pile."""
-    if payload["data"]["change"] != alerts.REPEATED or not any(d["state"] == PENDING for d in earlier):
+def fate_of_reminder(payload: Document, alert_ids: Iterable[str], earlier: Sequence[Document]) -> Because | None:
+    """Whoever is still to be sent the alarm, or waits for it, is not reminded of it: a receiver that comes back finds
+    no pile, and one that wakes up the alarm itself."""
+    if payload["data"]["change"] != alerts.REPEATED:
         return None
-    return Because.EARLIER_WAITS
+    found = [awareness_of([d for d in earlier if alert_id in d["alerts"]])[0] for alert_id in alert_ids]
+    is_unsent = any(d["state"] == PENDING for d in earlier)
+    return Because.EARLIER_WAITS if is_unsent or set(found) == {Awareness.WAITS} else None
 
 
 def no_longer_told(delivery: Document, known: Mapping[str, Document], later: Iterable[Document]) -> Because | None:

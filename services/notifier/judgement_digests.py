@@ -6,6 +6,7 @@ A province at a time, and of its regions codes and verdicts alone: there may be 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from datetime import date, datetime
 
 from services.notifier import notices, obligations
@@ -57,7 +58,8 @@ class JudgementDigests:
         for receiver in self._routing.told_any(concerns.values()):
             theirs = [code for code in found if self._routing.tells(receiver.name, concerns[code])]
             covered = self._routing.covered(receiver.name, missing_report.NAME, owing)
-            standing = notices.tally(covered, theirs, verdicts)
+            tally = notices.tally(covered, theirs, verdicts)
+            standing = replace(tally, is_whole=len(covered) == len(owing))
             told = await self._raised(period, theirs[:MOST_ALERTS])
             digest = notices.of_judgement(judgement, province, standing, told, self._calendar)
             await self._planned.plan(digest, [receiver])

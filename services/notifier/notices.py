@@ -65,12 +65,14 @@ def in_words(key: str, alert: Document, change: Document, calendar: Calendar) ->
 @dataclass(frozen=True, slots=True)
 class Tally:
     """How a province stands in a period: how many owe, how many have reported, who is missing and who is excused
-    (codes). With several zones the rest is still awaited."""
+    (codes). With several zones the rest is still awaited. `is_whole` is false where the receiver is told of some of it
+    only."""
 
     owed: int
     reported: int
     missing: tuple[str, ...]
     excused: tuple[str, ...] = ()
+    is_whole: bool = True
 
 
 def tally(owing: Iterable[str], found_missing: Iterable[str], verdicts: Mapping[str, str]) -> Tally:
@@ -94,7 +96,7 @@ def of_judgement(
     `standing` is of the receiver's own regions; `missing` are the first `MOST_ALERTS` alerts it is told of. The counts
     are of all."""
     values = {
-        "where": calendar.roster.name(province),
+        "where": where(province, calendar, is_whole=standing.is_whole),
         "owed": standing.owed,
         "reported": standing.reported,
         "names": regions_named(standing.missing, calendar),
@@ -108,6 +110,12 @@ def of_judgement(
     counts = {"owed": standing.owed, "reported": standing.reported, "missing": len(standing.missing)}
     notice.payload["data"]["counts"] = {**counts, "excused": len(standing.excused)}
     return notice
+
+
+def where(province: str, calendar: Calendar, *, is_whole: bool) -> Text:
+    """A province by name; where its receiver is told of some of its regions only, so much of it."""
+    name = calendar.roster.name(province)
+    return plain(name) if is_whole else in_both("your_regions", {"where": name})
 
 
 def regions_named(codes: Sequence[str], calendar: Calendar) -> Text:

@@ -65,7 +65,7 @@ class PlannedDeliveries:
             return hold
         earlier = [d for d in await self._held.told_of(receiver, notice.alerts) if d["notice"] != notice.id]
         of_end = holding.fate_of_end(notice.payload, notice.alerts, earlier)
-        return of_end or holding.fate_of_reminder(notice.payload, earlier) or hold
+        return of_end or holding.fate_of_reminder(notice.payload, notice.alerts, earlier) or hold
 
 
 _DEPENDS_ON_EARLIER = (alerts.RESOLVED, alerts.REPEATED)

@@ -35,9 +35,10 @@ def of_press(press: Press, told: Sequence[Document], said: Text | None, calendar
 
 
 def _by_name(rule: str, period: str, names: Text) -> Text:
-    """A rule's alerts of one period, by names."""
+    """A rule's alerts of one period, or of none, by names."""
+    key = "by_name.period" if period else "by_name.always"
     return {
-        lang: text("pressing", "by_name", lang, label=_label(rule, lang), period=period, names=names[lang])
+        lang: text("pressing", key, lang, label=_label(rule, lang), period=period, names=names[lang])
         for lang in LANGUAGES
     }
 

@@ -89,6 +89,19 @@ def test_sentences(changed: list[Document], standing: Standing, expected: str) -
     assert english(told_of(changed, standing)) == expected
 
 
+def excused(region: str) -> Document:
+    excuse = {"id": "e", "reason": "Listrik padam", "by": "budi", "at": JUDGED}
+    ended = alerts.resolved(
+        raised(region, is_noticed_alone=False), at=JUDGED, resolution="excused", why="x", details={"excuse": excuse}
+    )
+    return alerts.collected(ended, digests.series_of(ended))
+
+
+def test_what_people_write_ends_before_the_next_sentence() -> None:
+    """Also where they put no full stop; the last sentence stays as it is."""
+    assert english(told_of([excused("64.72")])).endswith(f"Reason: Listrik padam. {HOW_ALL_STAND}")
+
+
 def test_what_has_happened_since_is_not_denied() -> None:
     """While a later change waits, only the change itself is told: how all stand now would contradict it."""
     late = reported("64.72")

@@ -111,6 +111,7 @@ def test_every_notice_has_a_text() -> None:
         "logistics.step.line",
         "no_note",
         "others",
+        "your_regions",
         *(f"status.{status}" for status in IncidentStatus),
     }
     assert set(catalogue("notices")) == told | digests | because | said
@@ -119,7 +120,8 @@ def test_every_notice_has_a_text() -> None:
 def test_every_rule_that_is_told_by_digest_has_a_label() -> None:
     """For those who are told of what nobody has acknowledged."""
     assert {f"rule.{rule.name}" for rule in BY_NAME.values() if rule.is_digested} <= set(catalogue("pressing"))
-    assert {*PRESSES, "by_name", *(f"span.{unit}" for unit in "smhd")} <= set(catalogue("pressing"))
+    assert {"by_name.always", "by_name.period", *PRESSES} <= set(catalogue("pressing"))
+    assert {f"span.{unit}" for unit in "smhd"} <= set(catalogue("pressing"))
 
 
 def test_every_text_of_channels_is_used() -> None:

@@ -38,6 +38,10 @@ def is_digested(rule: str) -> bool:
     return rule in BY_NAME and BY_NAME[rule].is_digested
 
 
+def is_about_the_system(rule: str) -> bool:
+    return rule in BY_NAME and BY_NAME[rule].is_about_the_system
+
+
 def severity_of(alert: dict[str, Any]) -> Severity:
     """How much an alert presses; a warning where a later version's rule is not known here."""
     rule = BY_NAME.get(alert["rule"])

@@ -187,6 +187,22 @@ async def test_the_night_of_those_who_sleep_wakes_nobody_else(bench: Bench) -> N
     assert await watch.told() == {"watch": ["raised"], "head": ["escalated"]}
 
 
+async def test_who_sleeps_gets_the_alarm_in_the_morning_and_no_reminder_of_it(bench: Bench) -> None:
+    """Others were told at night, so that it presses: in the morning the digest itself comes, with all that it says."""
+    team: Document = {"name": "piket", "members": [{"name": "Budi", "receivers": ["head"]}]}
+    team["quiet_hours"] = {"from": "22:00", "to": "06:00"}
+    watch = Watch(bench, file({"to": ["watch", "piket"], "repeat_every": "1h"}, teams=[team]))
+    await bench.judge().step()
+    for hour in range(4):
+        await watch.turn(JUDGED_AT + hour * HOUR)
+    assert (await watch.told())["watch"] == ["raised", "repeated", "repeated", "repeated"]
+    await watch.turn(utc("2024-11-18T22:00:00Z"))
+    (told,) = await bench.deliveries(receiver="head", state="delivered")
+    assert told["payload"]["data"]["text"]["en"].startswith("Kalimantan Timur: 0/3 have reported")
+    await watch.turn(utc("2024-11-18T23:00:00Z"))
+    assert (await watch.told())["head"] == ["raised", "repeated"]
+
+
 async def test_what_presses_waits_for_no_quiet_hours(bench: Bench) -> None:
     """A critical alert is told in the night."""
     team: Document = {"name": "piket", "members": [{"name": "Budi", "receivers": ["watch"]}]}

@@ -123,6 +123,16 @@ async def test_the_way_to_the_line(desk: Desk) -> None:
     ]
 
 
+async def test_who_is_told_of_one_regency_is_not_told_that_all_are_complete(desk: Desk) -> None:
+    """Samarinda's own desk is told how its regencies stand, and that it is theirs alone."""
+    desk.planning = desk.bench.planning(receivers_of({"name": "a", "rules": ["logistics"], "regions": ["64.72"]}))
+    await desk.at(D7)
+    await desk.state(10, D7 + HOUR)
+    await desk.at(D7 + 2 * HOUR)
+    _alarm, end = await desk.texts()
+    assert end.endswith("Kalimantan Timur (your regions): logistics are complete in all regencies.")
+
+
 async def test_too_late_for_the_line(desk: Desk) -> None:
     """What comes at the line is not there by it; it is told, and so is its coming. A later correction fires again."""
     await desk.at(D1)

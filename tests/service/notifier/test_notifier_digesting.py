@@ -62,7 +62,7 @@ async def test_changes_are_collected(bench: Bench) -> None:
         "Samarinda (19-11-2024 04:00 WITA). Kalimantan Timur: 2/3 have reported for 18-11-2024; missing: Kabupaten "
         "Kutai Kartanegara.",
         f"{SERIES}~1-resolved|b": "Kota Samarinda reported late for 18-11-2024 (19-11-2024 04:00 WITA). Kalimantan "
-        "Timur: 1/1 have reported for 18-11-2024; none is missing any more.",
+        "Timur (your regions): 1/1 have reported for 18-11-2024; none is missing any more.",
     }
     await report(bench, "64.02", 3)
     await until_told(planning)

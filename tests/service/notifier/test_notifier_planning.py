@@ -58,8 +58,9 @@ async def test_a_receiver_of_one_regency_is_told_of_its_own(bench: Bench) -> Non
     )
     await until_told(bench.planning(receivers))
     assert {d["receiver"]: english(d) for d in await bench.deliveries()} == {
-        "kukar": "Kalimantan Timur: 0/1 have reported for 18-11-2024; missing: Kabupaten Kutai Kartanegara.",
-        "two": "Kalimantan Timur: 1/2 have reported for 18-11-2024; missing: Kota Balikpapan.",
+        "kukar": "Kalimantan Timur (your regions): 0/1 have reported for 18-11-2024; missing: "
+        "Kabupaten Kutai Kartanegara.",
+        "two": "Kalimantan Timur (your regions): 1/2 have reported for 18-11-2024; missing: Kota Balikpapan.",
     }
 
 
