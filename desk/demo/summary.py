@@ -1,4 +1,4 @@
-"""Expected against seen: one row a claim. Pure."""
+"""Expected against seen: one row a claim."""
 
 from __future__ import annotations
 

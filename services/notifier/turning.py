@@ -68,7 +68,7 @@ class Notifier:
             parts.calendar,
             self.consuming.progress,
             partial(read_topic, parts.settings.kafka, ALERTS.name, security_of(parts.settings)),
-            self.consuming.consumer.is_database_behind,
+            self.consuming.comparison.is_database_behind,
         )
         self.watching = build_watching(
             self.store,

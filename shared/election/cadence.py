@@ -63,8 +63,3 @@ class PeriodDays:
         while not self.holds(day):
             day += DAY
         return day
-
-
-def latest_weekday(day: date, weekday: int) -> date:
-    """The latest date on or before `day` that is the weekday (Monday is 0)."""
-    return day - timedelta(days=(day.weekday() - weekday) % 7)

@@ -82,9 +82,6 @@ class Calendar:
         """The period an instant belongs to: the latest period day on or before its local date."""
         return self.period_days(code, level).latest(instant.astimezone(self.zone(code)).date())
 
-    def is_period(self, code: str, level: Level, day: date) -> bool:
-        return self.period_days(code, level).holds(day)
-
     def next_period(self, code: str, level: Level, now: datetime) -> date:
         """The one after the current: a report for any beyond it is refused."""
         return self.period_days(code, level).after(self.period_of(code, level, now))

@@ -17,11 +17,11 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from aiokafka import ConsumerRecord, TopicPartition
 from aiokafka.errors import CommitFailedError, IllegalStateError, KafkaError
 
-from shared.exactly_once.guard import Gap, Guard, OtherLog
+from shared.exactly_once.comparison import Comparison
+from shared.exactly_once.guard import Gap, OtherLog
 from shared.exactly_once.pace import Pace
 from shared.exactly_once.steps import Poisoned, Steps
 from shared.kafka.limits import CALL_TIMEOUT_S
-from shared.kafka.log_reader import LogReader
 from shared.kafka.security import PLAIN, Security
 from shared.kafka.subscription import subscribe, to_record
 from shared.logs import get_logger, trace_id, trace_id_of
@@ -51,8 +51,7 @@ class Consumer:
         topics: Sequence[Topic],
         *,
         steps: Steps,
-        guard: Guard,
-        reader: LogReader,
+        comparison: Comparison,
         metrics: Metrics,
         max_records: int,
         timeout_s: float,
@@ -63,8 +62,7 @@ class Consumer:
         security: Security = PLAIN,
     ) -> None:
         self._topics = topics
-        self._steps, self._guard, self._reader = steps, guard, reader
-        self._metrics = metrics
+        self._steps, self._comparison, self._metrics = steps, comparison, metrics
         self._timeout_s, self._attempts = timeout_s, attempts
         self._after_commit, self._before_reading_again = after_commit, before_reading_again
         self._broker, self._subscriber = subscribe(addresses, group, topics, self._handle, max_records, security)
@@ -109,19 +107,9 @@ class Consumer:
                 async with asyncio.timeout(15):
                     await self._broker.stop()
 
-    async def is_database_behind(self) -> bool:
-        """Whether the group has committed more than the database has: it was lost, or restored from a backup. Raises
-        DatabaseError, KafkaError, TimeoutError."""
-        behind = [await self._behind(t.name, await self._reader.partitions(t.name)) for t in self._topics]
-        return any(behind)
-
     async def _verify_log(self) -> None:
         try:
-            for topic in self._topics:
-                found = await self._reader.partitions(topic.name)
-                if not found:
-                    raise KafkaError(f"the topic {topic.name} does not exist; run `desk init`")
-                await self._guard.verify_all((topic.name, partition) for partition in found)
+            await self._comparison.verify_log()
         except OtherLog as error:
             await self._stop_for_good("other_log", str(error))
 
@@ -201,23 +189,11 @@ class Consumer:
         consumer = self._subscriber.consumer
         for topic in self._topics:
             ours = [w.partition for w in consumer.assignment() if w.topic == topic.name] if consumer else []
-            behind = await self._behind(topic.name, ours)
+            behind = await self._comparison.behind(topic.name, ours)
             if behind:
                 await self._before_reading_again()
                 log.error("database_behind", topic=topic.name, partitions=sorted(behind), action="reading again")
                 self._seek({TopicPartition(topic.name, p): offset for p, offset in behind.items()})
-
-    async def _behind(self, topic: str, partitions: list[int]) -> dict[int, int]:
-        """The partitions that are committed further than the database has read, and where it must read on."""
-        committed = await self._reader.committed(topic, partitions)
-        read = await self._guard.read_to(topic, partitions)
-        behind = {}
-        for partition in partitions:
-            if read[partition] < committed[partition]:
-                kept_from = await self._reader.beginning(topic, partition)
-                if kept_from < committed[partition]:
-                    behind[partition] = max(read[partition], kept_from)
-        return behind
 
     async def _watch(self) -> None:
         """Lag, and the end of a consumer that is stuck."""

@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
 from shared.exactly_once import guard, journal
+from shared.exactly_once.comparison import Comparison
 from shared.exactly_once.consumer import Consumer, nothing
 from shared.exactly_once.dead_letters import DeadLetters
 from shared.exactly_once.documents import Documents
@@ -30,6 +31,7 @@ class Consuming:
     producer: Producer
     reader: LogReader
     progress: Progress
+    comparison: Comparison
 
 
 def build_consuming(
@@ -60,13 +62,13 @@ def build_consuming(
         metrics=metrics,
         dead_letter_run=settings.dead_letter_run,
     )
+    comparison = Comparison(topics, keeper, reader)
     consumer = Consumer(
         settings.kafka,
         group,
         topics,
         steps=Steps(parts),
-        guard=keeper,
-        reader=reader,
+        comparison=comparison,
         metrics=metrics,
         max_records=settings.batch_max_records,
         timeout_s=settings.batch_timeout_s,
@@ -76,4 +78,4 @@ def build_consuming(
         before_reading_again=before_reading_again,
         security=security,
     )
-    return Consuming(consumer, producer, reader, Progress(reader, keeper))
+    return Consuming(consumer, producer, reader, Progress(reader, keeper), comparison)

@@ -47,8 +47,8 @@ def test_a_new_weekday_holds_from_its_day_on() -> None:
     assert calendar.all_periods() == [*MONDAYS[:3], date(2024, 12, 3), date(2024, 12, 10)]
     expected = {"2024-11-30 04:00": date(2024, 11, 25), "2024-12-04 04:00": date(2024, 12, 3)}
     assert {text: calendar.period_of("64.72", Level.REGENCY, utc(text)) for text in expected} == expected
-    assert calendar.is_period("64.72", Level.REGENCY, date(2024, 11, 25))
-    assert not calendar.is_period("64.72", Level.REGENCY, date(2024, 12, 2))
+    assert calendar.period_days("64.72", Level.REGENCY).holds(date(2024, 11, 25))
+    assert not calendar.period_days("64.72", Level.REGENCY).holds(date(2024, 12, 2))
 
 
 def test_an_incident_is_judged_by_the_rules_of_its_receipt() -> None:

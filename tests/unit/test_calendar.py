@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from shared.election.cadence import WEEK, latest_weekday
+from shared.election.cadence import WEEK
 from shared.election.calendar import Calendar
 from shared.election.config import Level, Weekday, with_obligations_from
 from shared.election.roster import Region
@@ -44,13 +44,13 @@ def test_each_instant_belongs_to_exactly_one_period(instant: datetime, zone: str
     begin, end = (calendar.local_midnight("64.72", day) for day in (period, period + WEEK))
     assert period.weekday() == weekday.number
     assert begin <= instant < end
-    assert calendar.is_period("64.72", Level.REGENCY, period)
+    assert calendar.period_days("64.72", Level.REGENCY).holds(period)
 
 
 @given(monday=st.dates(date(2020, 1, 1), date(2029, 12, 1)), hours=st.integers(0, 166), zone=zones)
 def test_period_is_constant_between_local_midnights_of_mondays(monday: date, hours: int, zone: str) -> None:
     """From a Monday's local midnight to the last microsecond before the next one, the period is that Monday."""
-    monday = latest_weekday(monday, 0)
+    monday -= timedelta(days=monday.weekday())
     calendar = a_calendar(zone=zone)
     begin, end = (calendar.local_midnight("64.72", day) for day in (monday, monday + WEEK))
     for instant in (begin, begin + timedelta(hours=hours), end - MICROSECOND):
@@ -62,7 +62,7 @@ def test_period_is_constant_between_local_midnights_of_mondays(monday: date, hou
 @given(monday=st.dates(date(2020, 1, 1), date(2029, 12, 1)))
 def test_weeks_with_a_change_of_clock_have_167_or_169_hours(monday: date) -> None:
     """In a zone with daylight saving a period is as long as its local week: 167, 168 or 169 hours."""
-    monday = latest_weekday(monday, 0)
+    monday -= timedelta(days=monday.weekday())
     calendar = a_calendar(zone="America/New_York")
     length = calendar.local_midnight("64.72", monday + WEEK) - calendar.local_midnight("64.72", monday)
     noon = [datetime(d.year, d.month, d.day, 12, tzinfo=ZoneInfo("America/New_York")) for d in (monday, monday + WEEK)]
@@ -220,13 +220,3 @@ def test_report_for_the_far_future_is_refused(now: str, period: str, is_refused:
     """Reports may name the next Monday and none beyond it, by the region's clock."""
     calendar = a_calendar()
     assert (date.fromisoformat(period) > calendar.next_period("64.72", Level.REGENCY, utc(now))) is is_refused
-
-
-@given(day=st.dates(), weekday=weekdays)
-def test_latest_weekday(day: date, weekday: Weekday) -> None:
-    """The latest such weekday on or before a day: that weekday, and less than a week ago."""
-    if day.toordinal() < 7:
-        return
-    found = latest_weekday(day, weekday.number)
-    assert found.weekday() == weekday.number
-    assert timedelta() <= day - found < WEEK

@@ -1,4 +1,4 @@
-"""What the admin API answers to the bodies that its documents show, made by what makes the answers, pure."""
+"""What the admin API answers to the bodies that its documents show, made by what makes the answers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Is a post from one of our own pages? Pure.
+"""Is a post from one of our own pages?
 
 The key's cookie is SameSite=Strict; this is the second lock, for browsers that know no SameSite. A browser says where
 a post comes from, in `Sec-Fetch-Site` or, over plain http, in `Origin` alone; one that says neither is refused.

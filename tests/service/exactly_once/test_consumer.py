@@ -12,6 +12,7 @@ import pytest
 from aiokafka import ConsumerRecord, TopicPartition
 from aiokafka.errors import CommitFailedError, IllegalStateError, KafkaConnectionError, KafkaError
 
+from shared.exactly_once.comparison import Comparison
 from shared.exactly_once.consumer import Consumer
 from shared.exactly_once.guard import Gap, Guard, OtherLog
 from shared.exactly_once.steps import Poisoned, Steps
@@ -147,6 +148,7 @@ class Bench:
         self.member, self.metrics = Member(), Metrics("test")
         self.reader, self.guard = KnownLog(), KnownGuard()
         self.followed = 0
+        self.comparison = Comparison((REPORTS,), self.guard, self.reader)
         self.handle: BatchHandler
         self.broker: Broker
 
@@ -172,8 +174,7 @@ class Bench:
             "desk.test",
             (REPORTS,),
             steps=steps or Scripted(),
-            guard=self.guard,
-            reader=self.reader,
+            comparison=self.comparison,
             metrics=self.metrics,
             **{**plain, **settings},
         )
@@ -275,13 +276,13 @@ async def test_a_lost_database_is_read_again(bench: Bench) -> None:
     consumer = bench.consumer(is_joined=False)
     bench.reader.commits, bench.reader.begins = {0: 9, 1: 9}, {0: 3, 1: 9}
     bench.broker.may_join.set()
-    assert await consumer.is_database_behind()
+    assert await bench.comparison.is_database_behind()
     async with running(consumer):
         await asyncio.wait_for(bench.broker.joined.wait(), 5)
         await asyncio.sleep(0.05)
     assert bench.member.sought == {ZERO: 3}
     bench.guard.read = {0: 9, 1: 9}
-    assert not await consumer.is_database_behind()
+    assert not await bench.comparison.is_database_behind()
 
 
 async def test_batch_that_takes_too_long_is_rewound(bench: Bench) -> None:
