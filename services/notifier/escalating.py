@@ -86,7 +86,7 @@ class Escalating:
         """When the alarm was told first, None if it is not, and when to look at the alert again."""
         steps, repeats = self._ways(alert)
         is_old = now - alert["fired_at"] > self._max_age and alert["told_since"] is None
-        if not (steps or repeats) or is_old:
+        if not (steps or repeats) or is_old or rules.is_past(alert, now):
             return None, None
         since = alert["told_since"]
         if since is None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from datetime import datetime
 
-from services.notifier import holding
+from services.notifier import holding, rules
 from services.notifier.held_store import HeldStore
 from services.notifier.holding import Because, Hold
 from services.notifier.muting import Muting
@@ -51,9 +51,10 @@ class Releasing:
         about = await self._held.told_of(delivery["receiver"], delivery["alerts"])
         place = [d["_id"] for d in about].index(delivery["_id"])
         known = await self._store.alerts({"_id": {"$in": delivery["alerts"]}}, None, len(delivery["alerts"]))
+        of_use = {a["_id"]: a for a in known if not rules.is_past(a, now)}
         payload = delivery["payload"]
         return (
-            holding.no_longer_told(delivery, {a["_id"]: a for a in known}, about[place + 1 :])
+            holding.no_longer_told(delivery, of_use, about[place + 1 :])
             or holding.fate_of_end(payload, delivery["alerts"], about[:place])
             or await self._muting.hold(payload, now)
             or self._muting.quiet_hours(payload, delivery["receiver"], now)

@@ -6,6 +6,7 @@ A rule's name is the first part of its alerts' ids.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 
 from services.notifier.rules import (
@@ -40,6 +41,12 @@ def is_digested(rule: str) -> bool:
 
 def is_about_the_system(rule: str) -> bool:
     return rule in BY_NAME and BY_NAME[rule].is_about_the_system
+
+
+def is_past(alert: dict[str, Any], now: datetime) -> bool:
+    """Whether it is too late for what an alert says, though it has not ended."""
+    rule = BY_NAME.get(alert["rule"])
+    return rule is not None and rule.is_past(alert, now)
 
 
 def severity_of(alert: dict[str, Any]) -> Severity:

@@ -54,4 +54,9 @@ def _values(alert: Document, calendar: Calendar) -> Document:
     return {"due": f"{due:%d-%m-%Y %H:%M} {due:%Z}"}
 
 
-RULE = Rule(NAME, Always(Severity.INFO), is_digested=True, values_of=_values)
+def _is_past(alert: Document, now: datetime) -> bool:
+    """Once the report is due, the judgement comes next."""
+    return bool(now >= alert["details"]["due_at"])
+
+
+RULE = Rule(NAME, Always(Severity.INFO), is_digested=True, values_of=_values, is_past=_is_past)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime
 from enum import IntEnum
 from typing import Any
 
@@ -48,6 +49,11 @@ def no_values(_alert: Document, _calendar: Calendar) -> Document:
     return {}
 
 
+def never_past(_alert: Document, _now: datetime) -> bool:
+    """For a rule whose alerts are true until they end."""
+    return False
+
+
 def _as_published(alert: Document) -> Document:
     return alert
 
@@ -58,7 +64,8 @@ class Rule:
     `is_digested`: alerts of one period are told together, by province, instead of one by one. `is_about_the_system`:
     its alerts concern no region. `values_of` takes an alert with the details that its change told, and gives what the
     rule's texts need of its own: a text, or one in each language. `rebuilt` makes, of an alert as it was published,
-    the document that the rule goes on with when the log is read again (`rebuilt.py`)."""
+    the document that the rule goes on with when the log is read again (`rebuilt.py`). `is_past`: what an alert says is
+    no use at an instant, though it has not ended; then nobody is told of it again or after all."""
 
     name: str
     severity_of: Callable[[Document], Severity]
@@ -66,6 +73,7 @@ class Rule:
     is_about_the_system: bool = False
     values_of: Callable[[Document, Calendar], Document] = no_values
     rebuilt: Callable[[Document], Document] = _as_published
+    is_past: Callable[[Document, datetime], bool] = never_past
 
     @property
     def severities(self) -> tuple[Severity, ...]:

@@ -11,6 +11,7 @@ from services.notifier.moment_store import MomentStore
 from services.notifier.report_reminders import ReportReminders
 from services.notifier.store import Store
 from shared.election.calendar import Calendar
+from shared.mongo import Document
 from tests.builders import MONDAY, a_calendar, a_report, a_withdrawal, utc
 from tests.service.notifier.conftest import JUDGED_AT, Bench, Crash, dying, receivers_of, until_idle, until_told
 
@@ -87,6 +88,27 @@ async def test_who_has_not_reported_is_reminded(desk: Desk) -> None:
     await desk.at(JUDGED_AT)
     assert await desk.states() == {"64.02": "judged", "64.72": "reported"}
     assert await desk.told() == told
+
+
+async def test_when_it_is_due_nobody_is_reminded_any_more(desk: Desk) -> None:
+    """Neither again, nor of what was held until then, though the judgement comes only with the grace."""
+    team: Document = {"name": "piket", "members": [{"name": "Budi", "receivers": ["asleep"]}]}
+    team["quiet_hours"] = {"from": "19:00", "to": "00:30"}
+    route = {"to": ["awake", "piket"], "rules": ["report-reminder"], "repeat_every": "1h"}
+    receivers = receivers_of({"name": "awake"}, {"name": "asleep"}, teams=[team], routes=[route])
+    desk.planning = desk.bench.planning(receivers)
+    for hours in (0, 1, 3, 4.5, 5):
+        await desk.at(REMIND_AT + hours * HOUR)
+        await until_idle(desk.bench.releasing(receivers).step, desk.bench.escalating(receivers).step)
+        await desk.bench.store.database.deliveries.update_many({"state": "pending"}, {"$set": {"state": "delivered"}})
+    found = await desk.bench.deliveries()
+    assert sorted(d["payload"]["timestamp"] for d in found if d["state"] == "delivered") == [
+        REMIND_AT,
+        REMIND_AT + HOUR,
+        REMIND_AT + 3 * HOUR,
+    ]
+    (held,) = [d for d in found if d["receiver"] == "asleep" and d["payload"]["data"]["change"] == "raised"]
+    assert held["suppressed_because"] == "no_longer_true"
 
 
 async def test_a_report_that_is_withdrawn_again(desk: Desk) -> None:
