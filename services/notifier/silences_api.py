@@ -12,7 +12,7 @@ from fastapi import APIRouter, Depends, Query, Request, Response
 from pydantic import AfterValidator, Field, ValidationInfo, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
-from services.notifier import rules, silences
+from services.notifier import silences
 from services.notifier.queries import RuleName, SilencesQuery
 from services.notifier.silence_store import SilenceStore
 from services.notifier.silences import silence_json
@@ -112,11 +112,8 @@ def _add_changes(
         """From `from` to `until` nobody is told of these alerts. What still holds afterwards is told then."""
         body, at, by = await read_json(request, MakeSilence, _Known(roster)), kept(await now()), _who(request)
         from_, until = kept(body.from_ or at), kept(body.until)
-        wrong = _about_the_system(body)
         if until <= max(from_, at):
-            wrong.append(FieldError("until", "until_past"))
-        if wrong:
-            raise invalid(wrong)
+            raise invalid([FieldError("until", "until_past")])
         silence = silences.made(
             f"{at:%Y%m%dT%H%M%SZ}-{secrets.token_hex(4)}",
             region=body.region,
@@ -140,12 +137,6 @@ def _add_changes(
             raise Problem(404, "not_found", "not_found_detail", what=silence_id)
         log.info("silence_ended", silence=silence_id, by=by)
         return json_response(silence_json(silence, at))
-
-
-def _about_the_system(body: MakeSilence) -> list[FieldError]:
-    """A silence that could never mute anything: what concerns the system itself lies in no region."""
-    is_none = body.rule is None or body.region == EVERYWHERE or not rules.BY_NAME[body.rule].is_about_the_system
-    return [] if is_none else [FieldError("region", "silence_system", rule=body.rule)]
 
 
 def _who(request: Request) -> str:

@@ -185,7 +185,6 @@ async def test_a_silence(call: Call) -> None:
         ({"until": "2024-11-26T00:00:00"}, "until", "timezone_aware"),
         ({"until": "2024-11-25T10:10:00+08:00"}, "until", "until_past"),
         ({"from": "2024-11-27T00:00:00+08:00"}, "until", "until_past"),
-        ({"rule": "cannot-evaluate"}, "region", "silence_system"),
         ({"for": "1h"}, "for", "extra_forbidden"),
     ],
 )
