@@ -36,8 +36,9 @@ def list_all(receivers: ReceiversFile = None) -> None:
 
     settings = settings_with(receivers=receivers)
     found = _asked(states(settings, _addresses(settings)))
-    names = ("name", "channel", "state", "breaker", "last success", "pending", "dead", "why")
-    table = Table(*(Column(name, overflow="fold") for name in names))
+    whole = Column("name", no_wrap=True, overflow="fold")  # to be copied, on a narrow terminal too
+    others = ("channel", "state", "breaker", "last success", "pending", "dead", "why")
+    table = Table(whole, *(Column(name, overflow="fold") for name in others))
     for one in found:
         why = one["disabled_because"] or (one["last_problem"] if one["state"] != "ok" else "")
         row = [one["name"], one["channel"], one["state"], one["breaker"], _instant(one["last_success_at"])]
