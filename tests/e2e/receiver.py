@@ -75,7 +75,8 @@ class Receiver:
         entry = {"name": NAME, "channel": "webhook", "url": self.url, "secret": SECRET, "allow_private": True}
         path = directory / "receivers.yaml"
         path.write_text(
-            yaml.safe_dump({"receivers": [entry], "digest_wait": "0s", "max_notice_age": "60d"}), encoding="utf-8"
+            yaml.safe_dump({"receivers": [entry], "digest_wait": "0s", "max_notice_age": "60d", "inhibit": []}),
+            encoding="utf-8",
         )
         return path
 
