@@ -174,7 +174,7 @@ class Bench:
         return Planning(store or self.store, deliveries, self.calendar, receivers, muting, self.now, self.wake)
 
     def releasing(self, receivers: Receivers | None = None) -> Releasing:
-        muting = self.muting(receivers or receivers_of())
+        muting = self.muting(receivers or receivers_of({"name": "a"}))
         return Releasing(self.store, HeldStore(self.store.database), muting, self.now, self.wake)
 
     def muting(self, receivers: Receivers) -> Muting:

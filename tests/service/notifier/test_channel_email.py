@@ -199,7 +199,7 @@ async def test_nobody_there(server: SmtpServer, tls: str) -> None:
         ({"from": "Desk <a@b>"}, "pattern"),
         ({"host": "a b"}, "pattern"),
         ({"concurrency": 0}, "greater than"),
-        ({"retry_for": "8d"}, "less than"),
+        ({"retry_for": "8d"}, "must lie between 1m and 7d"),
     ],
 )
 def test_wrong_addresses(tmp_path: Path, changes: dict[str, Any], problem: str) -> None:

@@ -24,7 +24,7 @@ REGIONS = ("64.02", "64.71", "64.72")
 async def all_missing(bench: Bench) -> None:
     """All three regions are missing, and told of."""
     await bench.judge().step()
-    await until_told(bench.planning(receivers_of()), bench.settling().step)
+    await until_told(bench.planning(receivers_of({"name": "other", "rules": ["outage"]})), bench.settling().step)
 
 
 async def report(bench: Bench, region: str, hours: int = 1) -> None:
