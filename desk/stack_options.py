@@ -48,15 +48,14 @@ def checked_settings(options: StackOptions) -> Settings:
 
 
 def first_judged(settings: Settings) -> date:
-    """The first of the election's periods that hold the clock's start (or now), unless the election file begins later:
-    nothing earlier is judged, so a first start is silent."""
+    """The first of the election's periods that hold the clock's start (or now): nothing earlier is judged, so a first
+    start is silent."""
     if settings.obligations_from is not None:
         return settings.obligations_from
     calendar = load_calendar(settings.election, settings.roster, None)
     begin = parse_spec(settings.clock)[0] if settings.clock else real()
     today = begin.astimezone(ZoneInfo(calendar.election.zone)).date()
-    holding = min(PeriodDays([rule]).latest(today) for rule in calendar.election.reports)
-    return max(holding, calendar.election.obligations_from)
+    return min(PeriodDays([rule]).latest(today) for rule in calendar.election.reports)
 
 
 def nothing_ahead(settings: Settings) -> str | None:

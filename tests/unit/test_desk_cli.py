@@ -82,11 +82,6 @@ def test_the_first_judged_date_is_of_the_elections_weekday(tmp_path: Path) -> No
     assert first_judged(settings).isoformat() == "2024-11-13"
 
 
-def test_nothing_is_judged_that_the_election_file_does_not_judge() -> None:
-    """A clock that starts before the election file's first date moves it no further back."""
-    assert first_judged(Settings(clock="2024-11-05T00:00:00+08:00@60")).isoformat() == "2024-11-11"
-
-
 def test_options_are_over_the_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """What an option names is taken, as an absolute path, before what DESK_* says."""
     monkeypatch.setenv("DESK_ELECTION", "none.yaml")
