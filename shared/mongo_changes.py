@@ -8,8 +8,8 @@ any other one, as long as the oplog reaches back to it.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import inspect
+import time
 from collections.abc import Coroutine, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -33,6 +33,7 @@ _FIRST_PLACE = 40_000
 # A token's text begins so, then come the seconds of its time. No clock of a replica set is as far ahead as this.
 _TIMESTAMP = "82"
 _AHEAD_S = 300
+_CLOSING_S = 15.0
 
 
 def is_beyond(token: str) -> bool:
@@ -93,9 +94,11 @@ class Changes:
         return Progress([change for change, _ in found if change is not None], found[-1][1])
 
     async def close(self) -> None:
-        self._reading.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await self._reading
+        """Bounded: a driver may swallow a cancellation, or be told twice."""
+        give_up_at = time.monotonic() + _CLOSING_S
+        while not self._reading.done() and time.monotonic() < give_up_at:
+            self._reading.cancel()
+            await asyncio.wait([self._reading], timeout=1.0)
 
     async def _read(self) -> None:
         try:

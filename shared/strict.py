@@ -15,7 +15,7 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, AwareDatetime, BeforeValidator, Field, StringConstraints
 from pydantic_core import PydanticCustomError, PydanticKnownError
 
-from shared.strict_text import LONG_TEXT, SHORT_TEXT, clean_text, not_blank, one_line
+from shared.strict_text import LONG_TEXT, SEEN_ADDRESS, SHORT_TEXT, clean_text, not_blank, one_line
 
 LONGEST_SLUG = 64
 SLUG = rf"^[A-Za-z0-9._-]{{1,{LONGEST_SLUG}}}$"
@@ -61,6 +61,7 @@ WebAddress = Annotated[
     StringConstraints(max_length=2000, pattern=WEB_ADDRESS),
     AfterValidator(clean_text),
     AfterValidator(_at_most(2000)),
+    Field(json_schema_extra={"pattern": SEEN_ADDRESS}),
 ]
 
 # RFC 3339 without leap seconds, which no consumer can hold. Spelled out: what `fromisoformat` takes beyond it (24:00)

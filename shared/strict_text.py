@@ -27,6 +27,7 @@ _HOLLOW = "\u115f\u1160\u2800\u3164\uffa0"  # letters and signs that show nothin
 # For the documents, as far as a short pattern can tell: no control and no bidirectional characters, not blank.
 _UNSEEN = r"\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069"
 LONG_TEXT = rf"^[^{_UNSEEN}]*[^\s{_UNSEEN}][^{_UNSEEN}]*$"
+SEEN_ADDRESS = rf"^https?://[^\s<>\"{_UNSEEN}]+$"
 SHORT_TEXT = LONG_TEXT.replace(_UNSEEN, rf"\t\n\r{_UNSEEN}")
 
 
