@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import inspect
-import time
 from collections.abc import Coroutine, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -33,7 +32,6 @@ _FIRST_PLACE = 40_000
 # A token's text begins so, then come the seconds of its time. No clock of a replica set is as far ahead as this.
 _TIMESTAMP = "82"
 _AHEAD_S = 300
-_CLOSING_S = 15.0
 
 
 def is_beyond(token: str) -> bool:
@@ -94,11 +92,13 @@ class Changes:
         return Progress([change for change, _ in found if change is not None], found[-1][1])
 
     async def close(self) -> None:
-        """Bounded: a driver may swallow a cancellation, or be told twice."""
-        give_up_at = time.monotonic() + _CLOSING_S
-        while not self._reading.done() and time.monotonic() < give_up_at:
+        """Bounded. A driver may swallow a cancellation, so there is a second one; not before a call that must not be
+        left alone (`_unbroken`) has had its time."""
+        for _ in range(2):
             self._reading.cancel()
-            await asyncio.wait([self._reading], timeout=1.0)
+            done, _pending = await asyncio.wait([self._reading], timeout=TIMEOUT_S + 1)
+            if done:
+                return
 
     async def _read(self) -> None:
         try:
