@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Awaitable, Callable
 from datetime import datetime
 
@@ -17,6 +18,8 @@ from services.notifier.selection import concern_of
 from services.notifier.store import Store
 from shared.election.calendar import Calendar
 from shared.mongo import Document
+
+_SHARE = 50
 
 
 class Planning:
@@ -42,7 +45,8 @@ class Planning:
         """Plan the notices of a few judgements and alerts; whether there was work."""
         had_work = await self._judgements.step()
         changed = await self._store.alerts_to_notice()
-        for alert in changed:
+        # Every replica sees the same first alerts: each takes a share by chance, so that few plan the same one.
+        for alert in random.sample(changed, min(_SHARE, len(changed))):
             await self._plan_alert(alert)
         had_work |= bool(changed)
         if had_work:
