@@ -7,12 +7,12 @@ from collections.abc import Iterator
 from datetime import timedelta
 
 from desk.explaining import doubts, inhibitions, time_of_day
-from services.notifier.receivers import Receivers
-from services.notifier.routes import Route, Team
-from services.notifier.routing import Routing
+from services.notifier.routing.receivers import Receivers
+from services.notifier.routing.routes import Route, Team
+from services.notifier.routing.routing import Routing
+from services.notifier.routing.selection import Selection
 from services.notifier.rules import RULES
 from services.notifier.rules.rule import Severity
-from services.notifier.selection import Selection
 from shared.access.keys import EVERYWHERE
 from shared.election.calendar import Calendar, covers
 from shared.election.config import Amendment, Election, Every, Level, ReportRule, Scoped

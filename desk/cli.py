@@ -114,7 +114,7 @@ def check(
     """Read the election file, the roster and the receivers file, and say in words what they say."""
     from desk.checking import describe
     from desk.explaining import explain as explained
-    from services.notifier.receivers import check_stages, read_receivers
+    from services.notifier.routing.receivers import check_stages, read_receivers
     from shared.election.loaded import load_calendar
     from shared.yaml_files import BadFile
 

@@ -15,8 +15,8 @@ from shared.settings import Settings
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from services.notifier.addresses import Address
-    from services.notifier.receivers import Receivers
+    from services.notifier.routing.addresses import Address
+    from services.notifier.routing.receivers import Receivers
 
 T = TypeVar("T")
 
@@ -57,7 +57,7 @@ def try_out(
     again; neither Kafka nor MongoDB is needed.
     """
     from desk.receivers import try_out as send
-    from services.notifier.routing import Routing
+    from services.notifier.routing.routing import Routing
     from shared.election.loaded import load_calendar
     from shared.yaml_files import BadFile
 
@@ -102,7 +102,7 @@ def _addresses(settings: Settings) -> tuple[Address, ...]:
 
 def _file(settings: Settings) -> Receivers:
     """Ends the command with status 2 for a bad file."""
-    from services.notifier.receivers import read_receivers
+    from services.notifier.routing.receivers import read_receivers
     from shared.yaml_files import BadFile
 
     try:

@@ -11,10 +11,10 @@ from datetime import timedelta
 from typing import TypeVar
 
 from services.notifier import rules
-from services.notifier.receivers import Receiver, Receivers
-from services.notifier.routing import Routing
+from services.notifier.routing.receivers import Receiver, Receivers
+from services.notifier.routing.routing import Routing
+from services.notifier.routing.selection import Concern
 from services.notifier.rules.rule import Rule, Severity
-from services.notifier.selection import Concern
 from shared.access.keys import EVERYWHERE
 from shared.election.calendar import Calendar
 from shared.election.config import Level

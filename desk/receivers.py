@@ -8,14 +8,14 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from services.notifier.addresses import Address
 from services.notifier.channels import SendFailed
 from services.notifier.channels.table import make_channel
-from services.notifier.delivery_store import DeliveryStore
-from services.notifier.receiver_state import receiver_json
-from services.notifier.receiver_store import ReceiverStore
-from services.notifier.replies import shown
-from services.notifier.trials import trial_message
+from services.notifier.delivery.delivery_store import DeliveryStore
+from services.notifier.delivery.receiver_state import receiver_json
+from services.notifier.delivery.receiver_store import ReceiverStore
+from services.notifier.delivery.replies import shown
+from services.notifier.delivery.trials import trial_message
+from services.notifier.routing.addresses import Address
 from shared import mongo
 from shared.clock import real
 from shared.election.calendar import Calendar

@@ -9,7 +9,7 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from desk.service_processes import Misconfigured, environment
-from services.notifier.receivers import check_stages, read_receivers
+from services.notifier.routing.receivers import check_stages, read_receivers
 from shared.clock import parse_spec, real
 from shared.election.cadence import PeriodDays
 from shared.election.loaded import load_calendar

@@ -10,7 +10,7 @@ from datetime import date, datetime, timedelta
 from desk.demo import expected_warnings, team
 from desk.demo.expected_warnings import Warned
 from desk.demo.scenario import Expect, QuietPeriod, Scenario, Step, judgements
-from services.notifier.alerts import ESCALATED, RAISED, RESOLVED
+from services.notifier.alerts.alerts import ESCALATED, RAISED, RESOLVED
 from services.notifier.rules import missing_report, quiet_period_violation, receiver_failing
 from shared.election.calendar import Calendar
 from shared.election.config import Level

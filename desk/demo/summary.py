@@ -13,7 +13,7 @@ from desk.demo.expected import Expected
 from desk.demo.scenario import QuietPeriod
 from desk.demo.seen import Seen
 from desk.demo.texts import both, yes_or_no
-from services.notifier.alerts import ESCALATED, rule_of
+from services.notifier.alerts.alerts import ESCALATED, rule_of
 from services.notifier.rules import (
     logistics,
     missing_report,
@@ -21,7 +21,7 @@ from services.notifier.rules import (
     receiver_failing,
     report_reminder,
 )
-from services.notifier.verdicts import REPORTED_LATE
+from services.notifier.verdicts.verdicts import REPORTED_LATE
 from shared.events.alert import AlertState
 from shared.events.verdict import Verdict
 

@@ -8,8 +8,8 @@ from typing import Any
 
 from desk.doctor.finding import Finding, bad, look, ok
 from desk.receivers import states
-from services.notifier.receiver_state import AWAY, DISABLED
-from services.notifier.receivers import Receiver, Receivers, read_receivers
+from services.notifier.delivery.receiver_state import AWAY, DISABLED
+from services.notifier.routing.receivers import Receiver, Receivers, read_receivers
 from shared.election.loaded import load_calendar
 from shared.exactly_once import retention
 from shared.mongo import DatabaseError, in_words

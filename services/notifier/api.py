@@ -6,10 +6,10 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query, Response
 
-from services.notifier import obligations
-from services.notifier.delivery_store import DeliveryStore
+from services.notifier.delivery.delivery_store import DeliveryStore
 from services.notifier.queries import AlertsQuery, DeliveriesQuery, ObligationsQuery
 from services.notifier.store import Store
+from services.notifier.verdicts import obligations
 from shared.access.store import AccessStore
 from shared.election.calendar import Calendar
 from shared.election.owing import Deadline

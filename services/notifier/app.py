@@ -4,11 +4,16 @@ from __future__ import annotations
 
 from fastapi import APIRouter, FastAPI
 
-from services.notifier import api, excuse_api, life_api, notices_api, sending_api, silences_api
-from services.notifier.excuse_store import ExcuseStore
-from services.notifier.notice_store import NoticeStore
-from services.notifier.receivers import check_stages, read_receivers
-from services.notifier.silence_store import SilenceStore
+from services.notifier import api
+from services.notifier.alerts import life_api
+from services.notifier.delivery import sending_api
+from services.notifier.excuses import excuses_api
+from services.notifier.excuses.excuse_store import ExcuseStore
+from services.notifier.holding import silences_api
+from services.notifier.holding.silence_store import SilenceStore
+from services.notifier.notices import notices_api
+from services.notifier.notices.notice_store import NoticeStore
+from services.notifier.routing.receivers import check_stages, read_receivers
 from services.notifier.turning import TOPICS, Notifier, Parts
 from shared import asyncapi, mongo
 from shared.access import store as access_store
@@ -59,7 +64,7 @@ def _routes(parts: Parts, notifier: Notifier, access: AccessStore) -> list[APIRo
         api.routes(calendar, notifier.store, notifier.deliveries, access),
         life_api.routes(notifier.store, access, notifier.now),
         silences_api.routes(calendar.roster, SilenceStore(database), access, notifier.now),
-        excuse_api.routes(calendar, ExcuseStore(database), access, notifier.now),
+        excuses_api.routes(calendar, ExcuseStore(database), access, notifier.now),
         notices_api.routes(calendar, NoticeStore(database), access),
         sending_api.routes(parts.receivers.receivers, notifier.deliveries, notifier.receivers, access),
     ]

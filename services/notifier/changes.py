@@ -6,10 +6,12 @@ from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from typing import Any
 
-from services.notifier import alerts, filing, obligations, stocks
-from services.notifier.logistics_steps import steps_of
+from services.notifier.alerts import alerts
+from services.notifier.moments import stocks
+from services.notifier.moments.logistics_steps import steps_of
 from services.notifier.rules import outage, quiet_period_violation
 from services.notifier.rules.rule import AlertChange
+from services.notifier.verdicts import filing, obligations
 from shared.election import stock_statements
 from shared.election.calendar import Calendar
 from shared.election.owing import Deadline

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import asyncio
 
-from services.notifier import alerts, obligations, verdict_events
+from services.notifier.alerts import alerts
 from services.notifier.store import Store
+from services.notifier.verdicts import obligations, verdict_events
 from shared.election.roster import regency_of
 from shared.events.alert import AlertEvent
 from shared.events.codec import CONTENT_TYPE, encode

@@ -8,8 +8,8 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from services.notifier.holding.silences import SilenceState
 from services.notifier.rules import RULES
-from services.notifier.silences import SilenceState
 from shared.http import lists
 from shared.http.lists import Page, given
 from shared.mongo import Document, below

@@ -1,5 +1,5 @@
 """The notifier's database: what is done to any of its documents, the alerts' queries, and the indexes of all its
-collections. Obligations: `obligation_store.py`; judgements: `judgement_store.py`; deliveries: `delivery_store.py`.
+collections. Obligations and judgements: `verdicts/`; deliveries: `delivery/delivery_store.py`.
 
 Collections go by their names, as in `changes.py`. Raises DatabaseError where the database does not answer.
 """
@@ -11,25 +11,16 @@ from datetime import UTC, datetime
 
 from pymongo import ASCENDING, IndexModel, UpdateOne
 
-from services.notifier import (
-    alerts,
-    delivery_store,
-    digest_store,
-    excuse_store,
-    excuses,
-    judgement_store,
-    judgements,
-    moment_store,
-    moments,
-    notice_store,
-    obligation_store,
-    obligations,
-    silence_store,
-    silences,
-    stocks,
-)
-from services.notifier.judgement_store import JudgementStore
-from services.notifier.obligation_store import WAITS, ObligationStore, waiting_by
+from services.notifier.alerts import alerts
+from services.notifier.delivery import delivery_store
+from services.notifier.excuses import excuse_store, excuses
+from services.notifier.holding import silence_store, silences
+from services.notifier.moments import moment_store, moments, stocks
+from services.notifier.notices import notice_store
+from services.notifier.telling import digest_store
+from services.notifier.verdicts import judgement_store, judgements, obligation_store, obligations
+from services.notifier.verdicts.judgement_store import JudgementStore
+from services.notifier.verdicts.obligation_store import WAITS, ObligationStore, waiting_by
 from shared import mongo
 from shared.exactly_once.cursors import empty
 from shared.exactly_once.documents import compare_and_set, compare_and_set_all

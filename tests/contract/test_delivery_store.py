@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from services.notifier.delivery_store import DeliveryStore
+from services.notifier.delivery.delivery_store import DeliveryStore
 from shared import mongo
 
 Document = dict[str, Any]

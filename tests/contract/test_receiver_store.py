@@ -7,8 +7,8 @@ from datetime import timedelta
 
 import pytest
 
-from services.notifier.breaker import FIRST_WAIT_S, LONGEST_WAIT_S, OPEN_AFTER, Breaker, breaker_of, wait_s
-from services.notifier.receiver_store import Permit, ReceiverStore
+from services.notifier.delivery.breaker import FIRST_WAIT_S, LONGEST_WAIT_S, OPEN_AFTER, Breaker, breaker_of, wait_s
+from services.notifier.delivery.receiver_store import Permit, ReceiverStore
 from shared import mongo
 
 

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 from pymongo.errors import DuplicateKeyError, OperationFailure
 
-from services.notifier import judgements
 from services.notifier.store import Store
+from services.notifier.verdicts import judgements
 from shared import mongo
 from shared.exactly_once.cursors import empty
 from shared.exactly_once.documents import compare_and_set

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
-from services.notifier.receivers import read_receivers
+from services.notifier.routing.receivers import read_receivers
 from services.notifier.turning import TOPICS as NOTIFIER_TOPICS
 from services.notifier.turning import Notifier
 from services.notifier.turning import Parts as NotifierParts

@@ -8,7 +8,7 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.notifier import filing
+from services.notifier.verdicts import filing
 from shared.election import quiet_period
 from shared.election.calendar import Calendar
 from shared.election.config import Level

@@ -8,11 +8,11 @@ from collections.abc import AsyncIterator, Callable
 
 import pytest
 
-from services.notifier.addresses import AlertmanagerAddress
 from services.notifier.channels import Channel, Message, SendFailed
 from services.notifier.channels.apprise import Apprise
 from services.notifier.channels.table import alertmanager
 from services.notifier.channels.webhook import Webhook
+from services.notifier.routing.addresses import AlertmanagerAddress
 from shared.settings import Settings
 from tests.builders import a_calendar, a_notice_payload
 

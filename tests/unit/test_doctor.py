@@ -11,7 +11,7 @@ from desk.doctor import database, kafka, keys, receivers, services
 from desk.doctor.finding import Finding, Level, bad, in_lines, look, ok, verdict
 from desk.doctor.kafka import Partition
 from desk.keys import agency_grant, person_grant
-from services.notifier.receivers import Receivers
+from services.notifier.routing.receivers import Receivers
 from shared.access.holders import Holder, issued
 from shared.access.keys import Grant, Kind, Role
 from shared.settings import Settings

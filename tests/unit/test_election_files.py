@@ -11,7 +11,7 @@ import pytest
 import yaml
 
 from desk.checking import describe
-from services.notifier.receivers import read_receivers
+from services.notifier.routing.receivers import read_receivers
 from services.notifier.rules import RULES
 from shared.election.config import Election
 from shared.election.durations import format_duration, parse_duration, parse_time_of_day

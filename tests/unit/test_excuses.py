@@ -8,10 +8,11 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from services.notifier import excuses, obligations
-from services.notifier.excuses import Excuses
-from services.notifier.filing import RECEIVED_LATE, Finding
+from services.notifier.excuses import excuses
+from services.notifier.excuses.excuses import Excuses
 from services.notifier.rules import missing_report
+from services.notifier.verdicts import obligations
+from services.notifier.verdicts.filing import RECEIVED_LATE, Finding
 from shared.events.verdict import Verdict
 from tests.builders import MONDAY, a_deadline, a_report, a_withdrawal, utc
 

@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 from desk.checking import describe
 from desk.cli import main
 from desk.explaining import explain
-from services.notifier.receivers import Receivers
+from services.notifier.routing.receivers import Receivers
 from services.notifier.rules import BY_NAME
 from shared.election.loaded import load_calendar
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from services.notifier.mails import mail_of
+from services.notifier.notices.mails import mail_of
 from shared.election.config import Level
 from shared.election.roster import Region
 from tests.builders import REGIONS, a_calendar, a_notice_payload, an_alert_shown, utc

@@ -15,7 +15,7 @@ from benchmarks import nation
 from services.aggregator.levels import MOST_NAMED, listed
 from services.aggregator.periods import verdict_counts
 from services.intake.rush import RushHours
-from services.notifier import judgements
+from services.notifier.verdicts import judgements
 from shared.election.calendar import Calendar
 from shared.election.config import Level
 from shared.election.roster import Region

@@ -7,8 +7,8 @@ import io
 
 import pytest
 
-from services.notifier import holding
-from services.notifier.notice_records import COLUMNS, csv_lines
+from services.notifier.holding import holding
+from services.notifier.notices.notice_records import COLUMNS, csv_lines
 from shared.texts import catalogue
 
 

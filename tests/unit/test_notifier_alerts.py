@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from services.notifier import alerts, changes
+from services.notifier import changes
+from services.notifier.alerts import alerts
 from services.notifier.rules import RULES, cannot_evaluate, quiet_period_violation
 from shared.election import quiet_period
 from shared.events.alert import AlertEvent, AlertState, alert_json

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from services.notifier.receivers import read_receivers
+from services.notifier.routing.receivers import read_receivers
 from services.notifier.turning import Notifier, Parts
 from shared import mongo
 from shared.clock import RealClock

@@ -18,8 +18,8 @@ from services.notifier.channels import Message, SendFailed, Sent, failure_of_sta
 from services.notifier.channels.console import Console
 from services.notifier.channels.table import make_channel
 from services.notifier.channels.webhook import Webhook
-from services.notifier.delivering import LONGEST_RETRY_S, retry_in_s
-from services.notifier.receivers import ConsoleReceiver, WebhookReceiver
+from services.notifier.delivery.delivering import LONGEST_RETRY_S, retry_in_s
+from services.notifier.routing.receivers import ConsoleReceiver, WebhookReceiver
 from shared.settings import Settings
 from tests.builders import a_calendar, utc
 from tests.http_receiver import HttpReceiver, http_receiver

@@ -8,9 +8,11 @@ from typing import Any
 
 import pytest
 
-from services.notifier import alerts, digests, naming
-from services.notifier.digests import Standing
-from services.notifier.notices import Notice
+from services.notifier.alerts import alerts
+from services.notifier.notices import naming
+from services.notifier.notices.notices import Notice
+from services.notifier.telling import digests
+from services.notifier.telling.digests import Standing
 from shared.election.calendar import Calendar
 from shared.election.config import Level
 from shared.election.roster import Region, Roster

@@ -11,7 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.notifier import alerts, changes
+from services.notifier import changes
+from services.notifier.alerts import alerts
 from services.notifier.rules import incident_alert
 from shared.events.codec import decode, encode
 from shared.events.envelope import Envelope

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.notifier import escalation
-from services.notifier.escalation import Press, due, next_at
+from services.notifier.telling import escalation
+from services.notifier.telling.escalation import Press, due, next_at
 from tests.builders import utc
 
 SINCE = utc("2024-11-25T02:00:00Z")

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from services.notifier.filing import RECEIVED_IN_TIME, RECEIVED_LATE, WRITTEN_IN_TIME, finding_of
+from services.notifier.verdicts.filing import RECEIVED_IN_TIME, RECEIVED_LATE, WRITTEN_IN_TIME, finding_of
 from shared.events.report import Condition
 from shared.events.verdict import Verdict
 from tests.builders import a_deadline, a_report, an_election, utc

@@ -6,7 +6,7 @@ from datetime import date, timedelta
 
 import pytest
 
-from services.notifier import judgements
+from services.notifier.verdicts import judgements
 from shared.election.roster import Region
 from tests.builders import REGIONS, a_calendar, utc
 

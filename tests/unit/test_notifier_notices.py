@@ -8,13 +8,14 @@ from typing import Any
 
 import pytest
 
-from services.notifier import alerts, notices
-from services.notifier.notices import Notice
-from services.notifier.receivers import ConsoleReceiver
+from services.notifier.alerts import alerts
+from services.notifier.notices import notices
+from services.notifier.notices.notices import Notice
+from services.notifier.routing.receivers import ConsoleReceiver
+from services.notifier.routing.selection import Concern
 from services.notifier.rules import cannot_evaluate, quiet_period_violation
 from services.notifier.rules.cannot_evaluate import KAFKA_AWAY, NO_PARTITIONS, PARTITIONS_UNREAD, Unproven
 from services.notifier.rules.rule import Severity
-from services.notifier.selection import Concern
 from shared.election import quiet_period
 from shared.election.calendar import Calendar
 from shared.election.config import Level

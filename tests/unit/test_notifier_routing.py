@@ -9,11 +9,11 @@ from zoneinfo import ZoneInfo
 import pytest
 import yaml
 
-from services.notifier.quiet_hours import QuietHours
-from services.notifier.receivers import Receivers, check_stages
-from services.notifier.routing import Routing
+from services.notifier.routing.quiet_hours import QuietHours
+from services.notifier.routing.receivers import Receivers, check_stages
+from services.notifier.routing.routing import Routing
+from services.notifier.routing.selection import Concern, concern_of
 from services.notifier.rules.rule import Severity
-from services.notifier.selection import Concern, concern_of
 from shared.election.stages import stages_at
 from shared.yaml_files import BadFile
 from tests.builders import a_calendar, utc

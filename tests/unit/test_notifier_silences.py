@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from services.notifier import silences
+from services.notifier.holding import silences
 from tests.builders import utc
 
 NOW = utc("2024-11-25T02:10:00Z")

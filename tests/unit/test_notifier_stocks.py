@@ -10,8 +10,10 @@ from typing import Any
 
 import pytest
 
-from services.notifier import changes, notices, rules, stocks
-from services.notifier.logistics_steps import steps_of
+from services.notifier import changes, rules
+from services.notifier.moments import stocks
+from services.notifier.moments.logistics_steps import steps_of
+from services.notifier.notices import notices
 from services.notifier.rules import logistics
 from services.notifier.rules.rule import Severity
 from shared.election.calendar import Calendar

@@ -11,10 +11,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.notifier import alerts, changes, filed_reports, obligations, verdict_events
-from services.notifier.filing import finding_of
+from services.notifier import changes
+from services.notifier.alerts import alerts
 from services.notifier.rules import missing_report
-from services.notifier.verdicts import current, has_been
+from services.notifier.verdicts import filed_reports, obligations, verdict_events
+from services.notifier.verdicts.filing import finding_of
+from services.notifier.verdicts.verdicts import current, has_been
 from shared.events.codec import decode, encode
 from shared.events.envelope import Envelope
 from shared.events.verdict import Verdict, VerdictEvent

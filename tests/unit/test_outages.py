@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from services.notifier import changes, notices, rules
+from services.notifier import changes, rules
+from services.notifier.notices import notices
 from services.notifier.rules.rule import Severity
 from shared.election.calendar import Calendar
 from shared.events.envelope import Envelope

@@ -6,8 +6,9 @@ from datetime import date, timedelta
 
 import pytest
 
-from services.notifier import alerts, pressing_notices
-from services.notifier.escalation import Press
+from services.notifier.alerts import alerts
+from services.notifier.notices import pressing_notices
+from services.notifier.telling.escalation import Press
 from shared.exactly_once.cursors import empty
 from tests.builders import MONDAY, a_calendar, utc
 

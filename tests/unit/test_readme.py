@@ -10,7 +10,13 @@ import pytest
 from services.aggregator import changes as aggregator
 from services.intake import store as intake
 from services.notifier import changes as notifier
-from services.notifier import delivery_store, digests, excuses, judgements, moments, rebuilt, receiver_store, silences
+from services.notifier.delivery import delivery_store, receiver_store
+from services.notifier.excuses import excuses
+from services.notifier.holding import silences
+from services.notifier.moments import moments
+from services.notifier.rebuild import rebuilt
+from services.notifier.telling import digests
+from services.notifier.verdicts import judgements
 from shared import mongo, settings
 from shared.access import store as access
 from shared.exactly_once import guard, journal

@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 
-from services.notifier import obligations, rebuilt, verdict_events
-from services.notifier.filing import RECEIVED_IN_TIME, RECEIVED_LATE, Finding
+from services.notifier.rebuild import rebuilt
+from services.notifier.verdicts import obligations, verdict_events
+from services.notifier.verdicts.filing import RECEIVED_IN_TIME, RECEIVED_LATE, Finding
 from shared.events.verdict import Verdict, VerdictData, VerdictEvent
 from tests.builders import HASH, MONDAY, a_calendar, a_deadline, a_report, a_withdrawal, utc
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from services.notifier import alerts
+from services.notifier.alerts import alerts
 from services.notifier.rules import receiver_failing
 from shared.events.codec import decode, encode
 from shared.exactly_once.cursors import empty

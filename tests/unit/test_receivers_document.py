@@ -10,10 +10,10 @@ import yaml
 from pydantic import BaseModel, SecretStr
 
 from services.notifier.channels.table import _MAKERS
-from services.notifier.quiet_hours import QuietHours
-from services.notifier.receivers import Receivers
-from services.notifier.routes import Escalation, Inhibition, Member, Route, Team
-from services.notifier.selection import Selection
+from services.notifier.routing.quiet_hours import QuietHours
+from services.notifier.routing.receivers import Receivers
+from services.notifier.routing.routes import Escalation, Inhibition, Member, Route, Team
+from services.notifier.routing.selection import Selection
 
 DOCUMENT = (Path(__file__).parents[2] / "docs" / "receivers-file.md").read_text(encoding="utf-8")
 EXAMPLES = re.findall(r"```yaml\n(.*?)```", DOCUMENT, re.DOTALL)

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.notifier.replies import secrets_of_service_url, secrets_of_url, shown
+from services.notifier.delivery.replies import secrets_of_service_url, secrets_of_url, shown
 
 SECRET = "p@ss/w+rd=é"
 

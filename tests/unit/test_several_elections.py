@@ -12,7 +12,7 @@ import yaml
 from typer.testing import CliRunner
 
 from desk.cli import main
-from services.notifier import judgements
+from services.notifier.verdicts import judgements
 from shared.election import quiet_period
 from shared.election.calendar import Calendar
 from shared.election.config import Level

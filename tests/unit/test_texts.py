@@ -10,9 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from services.notifier import filing, mails, verdicts
-from services.notifier.escalation import PRESSES
+from services.notifier.notices import mails
 from services.notifier.rules import BY_NAME, RULES, cannot_evaluate, logistics, receiver_failing
+from services.notifier.telling.escalation import PRESSES
+from services.notifier.verdicts import filing, verdicts
 from shared.events.alert import AlertState
 from shared.events.incident_status import IncidentStatus
 from shared.events.verdict import Verdict

@@ -1,7 +1,7 @@
 """Channels: one small module each. A channel sends one notice and says how it went.
 
 It returns `Sent`, or raises `SendFailed`, the one exception of all channels: dead (permanent), gone (`disables`), or
-to be tried again. It makes neither attempts nor decisions of its own; `delivering.py` does.
+to be tried again. It makes neither attempts nor decisions of its own; `delivery/delivering.py` does.
 """
 
 from __future__ import annotations

@@ -10,9 +10,9 @@ from typing import Any
 import orjson
 from yarl import URL
 
-from services.notifier.addresses import AlertmanagerAddress
 from services.notifier.channels import Message, Sent
 from services.notifier.channels.http import Poster
+from services.notifier.routing.addresses import AlertmanagerAddress
 
 Document = dict[str, Any]
 # payload, now, until -> alerts

@@ -19,10 +19,10 @@ from pathlib import Path
 
 import aiosmtplib
 
-from services.notifier.addresses import EmailAddress
 from services.notifier.channels import Message, SendFailed, Sent
 from services.notifier.channels.threads import Threads
-from services.notifier.mails import Mail
+from services.notifier.notices.mails import Mail
+from services.notifier.routing.addresses import EmailAddress
 
 _PORTS = {"starttls": 587, "implicit": 465, "none": 25}
 _SENDER_NAME = "Desk Pilkada"

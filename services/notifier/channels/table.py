@@ -1,12 +1,20 @@
 """The table of channels: of each kind of address the channel that sends there. A new channel is one row here, a module
-beside this one, an address in `addresses.py`, and a row in the tables of the tests of all channels."""
+beside this one, an address in `routing/addresses.py`, and a row in the tables of the tests of all channels."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from functools import partial
 
-from services.notifier.addresses import (
+from services.notifier.alerts.alert_labels import labelled
+from services.notifier.channels import Channel, Message
+from services.notifier.channels.alertmanager import Alertmanager
+from services.notifier.channels.apprise import Apprise
+from services.notifier.channels.console import Console
+from services.notifier.channels.email import Email
+from services.notifier.channels.webhook import Webhook
+from services.notifier.notices.mails import Mail, mail_of
+from services.notifier.routing.addresses import (
     Address,
     AlertmanagerAddress,
     AppriseAddress,
@@ -14,14 +22,6 @@ from services.notifier.addresses import (
     EmailAddress,
     WebhookAddress,
 )
-from services.notifier.alert_labels import labelled
-from services.notifier.channels import Channel, Message
-from services.notifier.channels.alertmanager import Alertmanager
-from services.notifier.channels.apprise import Apprise
-from services.notifier.channels.console import Console
-from services.notifier.channels.email import Email
-from services.notifier.channels.webhook import Webhook
-from services.notifier.mails import Mail, mail_of
 from shared.election.calendar import Calendar
 from shared.settings import Settings
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
-from services.notifier import alerts
+from services.notifier.alerts import alerts
 from services.notifier.rules.rule import Always, Rule, Severity
 from shared.election.calendar import Calendar
 from shared.events.envelope import SYSTEM

@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import Any
 
-from services.notifier import alerts
+from services.notifier.alerts import alerts
 from shared.events.envelope import AGENCIES
 from shared.events.incident import IncidentEvent
 from shared.events.incident_status import IncidentStatus, IncidentStatusEvent

@@ -11,8 +11,9 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from services.notifier import alerts, logistics_steps
-from services.notifier.logistics_steps import LINE, Step
+from services.notifier.alerts import alerts
+from services.notifier.moments import logistics_steps
+from services.notifier.moments.logistics_steps import LINE, Step
 from services.notifier.rules.rule import Rule, Severity
 from shared.election.calendar import Calendar
 from shared.events.alert import AlertState

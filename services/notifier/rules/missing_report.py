@@ -11,8 +11,9 @@ from collections.abc import Callable, Mapping
 from datetime import date
 from typing import Any
 
-from services.notifier import alerts, verdicts
+from services.notifier.alerts import alerts
 from services.notifier.rules.rule import Always, Rule, Severity
+from services.notifier.verdicts import verdicts
 from shared.events.verdict import Verdict
 
 Document = dict[str, Any]

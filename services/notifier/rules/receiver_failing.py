@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable
 from datetime import datetime
 from typing import Any
 
-from services.notifier import alerts
+from services.notifier.alerts import alerts
 from services.notifier.rules.rule import Always, Rule, Severity
 from shared.election.calendar import Calendar
 from shared.events.alert import AlertState

@@ -9,8 +9,9 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from services.notifier import alerts, verdicts
+from services.notifier.alerts import alerts
 from services.notifier.rules.rule import Always, Rule, Severity
+from services.notifier.verdicts import verdicts
 from shared.election.calendar import Calendar
 from shared.election.owing import Deadline
 from shared.events.alert import AlertState

@@ -64,8 +64,8 @@ class Rule:
     `is_digested`: alerts of one period are told together, by province, instead of one by one. `is_about_the_system`:
     its alerts concern no region. `values_of` takes an alert with the details that its change told, and gives what the
     rule's texts need of its own: a text, or one in each language. `rebuilt` makes, of an alert as it was published,
-    the document that the rule goes on with when the log is read again (`rebuilt.py`). `is_past`: what an alert says is
-    no use at an instant, though it has not ended; then nobody is told of it again or after all."""
+    the document that the rule goes on with when the log is read again (`rebuild/rebuilt.py`). `is_past`: what an alert
+    says is no use at an instant, though it has not ended; then nobody is told of it again or after all."""
 
     name: str
     severity_of: Callable[[Document], Severity]

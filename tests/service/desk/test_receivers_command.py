@@ -13,9 +13,9 @@ from standardwebhooks import Webhook as Verifier
 from typer.testing import CliRunner, Result
 
 from desk.cli import main
-from services.notifier.breaker import OPEN_AFTER
-from services.notifier.delivery_store import DeliveryStore
-from services.notifier.receiver_store import ReceiverStore
+from services.notifier.delivery.breaker import OPEN_AFTER
+from services.notifier.delivery.delivery_store import DeliveryStore
+from services.notifier.delivery.receiver_store import ReceiverStore
 from shared import mongo
 from tests.http_receiver import HttpReceiver, http_receiver
 from tests.smtp_server import PASSWORD, USER, smtp_server

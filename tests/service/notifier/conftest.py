@@ -9,26 +9,26 @@ from typing import Any, TypeVar
 import pytest
 from aiokafka.errors import KafkaConnectionError
 
-from services.notifier import excuses
+from services.notifier.alerts.settling import Settling
 from services.notifier.changes import changes_of
 from services.notifier.channels import Message, Sent
-from services.notifier.delivery_store import DeliveryStore
-from services.notifier.digest_store import DigestStore
-from services.notifier.escalating import Escalating
-from services.notifier.excuse_store import ExcuseStore
-from services.notifier.excusing import Excusing
-from services.notifier.held_store import HeldStore
-from services.notifier.judging import Judge
-from services.notifier.moment_store import MomentStore
-from services.notifier.muting import Muting
-from services.notifier.planned_deliveries import PlannedDeliveries
-from services.notifier.planning import Planning
-from services.notifier.receivers import Receivers
-from services.notifier.releasing import Releasing
-from services.notifier.routing import Routing
-from services.notifier.settling import Settling
-from services.notifier.silence_store import SilenceStore
+from services.notifier.delivery.delivery_store import DeliveryStore
+from services.notifier.excuses import excuses
+from services.notifier.excuses.excuse_store import ExcuseStore
+from services.notifier.excuses.excusing import Excusing
+from services.notifier.holding.held_store import HeldStore
+from services.notifier.holding.muting import Muting
+from services.notifier.holding.releasing import Releasing
+from services.notifier.holding.silence_store import SilenceStore
+from services.notifier.moments.moment_store import MomentStore
+from services.notifier.routing.receivers import Receivers
+from services.notifier.routing.routing import Routing
 from services.notifier.store import Store
+from services.notifier.telling.digest_store import DigestStore
+from services.notifier.telling.escalating import Escalating
+from services.notifier.telling.planned_deliveries import PlannedDeliveries
+from services.notifier.telling.planning import Planning
+from services.notifier.verdicts.judging import Judge
 from shared import mongo
 from shared.election.calendar import Calendar
 from shared.events.envelope import Envelope

@@ -12,15 +12,15 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta, tzinfo
 from typing import Any
 
-from services.notifier import alerts
+from services.notifier.alerts import alerts
 from services.notifier.channels import alertmanager, email, webhook
-from services.notifier.delivery_store import DeliveryStore
-from services.notifier.receiver_store import ReceiverStore
-from services.notifier.receivers import Receivers
+from services.notifier.delivery.delivery_store import DeliveryStore
+from services.notifier.delivery.receiver_store import ReceiverStore
+from services.notifier.delivery.sending import build_sending
+from services.notifier.routing.receivers import Receivers
 from services.notifier.rules import quiet_period_violation
-from services.notifier.sending import build_sending
 from services.notifier.store import Store
-from services.notifier.telling import build_telling
+from services.notifier.telling.telling import build_telling
 from shared import clock, mongo
 from shared.clock import RealClock
 from shared.election import quiet_period

@@ -18,12 +18,12 @@ FIRST_LINE = "from __future__ import annotations\n"
 TELL = """
 import asyncio, json, os
 from services.notifier.changes import changes_of
-from services.notifier.delivery_store import DeliveryStore
-from services.notifier.muting import Muting
-from services.notifier.planning import Planning
-from services.notifier.receivers import Receivers
-from services.notifier.routing import Routing
-from services.notifier.silence_store import SilenceStore
+from services.notifier.delivery.delivery_store import DeliveryStore
+from services.notifier.holding.muting import Muting
+from services.notifier.telling.planning import Planning
+from services.notifier.routing.receivers import Receivers
+from services.notifier.routing.routing import Routing
+from services.notifier.holding.silence_store import SilenceStore
 from services.notifier.store import Store
 from shared import mongo
 from shared.events.incident import Severity

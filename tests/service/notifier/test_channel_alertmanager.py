@@ -12,14 +12,14 @@ from typing import Any
 
 import pytest
 
-from services.notifier.addresses import AlertmanagerAddress
-from services.notifier.alert_labels import labelled
+from services.notifier.alerts.alert_labels import labelled
 from services.notifier.channels import Message, SendFailed
 from services.notifier.channels.alertmanager import Alertmanager
 from services.notifier.channels.table import alertmanager
-from services.notifier.delivery_store import DeliveryStore
-from services.notifier.receiver_store import ReceiverStore
-from services.notifier.telling_again import TellingAgain
+from services.notifier.delivery.delivery_store import DeliveryStore
+from services.notifier.delivery.receiver_store import ReceiverStore
+from services.notifier.delivery.telling_again import TellingAgain
+from services.notifier.routing.addresses import AlertmanagerAddress
 from shared.metrics import Metrics
 from shared.settings import Settings
 from tests.builders import a_calendar, a_notice_payload, a_report, an_alert_shown, utc
@@ -196,8 +196,8 @@ class Team:
         )
 
     async def plan_and_send(self) -> None:
-        from services.notifier.delivering import Sender
-        from services.notifier.receivers import Receivers
+        from services.notifier.delivery.delivering import Sender
+        from services.notifier.routing.receivers import Receivers
 
         file = {"receivers": [{"name": "am", "channel": "alertmanager", "url": self.address.url}]}
         receivers = Receivers.model_validate({**file, "digest_wait": "0s"})

@@ -12,12 +12,12 @@ from urllib.parse import parse_qs
 
 import pytest
 
-from services.notifier.addresses import AppriseAddress
 from services.notifier.channels import Message, SendFailed, Sent
 from services.notifier.channels.apprise import Apprise, is_understood
 from services.notifier.channels.table import make_channel
 from services.notifier.channels.threads import Threads, TooManyThreads
-from services.notifier.credentials import BadAddress
+from services.notifier.routing.addresses import AppriseAddress
+from services.notifier.routing.credentials import BadAddress
 from shared.settings import Settings
 from tests.builders import a_calendar, a_notice_payload
 from tests.http_receiver import HttpReceiver, http_receiver

@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from services.notifier.addresses import EmailAddress
 from services.notifier.channels import Message, SendFailed, Sent
 from services.notifier.channels.table import make_channel
-from services.notifier.credentials import BadAddress
+from services.notifier.routing.addresses import EmailAddress
+from services.notifier.routing.credentials import BadAddress
 from shared.settings import Settings
 from tests.builders import a_calendar, a_notice_payload
 from tests.smtp_server import PASSWORD, USER, SmtpServer, smtp_server

@@ -21,12 +21,12 @@ from bson import json_util
 from typer.testing import CliRunner
 
 from desk.cli import main
-from services.notifier import addresses
-from services.notifier.addresses import Address
 from services.notifier.channels import Message, SendFailed
 from services.notifier.channels.table import _MAKERS, make_channel
-from services.notifier.delivering import Sender
-from services.notifier.receivers import read_receivers
+from services.notifier.delivery.delivering import Sender
+from services.notifier.routing import addresses
+from services.notifier.routing.addresses import Address
+from services.notifier.routing.receivers import read_receivers
 from shared.metrics import Metrics
 from shared.settings import Settings
 from tests.builders import a_calendar, a_notice_payload
@@ -206,7 +206,7 @@ async def test_nothing_leaks(
         await until_idle(sender.step)
         await channel.close()
     if case.keys["channel"] == "console":
-        logging.getLogger("services.notifier.delivering").error("delivery_failed")  # nothing fails there
+        logging.getLogger("services.notifier.delivery.delivering").error("delivery_failed")  # nothing fails there
     documents = []
     for name in ("deliveries", "receivers"):
         documents += [d async for d in desk.deliveries.database[name].find()]

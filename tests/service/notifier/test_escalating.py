@@ -8,10 +8,11 @@ from typing import Any
 
 import pytest
 
-from services.notifier import alerts, silences
-from services.notifier.planned_deliveries import PlannedDeliveries
-from services.notifier.receivers import Receivers
-from services.notifier.silence_store import SilenceStore
+from services.notifier.alerts import alerts
+from services.notifier.holding import silences
+from services.notifier.holding.silence_store import SilenceStore
+from services.notifier.routing.receivers import Receivers
+from services.notifier.telling.planned_deliveries import PlannedDeliveries
 from shared.events.incident_status import IncidentStatus
 from tests.builders import a_report, a_status, an_incident, utc
 from tests.service.notifier.conftest import JUDGED_AT, Bench, Crash, receivers_of, until_idle, until_told

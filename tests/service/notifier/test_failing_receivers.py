@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import pytest
 
+from services.notifier.alerts.failing_receivers import FailingReceivers
 from services.notifier.channels import SendFailed
-from services.notifier.delivering import Sender
-from services.notifier.delivery_store import DeliveryStore
-from services.notifier.failing_receivers import FailingReceivers
-from services.notifier.receiver_store import ReceiverStore
-from services.notifier.receivers import ConsoleReceiver
+from services.notifier.delivery.delivering import Sender
+from services.notifier.delivery.delivery_store import DeliveryStore
+from services.notifier.delivery.receiver_store import ReceiverStore
+from services.notifier.routing.receivers import ConsoleReceiver
 from services.notifier.store import Store
 from shared.metrics import Metrics
 from tests.builders import an_incident, utc

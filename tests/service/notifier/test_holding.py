@@ -8,9 +8,10 @@ from typing import Any
 
 import pytest
 
-from services.notifier import alerts, silences
-from services.notifier.delivery_store import DeliveryStore
-from services.notifier.silence_store import SilenceStore
+from services.notifier.alerts import alerts
+from services.notifier.delivery.delivery_store import DeliveryStore
+from services.notifier.holding import silences
+from services.notifier.holding.silence_store import SilenceStore
 from shared.events.incident_status import IncidentStatus
 from tests.builders import a_report, a_status, an_incident, utc
 from tests.service.notifier.conftest import JUDGED_AT, Bench, receivers_of, until_idle, until_told

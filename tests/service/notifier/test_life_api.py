@@ -11,8 +11,9 @@ from typing import Any
 
 import pytest
 
-from services.notifier import life_api, silences_api
-from services.notifier.silence_store import SilenceStore
+from services.notifier.alerts import life_api
+from services.notifier.holding import silences_api
+from services.notifier.holding.silence_store import SilenceStore
 from shared.access.keys import Grant, Kind, Role
 from shared.access.store import COLLECTION, AccessStore
 from shared.events.incident_status import IncidentStatus

@@ -6,9 +6,9 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from services.notifier.logistics_watch import LogisticsWatch
-from services.notifier.looking import Looking
-from services.notifier.moment_store import MomentStore
+from services.notifier.moments.logistics_watch import LogisticsWatch
+from services.notifier.moments.looking import Looking
+from services.notifier.moments.moment_store import MomentStore
 from services.notifier.store import Store
 from shared import mongo
 from shared.election.calendar import Calendar

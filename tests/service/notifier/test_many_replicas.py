@@ -21,8 +21,8 @@ from typing import Any
 import pytest
 from standardwebhooks import Webhook as Verifier
 
-from services.notifier.delivery_store import DELIVERIES
-from services.notifier.notices import webhook_id
+from services.notifier.delivery.delivery_store import DELIVERIES
+from services.notifier.notices.notices import webhook_id
 from services.notifier.store import Store
 from shared import mongo
 from shared.logs import get_logger

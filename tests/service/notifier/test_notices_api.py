@@ -12,13 +12,14 @@ from typing import Any
 import httpx
 import pytest
 
-from services.notifier import notices_api, silences
 from services.notifier.channels import SendFailed
-from services.notifier.delivering import Sender
-from services.notifier.delivery_store import DeliveryStore
-from services.notifier.notice_store import NoticeStore
-from services.notifier.receiver_store import ReceiverStore
-from services.notifier.silence_store import SilenceStore
+from services.notifier.delivery.delivering import Sender
+from services.notifier.delivery.delivery_store import DeliveryStore
+from services.notifier.delivery.receiver_store import ReceiverStore
+from services.notifier.holding import silences
+from services.notifier.holding.silence_store import SilenceStore
+from services.notifier.notices import notices_api
+from services.notifier.notices.notice_store import NoticeStore
 from shared.access.keys import Grant, Kind, Role
 from shared.access.store import COLLECTION, AccessStore
 from shared.http.service import make_app

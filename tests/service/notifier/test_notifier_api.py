@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from services.notifier import api
-from services.notifier.delivery_store import DeliveryStore
+from services.notifier.delivery.delivery_store import DeliveryStore
 from shared.access.keys import Grant, Kind, Role
 from shared.access.store import COLLECTION, AccessStore
 from shared.clock import real

@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from services.notifier import digests
-from services.notifier.digest_store import DigestStore
-from services.notifier.planning import Planning
-from services.notifier.receivers import Receivers
+from services.notifier.routing.receivers import Receivers
+from services.notifier.telling import digests
+from services.notifier.telling.digest_store import DigestStore
+from services.notifier.telling.planning import Planning
 from tests.builders import a_report, an_incident, utc
 from tests.service.notifier.conftest import JUDGED_AT, Bench, Crash, dying, receivers_of, until_idle, until_told
 

@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from services.notifier import excuse_api
-from services.notifier.excuse_store import ExcuseStore
+from services.notifier.excuses import excuses_api
+from services.notifier.excuses.excuse_store import ExcuseStore
 from shared.access.keys import Grant, Role
 from shared.access.store import COLLECTION, AccessStore
 from shared.http.service import make_app
@@ -121,7 +121,7 @@ async def say(bench: Bench) -> Say:
 
     app = make_app("test", lifespan, {}, Metrics("test"), lambda: b"{}")
     store, access = ExcuseStore(bench.store.database), AccessStore(holders, 15)
-    app.include_router(excuse_api.routes(bench.calendar, store, access, bench.now))
+    app.include_router(excuses_api.routes(bench.calendar, store, access, bench.now))
 
     async def say(method: str, path: str = "", body: Any = None, key: str = "operator", **query: str) -> Answer:
         headers = {"Authorization": f"Bearer {key}", "Accept-Language": "en", "Content-Type": "application/json"}

@@ -7,8 +7,8 @@ from datetime import timedelta
 
 import pytest
 
-from services.notifier import roll_call
 from services.notifier.store import Store
+from services.notifier.verdicts import roll_call
 from tests.builders import a_report, a_withdrawal, utc
 from tests.service.notifier.conftest import JUDGED_AT, Bench, Crash, dying, receivers_of, until_idle, until_told
 

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from services.notifier.delivery_states import PENDING, SUPPRESSED
-from services.notifier.delivery_store import DeliveryStore
+from services.notifier.delivery.delivery_states import PENDING, SUPPRESSED
+from services.notifier.delivery.delivery_store import DeliveryStore
 from services.notifier.rules import missing_report
 from shared.election.calendar import Calendar
 from shared.election.config import Level

@@ -10,10 +10,10 @@ from typing import Any, NoReturn
 import pytest
 from aiokafka.errors import KafkaConnectionError
 
-from services.notifier.judging import Judge
 from services.notifier.outbox import Outbox
-from services.notifier.rebuilding import Rebuilding
+from services.notifier.rebuild.rebuilding import Rebuilding
 from services.notifier.store import Store
+from services.notifier.verdicts.judging import Judge
 from shared.events.envelope import Envelope
 from shared.events.incident_status import IncidentStatus
 from shared.metrics import Metrics
@@ -322,7 +322,7 @@ async def test_lost_under_a_running_process(life: Life, monkeypatch: pytest.Monk
     def leave(reason: str, cause: Exception | None) -> NoReturn:
         raise Left(reason)
 
-    monkeypatch.setattr("services.notifier.rebuilding.leave_process", leave)
+    monkeypatch.setattr("services.notifier.rebuild.rebuilding.leave_process", leave)
     await life.begin()
     rebuilding = life.rebuilding()
     await rebuilding.leave_if_lost()

@@ -7,14 +7,14 @@ from typing import Any
 
 import pytest
 
-from services.notifier import breaker, delivering
-from services.notifier.breaker import OPEN_AFTER
 from services.notifier.channels import Channel, Message, SendFailed, Sent
-from services.notifier.delivering import Sender
-from services.notifier.delivery_store import DeliveryStore
-from services.notifier.receiver_store import ReceiverStore
-from services.notifier.receivers import ConsoleReceiver
-from services.notifier.sending import _loop_names
+from services.notifier.delivery import breaker, delivering
+from services.notifier.delivery.breaker import OPEN_AFTER
+from services.notifier.delivery.delivering import Sender
+from services.notifier.delivery.delivery_store import DeliveryStore
+from services.notifier.delivery.receiver_store import ReceiverStore
+from services.notifier.delivery.sending import _loop_names
+from services.notifier.routing.receivers import ConsoleReceiver
 from services.notifier.store import Store
 from shared.metrics import Metrics
 from tests.service.notifier.conftest import Crash, FakeChannel, dying

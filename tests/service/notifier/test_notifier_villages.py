@@ -9,8 +9,9 @@ import orjson
 import pytest
 
 from benchmarks import nation
-from services.notifier import naming, notices, obligations, roll_call
-from services.notifier.filing import RECEIVED_IN_TIME, Finding
+from services.notifier.notices import naming, notices
+from services.notifier.verdicts import obligations, roll_call
+from services.notifier.verdicts.filing import RECEIVED_IN_TIME, Finding
 from shared import mongo
 from shared.election.calendar import Calendar
 from shared.election.config import Level

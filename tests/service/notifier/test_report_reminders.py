@@ -6,9 +6,9 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from services.notifier.looking import Looking
-from services.notifier.moment_store import MomentStore
-from services.notifier.report_reminders import ReportReminders
+from services.notifier.moments.looking import Looking
+from services.notifier.moments.moment_store import MomentStore
+from services.notifier.moments.report_reminders import ReportReminders
 from services.notifier.store import Store
 from shared.election.calendar import Calendar
 from shared.mongo import Document

@@ -10,12 +10,12 @@ from urllib.parse import unquote
 
 import pytest
 
-from services.notifier import sending_api
-from services.notifier.breaker import OPEN_AFTER
 from services.notifier.channels import SendFailed
-from services.notifier.delivering import Sender
-from services.notifier.delivery_store import DeliveryStore
-from services.notifier.receiver_store import ReceiverStore
+from services.notifier.delivery import sending_api
+from services.notifier.delivery.breaker import OPEN_AFTER
+from services.notifier.delivery.delivering import Sender
+from services.notifier.delivery.delivery_store import DeliveryStore
+from services.notifier.delivery.receiver_store import ReceiverStore
 from services.notifier.store import Store
 from shared.access.keys import Grant, Kind, Role
 from shared.access.store import COLLECTION, AccessStore

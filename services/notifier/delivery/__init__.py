@@ -1,0 +1,1 @@
+"""Planned deliveries on their way: leases, attempts, retries, breakers, and how each receiver is doing."""

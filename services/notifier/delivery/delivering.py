@@ -1,0 +1,168 @@
+"""Deliveries: claimed with a lease, logged before the attempt, sent, marked. Loops of each receiver's own: none waits
+for another.
+
+Dies between the receiver's 2xx and our mark: sent again after the lease, with the same `webhook-id`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import time
+from datetime import datetime, timedelta
+
+from services.notifier.channels import Channel, Message, SendFailed, Sent
+from services.notifier.delivery.breaker import Breaker
+from services.notifier.delivery.delivery_states import DEAD, DELIVERED, PENDING
+from services.notifier.delivery.delivery_store import DeliveryStore
+from services.notifier.delivery.receiver_store import Permit, ReceiverStore
+from services.notifier.delivery.replies import shown
+from services.notifier.routing.addresses import Address
+from shared.logs import get_logger
+from shared.loops import back_off_s
+from shared.metrics import Metrics
+from shared.mongo import Document
+
+log = get_logger(__name__)
+
+FIRST_RETRY_S = 1.0
+LONGEST_RETRY_S = 1800.0
+_SHARE_OF_LEASE = 0.8  # an attempt ends well before somebody else may take it over
+_NOBODY_ANSWERED = "given up: the receiver has not answered since it was to be told"
+
+
+def retry_in_s(attempts: int) -> float:
+    """Exponential back-off with jitter after that many failed attempts, in real seconds."""
+    return back_off_s(FIRST_RETRY_S, attempts - 1, LONGEST_RETRY_S) * random.uniform(0.7, 1.0)  # noqa: S311
+
+
+def left_s(delivery: Document, retry_for: timedelta) -> float:
+    """For how long after its latest attempt a delivery may still be tried; 0 or less if it is to be given up. All
+    times are the database's."""
+    started: datetime = delivery["attempts"][-1]["started_at"]
+    return (_owed_since(delivery) + retry_for - started).total_seconds()
+
+
+def _owed_since(delivery: Document) -> datetime:
+    since: datetime = delivery.get("retried_at") or delivery.get("released_at") or delivery["planned_at"]
+    return since
+
+
+def message_of(delivery: Document) -> Message:
+    """What is to be sent now: after an attempt that reached some of several recipients, only for the rest."""
+    left = next((a["left"] for a in reversed(delivery["attempts"]) if a.get("left")), ())
+    at: datetime = delivery["attempts"][-1]["started_at"]
+    return Message(delivery["webhook_id"], delivery["payload"], tuple(left), at)
+
+
+class Sender:
+    """Sends one receiver's deliveries; a step sends one. As many loops may turn it as the receiver takes at a time."""
+
+    def __init__(
+        self,
+        receiver: Address,
+        channel: Channel,
+        deliveries: DeliveryStore,
+        receivers: ReceiverStore,
+        owner: str,
+        lease_s: float,
+        metrics: Metrics,
+    ) -> None:
+        self.receiver, self._channel = receiver, channel
+        self._deliveries, self._receivers = deliveries, receivers
+        self._owner, self._lease_s, self._metrics = owner, lease_s, metrics
+        self._secrets = receiver.secrets()
+
+    async def step(self) -> bool:
+        """Send one due delivery; whether there was one."""
+        permit = await self._receivers.permit(self.receiver.name, self._lease_s)
+        self._show(permit)
+        if permit is Permit.NOT_NOW:
+            return False
+        is_probe = permit is Permit.PROBE
+        delivery = await self._deliveries.claim(self.receiver.name, self._owner, self._lease_s, is_probe=is_probe)
+        if delivery is None:
+            if is_probe:
+                await self._receivers.give_back_probe(self.receiver.name)
+            return False
+        if await self._deliveries.waits_for_older(delivery):
+            return True
+        began = time.monotonic()
+        try:
+            if permit is Permit.DISABLED:
+                because = await self._receivers.disabled_because(self.receiver.name)
+                raise SendFailed(f"receiver disabled: {because}", is_permanent=True)
+            async with asyncio.timeout(self._lease_s * _SHARE_OF_LEASE):
+                sent = await self._channel.send(message_of(delivery))
+        except SendFailed as failure:
+            await self._failed(delivery, failure, _ms_since(began), is_told=permit is not Permit.DISABLED)
+        except Exception as error:  # noqa: BLE001 - a channel's defect is a failed attempt: counted, and dead some day
+            await self._failed(delivery, SendFailed(type(error).__name__, is_permanent=False), _ms_since(began))
+        else:
+            await self._arrived(delivery, sent, _ms_since(began))
+        return True
+
+    async def close(self) -> None:
+        await self._channel.close()
+
+    async def _arrived(self, delivery: Document, sent: Sent, latency_ms: int) -> None:
+        reply = shown(sent.reply, self._secrets)
+        outcome = {"outcome": "ok", "status": sent.status, "latency_ms": latency_ms, "reply": reply}
+        await self._deliveries.record_attempt(delivery, outcome, DELIVERED, None)
+        await self._answered(is_success=True)
+        self._count("ok")
+
+    async def _failed(self, delivery: Document, failure: SendFailed, latency_ms: int, is_told: bool = True) -> None:
+        tried = sum(a["started_at"] >= _owed_since(delivery) for a in delivery["attempts"])
+        left = left_s(delivery, self.receiver.retry_for)
+        wait_s = min(max(retry_in_s(tried), failure.retry_after_s or 0.0), left)  # the last try comes at the very end
+        is_dead = failure.is_permanent or left <= 0
+        problem = shown(str(failure), self._secrets)
+        outcome = {
+            "outcome": "failed",
+            "status": failure.status,
+            "problem": problem,
+            "latency_ms": latency_ms,
+            "reply": shown(failure.reply, self._secrets),
+            **({"left": list(failure.left)} if failure.left else {}),
+        }
+        await self._deliveries.record_attempt(delivery, outcome, DEAD if is_dead else PENDING, wait_s)
+        if is_told:
+            await self._note(failure, problem)
+        self._count("dead" if is_dead else "retry")
+        level = log.error if is_dead else log.warning
+        level("delivery_failed", delivery=delivery["_id"], problem=problem, attempt=tried, dead=is_dead)
+
+    async def _note(self, failure: SendFailed, problem: str) -> None:
+        """What a failure says of the receiver: it wants no more, it is there, or it may be away."""
+        name = self.receiver.name
+        if failure.disables:
+            await self._receivers.disable(name, problem)
+        if failure.is_permanent or failure.is_in_part:
+            await self._answered(is_success=False)
+        elif await self._receivers.failed(name, problem, failure.retry_after_s, _jitter()) is Breaker.OPEN:
+            expired = await self._deliveries.expire(name, self.receiver.retry_for.total_seconds(), _NOBODY_ANSWERED)
+            if expired:
+                self._count("dead", expired)
+                log.error("deliveries_given_up", receiver=name, number=expired)
+
+    async def _answered(self, *, is_success: bool) -> None:
+        if await self._receivers.answered(self.receiver.name, is_success=is_success):
+            await self._deliveries.release(self.receiver.name)
+            log.info("receiver_is_back", receiver=self.receiver.name)
+
+    def _show(self, permit: Permit) -> None:
+        name, is_disabled = self.receiver.name, permit is Permit.DISABLED
+        self._metrics.receiver_disabled.labels(name).set(is_disabled)
+        self._metrics.breaker_open.labels(name).set(permit in (Permit.NOT_NOW, Permit.PROBE))
+
+    def _count(self, outcome: str, number: int = 1) -> None:
+        self._metrics.deliveries.labels(self.receiver.channel, outcome).inc(number)
+
+
+def _ms_since(began: float) -> int:
+    return round((time.monotonic() - began) * 1000)
+
+
+def _jitter() -> float:
+    return random.uniform(0.7, 1.0)  # noqa: S311

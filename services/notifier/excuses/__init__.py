@@ -1,0 +1,1 @@
+"""Who need not report, for which days, and why."""

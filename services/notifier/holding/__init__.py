@@ -1,0 +1,1 @@
+"""What waits instead of being told: silences, quiet hours, inhibition."""

@@ -1,0 +1,1 @@
+"""What receivers are told, in words and as payload, and the proof that they were."""

@@ -1,0 +1,1 @@
+"""The database was lost: what it knew comes back from `desk.alerts`."""

@@ -1,0 +1,1 @@
+"""The receivers file: whom each alert concerns, and where they are reached."""

@@ -1,0 +1,96 @@
+"""A delivery for each receiver of a notice is written before anything is sent.
+
+Planning twice changes nothing: a delivery's `_id` is the notice's id and the receiver's name. What is not to be sent
+now is written too, with the reason: `held` until something ends, or `suppressed`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from datetime import datetime, timedelta
+from itertools import repeat
+
+from services.notifier.alerts import alerts
+from services.notifier.delivery.delivery_states import HELD, PENDING, SUPPRESSED
+from services.notifier.delivery.delivery_store import DeliveryStore
+from services.notifier.holding import holding
+from services.notifier.holding.held_store import HeldStore
+from services.notifier.holding.holding import Because, Hold
+from services.notifier.holding.muting import Muting
+from services.notifier.notices import notices
+from services.notifier.notices.notices import Notice
+from services.notifier.routing.receivers import Receiver
+from services.notifier.routing.routing import Routing
+from services.notifier.rules import receiver_failing
+from shared.mongo import Document
+
+
+class PlannedDeliveries:
+    """`now` is the election's time by the database's clock; older notices than `max_notice_age` are stored as
+    suppressed: old news wakes nobody."""
+
+    def __init__(
+        self,
+        deliveries: DeliveryStore,
+        muting: Muting,
+        routing: Routing,
+        now: Callable[[], Awaitable[datetime]],
+        max_notice_age: timedelta,
+    ) -> None:
+        self._deliveries, self._held = deliveries, HeldStore(deliveries.database)
+        self._muting, self._routing = muting, routing
+        self._now, self._max_notice_age = now, max_notice_age
+
+    async def plan(self, notice: Notice, receivers: Iterable[Receiver]) -> None:
+        """Write down who is to be told of a notice: nobody of its own failing."""
+        wanted = [r for r in receivers if not receiver_failing.is_about(notice.alerts, r.name)]
+        now = await self._now()
+        if not wanted:
+            return
+        is_old = now - notice.at > self._max_notice_age
+        for_all = Because.TOO_OLD if is_old else await self._muting.hold(notice.payload, now)
+        fates = [for_all if is_old else await self._fate(notice, receiver.name, for_all, now) for receiver in wanted]
+        people = [self._routing.members(receiver.name) for receiver in wanted]
+        await self._deliveries.plan(map(_delivery, repeat(notice), repeat(now), wanted, people, fates))
+
+    async def told_besides(self, alert_ids: Iterable[str], receivers: Iterable[Receiver]) -> list[Receiver]:
+        """Who else was to be told of these alerts, by escalation, and is to be told of their end, too."""
+        names = await self._held.receivers_told_of(alert_ids) - {receiver.name for receiver in receivers}
+        return [receiver for name in sorted(names) for receiver in self._routing.receivers_of(name)]
+
+    async def _fate(
+        self, notice: Notice, receiver: str, for_all: Hold | Because | None, now: datetime
+    ) -> Hold | Because | None:
+        """What becomes of a notice for a receiver: None if it is to be sent now."""
+        hold = for_all or self._muting.quiet_hours(notice.payload, receiver, now)
+        if notice.change not in _DEPENDS_ON_EARLIER:
+            return hold
+        earlier = [d for d in await self._held.told_of(receiver, notice.alerts) if d["notice"] != notice.id]
+        of_end = holding.fate_of_end(notice.payload, notice.alerts, earlier)
+        return of_end or holding.fate_of_reminder(notice.payload, notice.alerts, earlier) or hold
+
+
+_DEPENDS_ON_EARLIER = (alerts.RESOLVED, alerts.REPEATED)
+
+
+def _delivery(
+    notice: Notice, now: datetime, receiver: Receiver, people: Sequence[tuple[str, str]], fate: Hold | Because | None
+) -> Document:
+    return {
+        "_id": f"{notice.id}|{receiver.name}",
+        "receiver": receiver.name,
+        "channel": receiver.channel,
+        "people": [{"team": team, "name": name} for team, name in people],
+        "notice": notice.id,
+        "alerts": list(notice.alerts),
+        "due_at": now,
+        "payload": notice.payload,
+        "webhook_id": notices.webhook_id(f"{notice.id}|{receiver.name}"),
+        **_state(fate),
+    }
+
+
+def _state(fate: Hold | Because | None) -> Document:
+    if isinstance(fate, Hold):
+        return {"state": HELD, "held_by": fate.by, "held_until": fate.until}
+    return {"state": PENDING} if fate is None else {"state": SUPPRESSED, "suppressed_because": fate.value}
