@@ -15,6 +15,7 @@ from typing import Annotated
 from pydantic import Field, ValidationInfo
 from pydantic_core import PydanticCustomError
 
+from shared.election import known_regions
 from shared.election.calendar import Calendar
 from shared.election.frozen import Text
 from shared.election.roster import level_of
@@ -50,11 +51,7 @@ def agrees_with_header(sent_id: str, info: ValidationInfo) -> str:
 
 
 def known_region(code: str, info: ValidationInfo) -> str:
-    roster = _receipt(info).calendar.roster
-    if code not in roster:
-        nearest = ", ".join(f"{near} ({roster.name(near)})" for near in roster.nearest(code))
-        raise PydanticCustomError("region_unknown", "is unknown", {"nearest": nearest})
-    return code
+    return known_regions.known_region(code, _receipt(info).calendar.roster)
 
 
 # What stands in a list of names. (The list is the check: that `politik uang` has a blank in it is not what is wrong.)

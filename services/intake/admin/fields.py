@@ -11,8 +11,9 @@ from pydantic_core import PydanticCustomError
 
 from services.intake.checks import addressable
 from shared.access.holders import LONGEST_OVERLAP
-from shared.access.keys import EVERYWHERE, MOST_EVENTS_PER_MINUTE, Kind
+from shared.access.keys import MOST_EVENTS_PER_MINUTE, Kind
 from shared.election.durations import format_duration, parse_duration
+from shared.election.known_regions import known_subtree
 from shared.election.roster import Roster
 from shared.strict import REGION_CODE, Instant, Slug
 
@@ -33,10 +34,7 @@ def _circumstances(info: ValidationInfo) -> Circumstances:
 
 
 def _known_subtree(code: str, info: ValidationInfo) -> str:
-    roster = _circumstances(info).roster
-    if code != EVERYWHERE and code not in roster:
-        raise PydanticCustomError("region_unknown", "is unknown", {"nearest": ", ".join(roster.nearest(code))})
-    return code
+    return known_subtree(code, _circumstances(info).roster)
 
 
 def _not_over(instant: datetime, info: ValidationInfo) -> datetime:

@@ -8,7 +8,6 @@ from typing import Annotated, Any, ClassVar
 
 from fastapi import APIRouter, Query, Request, Response
 from pydantic import AfterValidator, Field, ValidationInfo
-from pydantic_core import PydanticCustomError
 from ulid import ULID
 
 from services.notifier.excuses import excuses
@@ -17,6 +16,7 @@ from services.notifier.queries import ExcusesQuery
 from shared.access.keys import Role
 from shared.access.store import AccessStore
 from shared.election.calendar import Calendar
+from shared.election.known_regions import known_region
 from shared.events.envelope import Frozen
 from shared.field_errors import FieldError
 from shared.http.auth import caller, for_people
@@ -32,11 +32,8 @@ log = get_logger(__name__)
 
 
 def _known_region(code: str, info: ValidationInfo) -> str:
-    calendar = info.context
-    if isinstance(calendar, Calendar) and code not in calendar.roster:
-        nearest = ", ".join(calendar.roster.nearest(code))
-        raise PydanticCustomError("region_unknown", "is unknown", {"nearest": nearest})
-    return code
+    assert isinstance(info.context, Calendar)
+    return known_region(code, info.context.roster)
 
 
 class GiveExcuse(Frozen):

@@ -10,7 +10,6 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request, Response
 from pydantic import AfterValidator, Field, ValidationInfo, WithJsonSchema
-from pydantic_core import PydanticCustomError
 
 from services.notifier import rules
 from services.notifier.holding import silences
@@ -19,6 +18,7 @@ from services.notifier.holding.silences import silence_json
 from services.notifier.queries import RuleName, SilencesQuery
 from shared.access.keys import EVERYWHERE, Role
 from shared.access.store import AccessStore
+from shared.election.known_regions import known_subtree
 from shared.election.roster import Roster
 from shared.events.envelope import Frozen
 from shared.field_errors import FieldError
@@ -41,10 +41,7 @@ class _Known:
 
 def _known_subtree(code: str, info: ValidationInfo) -> str:
     assert isinstance(info.context, _Known)
-    roster = info.context.roster
-    if code != EVERYWHERE and code not in roster:
-        raise PydanticCustomError("region_unknown", "is unknown", {"nearest": ", ".join(roster.nearest(code))})
-    return code
+    return known_subtree(code, info.context.roster)
 
 
 _SUBTREE = {
