@@ -31,7 +31,7 @@ up: $(STAMP)  ## the whole system in the foreground, to try with curl
 	@exec $(BIN)/desk up
 
 test: $(STAMP)  ## all tests, on a real broker and a real database
-	@$(BIN)/python -m pytest $(TESTS)
+	@$(BIN)/python -m pytest $(if $(TESTS),$(TESTS),-n 2 --no-loadscope-reorder)
 
 check: $(STAMP)  ## format, lint, types, import contracts, Dockerfile and compose file
 	@$(BIN)/ruff format --check --quiet . || { echo "run: make format"; exit 1; }

@@ -6,6 +6,8 @@ from __future__ import annotations
 import logging
 import signal
 from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
 
 import hypothesis
 import pytest
@@ -15,6 +17,8 @@ from tests import backends
 
 hypothesis.settings.register_profile("desk", deadline=None)  # a busy machine is no failure
 hypothesis.settings.load_profile("desk")
+
+END_TO_END = "e2e"  # their folder
 
 
 def pytest_configure() -> None:
@@ -38,6 +42,39 @@ def pytest_report_header() -> list[str]:
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     for line in backends.SAID:
         terminalreporter.write_line(line)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What is end to end comes first: it takes longest."""
+    items.sort(key=lambda item: not _is_end_to_end(item))
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Of two workers (`make test`) one takes what is end to end, one after the other; the other takes file by file."""
+    from xdist.scheduler import LoadScopeScheduling
+
+    class Shares(LoadScopeScheduling):  # type: ignore[misc]
+        def _split_scope(self, nodeid: str) -> str:
+            file = nodeid.partition("::")[0]
+            return END_TO_END if END_TO_END in Path(file).parts else file
+
+    return Shares(config, log)
+
+
+def _is_end_to_end(item: pytest.Item) -> bool:
+    return END_TO_END in item.path.parts
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """What a worker of several has to say, its controller says (pytest-xdist)."""
+    if (output := getattr(session.config, "workeroutput", None)) is not None:
+        output["said"] = list(backends.SAID)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any) -> None:
+    backends.SAID.update(dict.fromkeys(getattr(node, "workeroutput", {}).get("said", [])))
 
 
 @pytest.fixture(scope="session")

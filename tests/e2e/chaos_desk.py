@@ -36,7 +36,7 @@ from tests.e2e.chaos_reference import Reference, content, differences, reference
 from tests.e2e.scenario_files import KALTIM
 
 TOPICS = (REPORTS, INCIDENTS, LOGISTICS, ALERTS)
-SETTLE_S = 120.0
+SETTLE_S = 240.0
 POLL_S = 0.05
 
 Say = Callable[[str], None]

@@ -19,7 +19,7 @@ from tests.e2e.receiver import Receiver, listening
 from tests.e2e.scenario_files import read_regions, read_rules
 from tests.e2e.submissions import Submission
 
-SETTLE_S = 90.0
+SETTLE_S = 240.0
 NOTHING_MORE_S = 3.0
 
 Say = Callable[[str], None]

@@ -24,7 +24,7 @@ from tests.e2e.history_sums import Shown, wrong_sums
 CLIENTS = 24
 TASKS_PER_S = 90.0  # so that the faults of a run fall into it
 GAP_S = 0.05
-SETTLE_S = 90.0
+SETTLE_S = 240.0
 MOST_SHOWN = 25
 
 Say = Callable[[str], None]

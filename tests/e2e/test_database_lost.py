@@ -26,12 +26,12 @@ from tests.e2e.receiver import Receiver, listening
 from tests.e2e.scenario_files import KALTIM
 from tests.e2e.submissions import incident, report, status, withdrawal
 
-pytestmark = pytest.mark.timeout(240)
+pytestmark = pytest.mark.timeout(600)
 
 Say = Callable[[str], None]
 Document = dict[str, Any]
 PERIOD = "2024-11-18"
-SETTLE_S = 90.0
+SETTLE_S = 240.0
 SHOWN = ("id", "state", "raised_at", "resolved_at", "resolution", "details", "history")
 
 

@@ -25,7 +25,7 @@ from tests.e2e.guide import LANGUAGES, Command, Guide, read_guide
 from tests.e2e.scenario_files import KALTIM
 from tests.e2e.scripted import HANG_UP, serving
 
-pytestmark = pytest.mark.timeout(300)
+pytestmark = pytest.mark.timeout(600)
 
 # The evening of the Monday that the guide's examples are about.
 CLOCK = "2024-11-25T20:00:00+08:00@1"

@@ -19,7 +19,7 @@ from tests.e2e.oracle import Oracle
 from tests.e2e.scenario_files import DEPLOY, KALTIM, read_regions, read_rules
 from tests.e2e.submissions import CONFLICT, REFUSED, Submission, incident, report, status, withdrawal
 
-pytestmark = pytest.mark.timeout(300)
+pytestmark = pytest.mark.timeout(600)
 
 Say = Callable[[str], None]
 DESKS = tuple(f"64.{n}" for n in ("01", "02", "03", "07", "08", "09", "11", "71", "72", "74"))

@@ -14,7 +14,7 @@ from tests.e2e.fortnight_run import Fortnight, run_and_compare
 from tests.e2e.oracle import Oracle
 from tests.e2e.scenario_files import NATIONAL, read_regions, read_rules
 
-pytestmark = pytest.mark.timeout(420)
+pytestmark = pytest.mark.timeout(600)
 
 BEGIN = datetime.fromisoformat("2024-11-11T00:00+07:00")
 END = datetime.fromisoformat("2024-11-29T06:00+07:00")

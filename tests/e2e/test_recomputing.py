@@ -26,7 +26,7 @@ from tests.e2e.driving import Driver, hold, until_none
 from tests.e2e.scenario_files import DEPLOY, KALTIM
 from tests.e2e.submissions import Submission, report, withdrawal
 
-pytestmark = pytest.mark.timeout(300)
+pytestmark = pytest.mark.timeout(600)
 
 Say = Callable[[str], None]
 Document = dict[str, Any]
