@@ -76,6 +76,7 @@ class Loop:
 
 async def supervise(name: str, run: Callable[[], Awaitable[None]], metrics: Metrics) -> None:
     """Run something that should never end, again whenever it fails, with back-off."""
+    metrics.loop_failures.labels(name)
     failures = 0
     while True:
         began = time.monotonic()

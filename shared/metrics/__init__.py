@@ -6,7 +6,7 @@ of a label are known, each stands there with 0 from the start: Prometheus sees n
 
 from __future__ import annotations
 
-from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client import CollectorRegistry, ProcessCollector, generate_latest
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
 
 from shared.metrics.consuming import ConsumingMetrics
@@ -39,6 +39,8 @@ class Metrics(ProcessMetrics, IntakeMetrics, ConsumingMetrics, StreamMetrics, No
         StreamMetrics.__init__(self, registry_of(StreamMetrics))
         NotifierMetrics.__init__(self, registry_of(NotifierMetrics))
         self.info.labels(service).set(1)
+        if service in PARTS:
+            ProcessCollector(registry=self.registry)
 
     def render(self) -> tuple[bytes, str]:
         """The exposition and its content type, for `/metrics`."""

@@ -6,6 +6,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 from shared.metrics.few_names import FewNames
 
+NOT_CONFIRMED = "not_confirmed"  # as a reason for which events are turned away
 MOST_AGENCIES = 300  # told apart by name; a series each for what is accepted and refused
 
 
@@ -31,6 +32,7 @@ class IntakeMetrics:
         self.turned_away = Counter(
             "desk_turned_away_total", "events refused for load, by what was exhausted", ["reason"], registry=made
         )
+        self.turned_away.labels(NOT_CONFIRMED)
         self.in_flight_events = Gauge(
             "desk_in_flight_events", "accepted events that wait for Kafka's confirmation", registry=made
         )
