@@ -20,6 +20,8 @@ from services.intake.submissions.report import ReportBody
 from services.intake.submissions.withdrawal import WithdrawalBody
 from shared.http.openapi import NEEDS_KEY
 from shared.http.problems import FieldError, invalid
+from shared.tracing import spans
+from shared.tracing.spans import Kind
 
 
 class Options(BaseModel):
@@ -46,7 +48,10 @@ async def _take(
             body = read(body_type, raw, receipt, path)
         except WrongFields as error:
             raise invalid(error.errors) from None
-        return await door.take(grant, body, receipt, options.dry_run)
+        with spans.span(f"{body.topic.name} publish", Kind.PRODUCER) as span:
+            taken = await door.take(grant, body, receipt, options.dry_run)
+            span.note({"desk.event": f"{grant.agency}/{taken.id}", "desk.duplicate": taken.duplicate})
+            return taken
 
 
 def require_once_each(request: Request) -> None:

@@ -85,6 +85,7 @@ def _delivery(
         "alerts": list(notice.alerts),
         "due_at": now,
         "payload": notice.payload,
+        "traces": list(notice.traces),
         "webhook_id": notices.webhook_id(f"{notice.id}|{receiver.name}"),
         **_state(fate),
     }
