@@ -1,8 +1,8 @@
 """In whose trace something was changed, kept with it: it is told of later, from the database. Pure.
 
 An obligation or an alert has `trace`, the `traceparent` of the record that changed it last, and so has each of an
-alert's changes that wait to be told. The same log gives the same ones. What time alone brought about has none: its
-trace is named after itself, so that it is the same one on every replica.
+alert's changes that wait to be told. What time alone brought about has none: its trace is named after itself, so that
+it is the same one on every replica.
 """
 
 from __future__ import annotations
