@@ -54,7 +54,8 @@ def place_of(headers: Iterable[tuple[str, bytes | None]]) -> Place | None:
 
 def new_place() -> Place:
     """The beginning of a trace."""
-    return Place(secrets.token_hex(16), secrets.token_hex(8))
+    drawn = secrets.token_hex(24)
+    return Place(drawn[:32], drawn[32:])
 
 
 def place_named(name: str) -> Place:

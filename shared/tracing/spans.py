@@ -8,8 +8,8 @@ that was given at the edge.
 from __future__ import annotations
 
 import random
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import replace
 from enum import Enum
 from typing import Protocol
@@ -76,7 +76,7 @@ _share = 0.0
 def start(service: str, settings: Settings) -> None:
     """Trace from now on, if the settings say where to."""
     if settings.otlp_endpoint is not None:
-        from shared.tracing.otlp import Otlp  # costs a second and 20 MB, which those without it shall not pay
+        from shared.tracing.otlp import Otlp  # nobody else needs the SDK
 
         use(Otlp(service, settings.otlp_endpoint), settings.trace_share)
 
@@ -93,7 +93,6 @@ async def stop() -> None:
         await _tracer.close()
 
 
-@contextmanager
 def span(
     name: str,
     kind: Kind = Kind.INTERNAL,
@@ -101,24 +100,21 @@ def span(
     parent: Place | None = None,
     links: Iterable[Place] = (),
     values: Mapping[str, Value] | None = None,
-) -> Iterator[Span]:
+) -> AbstractContextManager[Span]:
     """A block that is measured, below `parent` or below what is being done now. An exception passes and is noted."""
     place = parent or here.get() or new_place()
     if _tracer is None or not place.is_sampled:
-        yield from _within(place)
-        return
-    yield from _measured(_tracer.open(name, kind, place, list(links)[:MOST_LINKS], values or {}))
+        return _Within(place)
+    return _Measured(_tracer.open(name, kind, place, list(links)[:MOST_LINKS], values or {}))
 
 
-@contextmanager
-def incoming(name: str, caller: Place | None) -> Iterator[Span]:
+def incoming(name: str, caller: Place | None) -> AbstractContextManager[Span]:
     """The block that answers a call from outside, in its caller's trace if it names one."""
     if _tracer is None:
-        yield from _within(caller or new_place())
-    elif random.random() < _share:  # noqa: S311 - which calls are kept is no secret
-        yield from _measured(_tracer.open(name, Kind.SERVER, caller, (), {}))
-    else:
-        yield from _within(unsampled(caller or new_place()))
+        return _Within(caller or new_place())
+    if random.random() < _share:  # noqa: S311 - which calls are kept is no secret
+        return _Measured(_tracer.open(name, Kind.SERVER, caller, (), {}))
+    return _Within(unsampled(caller or new_place()))
 
 
 def by_chance(place: Place) -> Place:
@@ -144,21 +140,34 @@ def causes(places: Iterable[Place | None]) -> tuple[Place, list[Place]]:
     return below, links
 
 
-def _within(place: Place) -> Iterator[Span]:
-    token = here.set(place)
-    try:
-        yield _NOTHING
-    finally:
-        here.reset(token)
+class _Within:
+    """A block that belongs to a trace. (No generator: around each call and each step, that would be felt.)"""
+
+    __slots__ = ("_place", "_token")
+
+    def __init__(self, place: Place) -> None:
+        self._place = place
+
+    def __enter__(self) -> Span:
+        self._token = here.set(self._place)
+        return _NOTHING
+
+    def __exit__(self, *_error: object) -> None:
+        here.reset(self._token)
 
 
-def _measured(opened: OpenSpan) -> Iterator[Span]:
-    token = here.set(opened.place)
-    try:
-        yield opened
-    except BaseException as error:
-        opened.fail(type(error).__name__)
-        raise
-    finally:
-        here.reset(token)
-        opened.end()
+class _Measured:
+    __slots__ = ("_opened", "_token")
+
+    def __init__(self, opened: OpenSpan) -> None:
+        self._opened = opened
+
+    def __enter__(self) -> Span:
+        self._token = here.set(self._opened.place)
+        return self._opened
+
+    def __exit__(self, kind: type[BaseException] | None, *_error: object) -> None:
+        here.reset(self._token)
+        if kind is not None:
+            self._opened.fail(kind.__name__)
+        self._opened.end()
