@@ -65,6 +65,7 @@ def show(
         "since": f"{letter.at:%Y-%m-%d %H:%M:%S} UTC",
         "state": _state(letter),
         "reason": letter.reason,
+        "trace": letter.place.trace_id if letter.place else "-",
         "key": (letter.key or b"").decode("utf-8", "backslashreplace"),
         "bytes": f"{letter.size}{' (the beginning only is kept)' if letter.is_truncated else ''}",
     }

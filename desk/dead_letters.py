@@ -17,6 +17,7 @@ from shared.metrics import Metrics
 from shared.records import Position
 from shared.settings import Settings
 from shared.topics import DEAD_LETTERS
+from shared.tracing.places import TRACEPARENT
 
 _CLIENT = "desk.dead-letters"
 _CONNECT_S = 10.0
@@ -47,7 +48,10 @@ class Resolver:
         """Send the record again, to where it was; whoever counted it already skips it by its identity. Raises
         Unsendable. A death before the letter is marked lets it be retried again, which counts nothing twice."""
         value = await self._whole(letter)
-        await self.producer.publish(letter.topic, letter.key, value, [("retry-of", letter.id.encode())])
+        headers = [("retry-of", letter.id.encode())]
+        if letter.place is not None:
+            headers.append((TRACEPARENT, letter.place.traceparent.encode()))
+        await self.producer.publish(letter.topic, letter.key, value, headers)
         await self._mark(letter, Resolution.RETRIED, why)
 
     async def drop(self, letter: Letter, why: str) -> None:

@@ -2,41 +2,52 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import re
-import secrets
 import sys
+import threading
 import time
-from contextvars import ContextVar
+from collections.abc import Iterable
 from typing import Any
 
 import structlog
 
-TRACEPARENT = "traceparent"
-_TRACEPARENT = re.compile(r"00-([0-9a-f]{32})-([0-9a-f]{16})-[0-9a-f]{2}")
-
-trace_id: ContextVar[str] = ContextVar("trace_id", default="")
-
-
-def new_trace_id() -> str:
-    return secrets.token_hex(16)
-
-
-def trace_id_of(traceparent: str | None) -> str:
-    """The trace id in a W3C `traceparent`; a new one where there is none or it is malformed."""
-    match = _TRACEPARENT.fullmatch(traceparent or "")
-    return match[1] if match else new_trace_id()
-
-
-def traceparent() -> str:
-    """A `traceparent` for what this call causes."""
-    return f"00-{trace_id.get() or new_trace_id()}-{secrets.token_hex(8)}-01"
+from shared.errors import told_in_full, without_login
+from shared.tracing.places import trace_id
 
 
 def _add_trace(_logger: Any, _method: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:
-    if trace_id.get():
-        event["trace_id"] = trace_id.get()
+    if "trace_id" not in event and (now := trace_id()):
+        event["trace_id"] = now
     return event
+
+
+def _in_words(_logger: Any, _method: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:
+    """An exception as text, without what it quotes."""
+    found = event.pop("exc_info", None)
+    error = sys.exc_info()[1] if found is True else found[1] if isinstance(found, tuple) else found
+    if isinstance(error, BaseException):
+        event["exception"] = told_in_full(error)
+    return event
+
+
+_SHORTEST_SECRET = 12  # what is shorter may be a word, and masking it would garble every line
+_KEY = re.compile(r"(desk_[A-Za-z0-9._-]{1,80}_)[A-Za-z0-9_-]{43}(?![A-Za-z0-9_-])")
+_secrets: set[str] = set()
+
+
+def hide(secrets: Iterable[str]) -> None:
+    """From now on none of these is in any line, whoever writes it; that nobody does is not left to this."""
+    for secret in secrets:
+        if len(secret) >= _SHORTEST_SECRET:
+            _secrets.update((secret, json.dumps(secret)[1:-1], repr(secret)[1:-1]))
+
+
+def _hidden(_logger: Any, _method: str, line: Any) -> str:
+    for secret in sorted(_secrets, key=len, reverse=True):  # of one within another nothing is left over
+        line = line.replace(secret, "***")
+    return _KEY.sub(r"\1***", without_login(line))
 
 
 class OncePer(logging.Filter):
@@ -65,8 +76,13 @@ def _calm_libraries(record: logging.LogRecord) -> bool:
 
 def configure(service: str, level: str, style: str) -> None:
     """Once, by each process's start: JSON lines, or plain text for a terminal. Libraries' logs take the same way."""
+
+    def add_service(_logger: Any, _method: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:
+        return {"service": service, **event}  # no context variable: libraries' threads have a context of their own
+
     shared_steps: list[structlog.typing.Processor] = [
         structlog.contextvars.merge_contextvars,
+        add_service,
         structlog.stdlib.add_log_level,
         structlog.stdlib.add_logger_name,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
@@ -86,8 +102,9 @@ def configure(service: str, level: str, style: str) -> None:
             foreign_pre_chain=shared_steps,
             processors=[
                 structlog.stdlib.ProcessorFormatter.remove_processors_meta,
-                structlog.processors.format_exc_info,
+                _in_words,
                 renderer,
+                _hidden,
             ],
         )
     )
@@ -95,7 +112,19 @@ def configure(service: str, level: str, style: str) -> None:
     handler.addFilter(_calm_libraries)
     for noisy in ("aiokafka", "pymongo", "uvicorn.access"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
-    structlog.contextvars.bind_contextvars(service=service)
+    _catch_the_rest()
+
+
+def _catch_the_rest() -> None:
+    """What Python itself writes to stderr, in many lines and with whatever an error quotes, is written as ours is."""
+    log = get_logger("python")
+
+    def uncaught(_kind: type[BaseException], error: BaseException | None, *_more: Any) -> None:
+        log.critical("uncaught", exc_info=error)
+
+    logging.captureWarnings(True)
+    sys.excepthook = uncaught
+    threading.excepthook = lambda args: uncaught(args.exc_type, args.exc_value)
 
 
 def get_logger(name: str) -> structlog.stdlib.BoundLogger:

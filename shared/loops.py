@@ -11,6 +11,7 @@ import time
 from collections.abc import Awaitable, Callable
 from typing import NoReturn
 
+from shared.errors import said
 from shared.logs import get_logger
 from shared.metrics import Metrics
 
@@ -62,7 +63,7 @@ class Loop:
                 had_work = False
                 self._failures += 1
                 self._metrics.loop_failures.labels(self.name).inc()
-                log.warning("loop_failed", loop=self.name, error=f"{type(error).__name__}: {error}")
+                log.warning("loop_failed", loop=self.name, error=said(error))
             if not had_work:
                 await self._rest()
 
@@ -84,6 +85,6 @@ async def supervise(name: str, run: Callable[[], Awaitable[None]], metrics: Metr
             await run()
         except Exception as error:  # noqa: BLE001 - the loop's top
             metrics.loop_failures.labels(name).inc()
-            log.warning("restarting", loop=name, error=f"{type(error).__name__}: {error}")
+            log.warning("restarting", loop=name, error=said(error))
         failures = 0 if time.monotonic() - began > 60 else failures + 1
         await asyncio.sleep(back_off_s(0.2, failures, 10.0))

@@ -15,9 +15,11 @@ from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from typing import Any
 
-from pymongo.errors import BulkWriteError, ConfigurationError, ConnectionFailure, OperationFailure, PyMongoError
+from pymongo.errors import BulkWriteError, ConfigurationError, PyMongoError
 from pymongo.read_concern import ReadConcern
 from pymongo.write_concern import WriteConcern
+
+from shared.errors import said
 
 Document = dict[str, Any]
 # Either driver's objects; typed loosely, since the drivers share no type.
@@ -106,13 +108,8 @@ def is_duplicates_only(error: BulkWriteError) -> bool:
 
 
 def in_words(error: Exception) -> str:
-    """What went wrong, for a log or a person. A refused command's own text may quote the command, with all that it
-    carries: of it only the code is told. A connection's tells addresses."""
-    if isinstance(error, ConnectionFailure):
-        return f"{type(error).__name__}: {error}"
-    if isinstance(error, OperationFailure):
-        return f"{type(error).__name__}: {(error.details or {}).get('codeName') or error.code}"
-    return type(error).__name__
+    """What went wrong, for a log or a person: never the command or the document that it was about."""
+    return said(error)
 
 
 def below(code: str) -> Document:

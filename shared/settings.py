@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Annotated, Any, Literal
+from urllib.parse import unquote
 
 from pydantic import (
     AfterValidator,
@@ -172,6 +173,13 @@ class Settings(BaseModel):
     ] = 30.0
     topic_replication: Annotated[int, Field(ge=1, le=9, description="replicas of each topic (`desk init`)")] = 1
     topic_min_insync: Annotated[int, Field(ge=1, le=9, description="`min.insync.replicas` (`desk init`)")] = 1
+    otlp_endpoint: Annotated[
+        Annotated[str, AfterValidator(_web_address)] | None,
+        Field(repr=False, description="where traces are sent, `http://collector:4318` (OTLP over HTTP); none without"),
+    ] = None
+    trace_share: Annotated[
+        float, Field(ge=0, le=1, description="of how many calls a trace is sent: `0.01` for one in a hundred")
+    ] = 1.0
     log_level: Annotated[Literal["DEBUG", "INFO", "WARNING", "ERROR"], Field(description="log level")] = "INFO"
     log_format: Annotated[Literal["json", "text"], Field(description="`json`, or `text` for a terminal")] = "json"
 
@@ -194,6 +202,17 @@ class Settings(BaseModel):
                     f"{PREFIX}{name.upper()} ({getattr(self, name):g})"
                 )
         return self
+
+
+def secrets_of(settings: Settings) -> Iterator[str]:
+    """What of the settings must be in no log; of an address with a login that, and its parts."""
+    for name in SECRETS:
+        value = getattr(settings, name)
+        if isinstance(value, SecretStr):
+            yield value.get_secret_value()
+    for address in (settings.mongo, settings.otlp_endpoint or ""):
+        login = address.partition("://")[2].rpartition("@")[0]
+        yield from {login, password := login.partition(":")[2], unquote(password)}
 
 
 SECRETS = frozenset({"admin_key", "mongo", "agency_key", "kafka_password"})

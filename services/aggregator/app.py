@@ -29,6 +29,7 @@ from shared.access.store import AccessStore
 from shared.clock import Clock, RealClock, make_clock
 from shared.election.calendar import Calendar
 from shared.election.loaded import load_calendar
+from shared.errors import said
 from shared.events.codec import SCHEMAS
 from shared.exactly_once import journal
 from shared.exactly_once.wiring import Consuming, build_consuming
@@ -144,7 +145,7 @@ async def _make_indexes(database: Database, settings: Settings) -> None:
             await indexes.ensure_indexes(database)
             await journal.keep_for(database[journal.COLLECTION], settings.journal_retention)
         except DatabaseError as error:
-            log.warning("indexes_not_made", error=f"{type(error).__name__}: {error}")
+            log.warning("indexes_not_made", error=said(error))
             await asyncio.sleep(INDEX_RETRY_S)
         else:
             return

@@ -138,6 +138,7 @@ def event(agency: str, event_id: str, entry: Document, is_folded: bool) -> Docum
         "counted": is_folded and "dead" not in entry,
         **{field: entry[field] for field in _SEEN},
         "reason": entry.get("dead"),
+        "trace": entry.get("trace"),
         "others": others,
     }
 

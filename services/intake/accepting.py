@@ -18,10 +18,10 @@ from shared.events.codec import CONTENT_TYPE, encode
 from shared.events.envelope import Envelope
 from shared.http.problems import Problem
 from shared.kafka.producer import PublishFailed
-from shared.logs import TRACEPARENT, traceparent
 from shared.metrics import Metrics
 from shared.metrics.intake import NOT_CONFIRMED
 from shared.topics import Topic
+from shared.tracing.places import TRACEPARENT, traceparent
 
 
 class Publisher(Protocol):

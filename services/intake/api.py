@@ -10,7 +10,7 @@ from fastapi import APIRouter, Query, Request
 from pydantic import BaseModel, ConfigDict, Field
 
 from services.intake.accepting import Accepted
-from services.intake.door import Door
+from services.intake.door import Door, logging_refusals
 from services.intake.openapi import AgencyInPath, IncidentInPath, ReportInPath, documented
 from services.intake.submissions.body import Body, WrongFields, read
 from services.intake.submissions.incident import IncidentBody
@@ -18,8 +18,11 @@ from services.intake.submissions.incident_status import IncidentStatusBody
 from services.intake.submissions.logistics import LogisticsBody
 from services.intake.submissions.report import ReportBody
 from services.intake.submissions.withdrawal import WithdrawalBody
+from shared.access.keys import Grant
 from shared.http.openapi import NEEDS_KEY
 from shared.http.problems import FieldError, invalid
+from shared.tracing import spans
+from shared.tracing.spans import Kind
 
 
 class Options(BaseModel):
@@ -40,13 +43,23 @@ async def _take(
     with door.counting_refusals(body_type.called) as sender:
         require_once_each(request)
         grant = await door.let_in(request, sender)
-        raw = await door.body_of(request, grant)
-        receipt = door.receipt(header_id(request))
-        try:
-            body = read(body_type, raw, receipt, path)
-        except WrongFields as error:
-            raise invalid(error.errors) from None
-        return await door.take(grant, body, receipt, options.dry_run)
+        with logging_refusals(grant, body_type.called):
+            return await _take_from(grant, door, request, body_type, options, path)
+
+
+async def _take_from(
+    grant: Grant, door: Door, request: Request, body_type: type[Body], options: Options, path: Mapping[str, str] | None
+) -> Accepted:
+    raw = await door.body_of(request, grant)
+    receipt = door.receipt(header_id(request))
+    try:
+        body = read(body_type, raw, receipt, path)
+    except WrongFields as error:
+        raise invalid(error.errors) from None
+    with spans.span(f"{body.topic.name} publish", Kind.PRODUCER) as span:
+        taken = await door.take(grant, body, receipt, options.dry_run)
+        span.note({"desk.event": f"{grant.agency}/{taken.id}", "desk.duplicate": taken.duplicate})
+        return taken
 
 
 def require_once_each(request: Request) -> None:

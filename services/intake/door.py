@@ -29,8 +29,11 @@ from shared.field_errors import Word
 from shared.http.auth import grant_of
 from shared.http.problems import Problem, invalid
 from shared.http.raw_body import read_raw
+from shared.logs import get_logger
 from shared.metrics import Metrics
 from shared.metrics.few_names import NOBODY, PEOPLE
+
+log = get_logger(__name__)
 
 # Of the single bodies that are being received: slow ones take their time.
 MOST_UPLOADS, MOST_UPLOADING_BYTES = 1_000, 64 * MiB
@@ -121,6 +124,22 @@ class Door:
             if meant_id and meant is None and self.fingerprints.is_resting:
                 raise Problem(503, "unavailable", "unavailable_report_meant", id=meant_id) from None
             raise invalid(error.errors) from None
+
+
+@contextmanager
+def logging_refusals(grant: Grant, called: str) -> Iterator[None]:
+    """Logs why somebody we know was refused, so that a complaint which quotes the answer's `X-Request-Id` finds it:
+    keys of our texts and no value that was sent. Around what passed the rate alone, and not around each line of a
+    batch: whoever floods us does not flood the log."""
+    try:
+        yield
+    except Problem as problem:
+        if problem.status < 500 and problem.status != 429:
+            because, fields = problem.detail or problem.title, [error.reason for error in problem.errors[:5]]
+            log.info(
+                "refused", kind=called, holder=grant.holder, status=problem.status, because=because, fields=fields
+            )
+        raise
 
 
 def _agency_that_may_send(grant: Grant, body: Body) -> str:

@@ -6,6 +6,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query, Response
 
+from services.notifier import causes
 from services.notifier.delivery.delivery_store import DeliveryStore
 from services.notifier.queries import AlertsQuery, DeliveriesQuery, ObligationsQuery
 from services.notifier.store import Store
@@ -22,6 +23,7 @@ from shared.http.problems import FieldError, Problem, invalid
 from shared.http.service import json_response
 from shared.mongo import Document
 from shared.texts import in_both
+from shared.tracing.places import place_named
 
 _SHOWN_VERDICT = ("revision", "verdict", "reason", "judged_at", "report", "received_at")
 _SHOWN_WITHDRAWAL = ("agency", "id", "report", "received_at", "reason")
@@ -67,13 +69,20 @@ async def _with_deliveries(deliveries: DeliveryStore, found: list[Document]) -> 
         for alert_id in delivery["alerts"]:
             if alert_id in by_alert:
                 by_alert[alert_id].append(delivery_json(delivery))
-    return [{**alert_json(alert), "deliveries": by_alert[alert["_id"]]} for alert in found]
+    return [{**alert_json(alert), "trace": _trace_of(alert), "deliveries": by_alert[alert["_id"]]} for alert in found]
+
+
+def _trace_of(alert: Document) -> str:
+    """Of its latest change."""
+    return causes.place_of(alert, f"{alert['_id']}#{alert['revision']}").trace_id
 
 
 def delivery_json(delivery: Document) -> Document:
     """A delivery with every attempt; the payload is left out: the alerts say it."""
     more = {field: delivery[field] for field in _SHOWN_IF_SO if field in delivery}
-    return {"id": delivery["_id"], **{field: delivery[field] for field in _SHOWN_DELIVERY}, **more}
+    place = causes.places_of(delivery)[0] or place_named(delivery["notice"])
+    shown = {field: delivery[field] for field in _SHOWN_DELIVERY}
+    return {"id": delivery["_id"], **shown, "trace": place.trace_id, **more}
 
 
 def _add_deliveries(router: APIRouter, deliveries: DeliveryStore) -> None:

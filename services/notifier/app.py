@@ -23,6 +23,7 @@ from shared.election.loaded import load_calendar
 from shared.events.codec import SCHEMAS
 from shared.exactly_once import journal
 from shared.http.service import make_app
+from shared.logs import hide
 from shared.metrics import Metrics
 from shared.settings import Settings
 from shared.topics import ALERTS
@@ -35,6 +36,7 @@ def create_app(settings: Settings) -> FastAPI:
     calendar = load_calendar(settings.election, settings.roster, settings.obligations_from)
     journal.warn_if_too_short(calendar.election, settings.journal_retention)
     receivers = read_receivers(settings.receivers)
+    hide(secret for address in receivers.receivers for secret in address.secrets())
     check_stages(settings.receivers, receivers, calendar)
     clock = make_clock(settings.clock, settings.data_dir)
     client = mongo.connect(settings.mongo, settings.mongo_driver, settings.mongo_timeout_ms)

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from typing import Any
 
+from services.notifier import causes
 from services.notifier.alerts import alerts
 from services.notifier.moments import stocks
 from services.notifier.moments.logistics_steps import steps_of
@@ -23,6 +24,7 @@ from shared.events.report import ReportEvent
 from shared.events.withdrawal import WithdrawalEvent
 from shared.exactly_once.cursors import Apply, Change, Document
 from shared.exactly_once.sightings import Sighting
+from shared.tracing.places import place_of
 
 COLLECTIONS = (obligations.COLLECTION, stocks.COLLECTION, alerts.COLLECTION)
 
@@ -83,7 +85,17 @@ def _deadline(calendar: Calendar, event: ReportEvent | WithdrawalEvent) -> Deadl
 
 def _obligation(sighting: Sighting, event: ReportEvent | WithdrawalEvent, apply: Apply) -> Change:
     document_id = obligations.obligation_id(event.period, event.subject)
-    return Change(obligations.COLLECTION, document_id, sighting.position, apply)
+    return Change(obligations.COLLECTION, document_id, sighting.position, _caused(sighting, apply))
+
+
+def _caused(sighting: Sighting, apply: Apply) -> Apply:
+    """The change, that remembers in whose trace it was made: what follows from it may be much later."""
+    place = place_of(sighting.record.headers)
+
+    def caused(document: Document) -> Document:
+        return causes.marked(document, apply(document), place)
+
+    return caused
 
 
 def _incident(calendar: Calendar, sighting: Sighting, incident: IncidentEvent) -> list[Change]:
@@ -96,7 +108,11 @@ def _incident_status(_calendar: Calendar, sighting: Sighting, status: IncidentSt
 
 
 def _of_alerts(sighting: Sighting, found: Iterable[AlertChange | None]) -> list[Change]:
-    return [Change(alerts.COLLECTION, one.alert_id, sighting.position, one.apply) for one in found if one is not None]
+    return [
+        Change(alerts.COLLECTION, one.alert_id, sighting.position, _caused(sighting, one.apply))
+        for one in found
+        if one is not None
+    ]
 
 
 def _stock(calendar: Calendar, sighting: Sighting, statement: LogisticsEvent) -> list[Change]:

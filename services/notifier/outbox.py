@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 
+from services.notifier import causes, rules
 from services.notifier.alerts import alerts
 from services.notifier.store import Store
 from services.notifier.verdicts import obligations, verdict_events
@@ -16,10 +17,13 @@ from shared.events.codec import CONTENT_TYPE, encode
 from shared.events.envelope import Envelope
 from shared.events.verdict import VerdictEvent
 from shared.exactly_once.dead_letters import Publisher
-from shared.logs import traceparent
+from shared.logs import get_logger
 from shared.metrics import Metrics
 from shared.mongo import Document
 from shared.topics import ALERTS
+from shared.tracing.places import TRACEPARENT, Place
+
+log = get_logger(__name__)
 
 
 class Outbox:
@@ -44,7 +48,7 @@ class Outbox:
     async def _publish_all(self, collection: str, waiting: list[tuple[Document, list[Envelope]]]) -> None:
         """What is published is marked, whatever happens to the others."""
         outcomes = await asyncio.gather(
-            *(self._publish_in_order(events) for _, events in waiting), return_exceptions=True
+            *(self._publish_in_order(document, events) for document, events in waiting), return_exceptions=True
         )
         pairs = zip(waiting, outcomes, strict=True)
         done = [document for (document, _), outcome in pairs if outcome is None]
@@ -54,14 +58,16 @@ class Outbox:
             if outcome is not None:
                 raise outcome
 
-    async def _publish_in_order(self, events: list[Envelope]) -> None:
+    async def _publish_in_order(self, document: Document, events: list[Envelope]) -> None:
         for event in events:  # one after the other: a region's verdicts keep their order
-            await self._publish(event)
+            await self._publish(event, causes.place_of(document, event.id))
 
-    async def _publish(self, event: Envelope) -> None:
-        headers = [("content-type", CONTENT_TYPE.encode()), ("traceparent", traceparent().encode())]
+    async def _publish(self, event: Envelope, place: Place) -> None:
+        headers = [("content-type", CONTENT_TYPE.encode()), (TRACEPARENT, place.traceparent.encode())]
         await self._publisher.publish(ALERTS.name, regency_of(event.subject).encode(), encode(event), headers)
         if isinstance(event, VerdictEvent):
             self._metrics.verdicts.labels(event.data.verdict.value).inc()
         elif isinstance(event, AlertEvent):
             self._metrics.alerts.labels(event.data.rule, event.data.state.value).inc()
+            if not rules.is_digested(event.data.rule):  # of the others there may be thousands at once
+                log.info("alert", change=event.id, state=event.data.state.value, trace_id=place.trace_id)

@@ -14,21 +14,25 @@ import random
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 
-from aiokafka import ConsumerRecord, TopicPartition
+from aiokafka import TopicPartition
 from aiokafka.errors import CommitFailedError, IllegalStateError, KafkaError
 
+from shared.errors import said
 from shared.exactly_once.comparison import Comparison
 from shared.exactly_once.guard import Gap, OtherLog
 from shared.exactly_once.pace import Pace
 from shared.exactly_once.steps import Poisoned, Steps
 from shared.kafka.limits import CALL_TIMEOUT_S
 from shared.kafka.security import PLAIN, Security
-from shared.kafka.subscription import subscribe, to_record
-from shared.logs import get_logger, trace_id, trace_id_of
+from shared.kafka.subscription import RawBatch, subscribe, to_record
+from shared.logs import get_logger
 from shared.loops import leave_process
 from shared.metrics import Metrics
 from shared.mongo import DatabaseError
 from shared.topics import Topic
+from shared.tracing import spans
+from shared.tracing.places import place_of
+from shared.tracing.spans import Kind, Span, Value
 
 log = get_logger(__name__)
 
@@ -97,7 +101,7 @@ class Consumer:
                 try:
                     await self._compare_with_database()
                 except (DatabaseError, KafkaError, TimeoutError) as error:  # an outage: batches are refused meanwhile
-                    log.warning("comparison_put_off", error=f"{type(error).__name__}: {error}")
+                    log.warning("comparison_put_off", error=said(error))
                 for _ in range(_LOOKS_A_COMPARISON):
                     await self._watch()
                     await asyncio.sleep(2)
@@ -113,22 +117,29 @@ class Consumer:
         except OtherLog as error:
             await self._stop_for_good("other_log", str(error))
 
-    async def _handle(self, raw: tuple[ConsumerRecord, ...]) -> None:
+    async def _handle(self, raw: RawBatch) -> None:
         """One batch. Never raises: FastStream would swallow it while the position goes on."""
         if self._stopped:
             return
+        below, links = spans.causes(map(place_of, (r.headers for r in raw)))
+        values: dict[str, Value] = {"messaging.system": "kafka", "messaging.batch.message_count": len(raw)}
+        with spans.span("fold", Kind.CONSUMER, parent=below, links=links, values=values) as span:
+            await self._fold(raw, span)
+
+    async def _fold(self, raw: RawBatch, span: Span) -> None:
         began = time.perf_counter()
         try:
             records = [to_record(r) for r in raw]
-            trace_id.set(trace_id_of(_traceparent(raw[0])))
             self._pace.taken(raw)
             async with asyncio.timeout(self._timeout_s):
                 await self._steps.process(records)
             await self._commit(raw)
         except (Poisoned, OtherLog) as error:
             reason = "poisoned" if isinstance(error, Poisoned) else "other_log"
+            span.fail(reason)
             await self._stop_for_good(reason, str(error))
         except Exception as error:  # noqa: BLE001 - the Kafka edge: anything else is passing, so rewind and retry
+            span.fail(type(error).__name__)
             await self._rewind(raw, error)
         else:
             self._failures = 0
@@ -136,7 +147,7 @@ class Consumer:
             self._metrics.batch_seconds.observe(time.perf_counter() - began)
             self._after_commit()
 
-    async def _commit(self, raw: Sequence[ConsumerRecord]) -> None:
+    async def _commit(self, raw: RawBatch) -> None:
         """Exactly `last + 1` of each partition, explicitly. A rebalance in between is normal: the new owner re-reads
         and the cursors skip."""
         offsets = {TopicPartition(r.topic, r.partition): r.offset + 1 for r in raw}
@@ -146,10 +157,10 @@ class Consumer:
         except (CommitFailedError, IllegalStateError) as error:
             log.info("commit_dropped", reason=str(error))
 
-    async def _rewind(self, raw: Sequence[ConsumerRecord], error: Exception) -> None:
+    async def _rewind(self, raw: RawBatch, error: Exception) -> None:
         self._failures += 1
         self._metrics.batch_failures.inc()
-        log.warning("batch_failed", attempt=self._failures, error=f"{type(error).__name__}: {error}")
+        log.warning("batch_failed", attempt=self._failures, error=said(error))
         if self._failures >= self._attempts:
             leave_process("a batch failed too often", error)
         firsts: dict[TopicPartition, int] = {}
@@ -165,7 +176,7 @@ class Consumer:
         try:
             await self._before_reading_again()
         except (DatabaseError, KafkaError, TimeoutError) as failure:
-            log.warning("reading_again_put_off", error=f"{type(failure).__name__}: {failure}")
+            log.warning("reading_again_put_off", error=said(failure))
             return False
         return True
 
@@ -208,8 +219,3 @@ class Consumer:
         reason = await self._pace.look(consumer, assigned)
         if reason is not None:
             leave_process(reason, None)
-
-
-def _traceparent(raw: ConsumerRecord) -> str | None:
-    found = [value for key, value in raw.headers if key == "traceparent" and value is not None]
-    return found[0].decode("ascii", "replace") if found else None

@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from shared.errors import said
 from shared.records import Position
 
 Document = dict[str, Any]
@@ -31,7 +32,7 @@ class CannotFold(Exception):
     """The event at `position` was journaled and cannot be folded: it is marked dead and put aside."""
 
     def __init__(self, position: Position, cause: Exception) -> None:
-        super().__init__(f"{type(cause).__name__}: {cause}")
+        super().__init__(said(cause))
         self.position = position
 
 

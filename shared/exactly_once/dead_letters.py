@@ -8,6 +8,7 @@ from typing import Protocol
 from shared.exactly_once.sightings import BadRecord
 from shared.records import Position, Record
 from shared.topics import DEAD_LETTERS
+from shared.tracing.places import TRACEPARENT, place_of
 
 
 class Publisher(Protocol):
@@ -32,6 +33,7 @@ def letter_headers(group: str, record: Record, reason: str) -> list[tuple[str, b
         ("topic", position.topic.encode()),
         ("partition", str(position.partition).encode()),
         ("offset", str(position.offset).encode()),
+        *([(TRACEPARENT, place.traceparent.encode())] if (place := place_of(record.headers)) else []),
     ]
 
 

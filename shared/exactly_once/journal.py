@@ -1,9 +1,9 @@
 """Step 2: the journal. One entry per identity, written by insert; the first sighting wins.
 
 An entry: `_id` the identity, `topic`, `partition` and `offset` of the first sighting, `hash` of its content, what it
-was (`type`, `region`, `period`, `received_at`), `written_at` (real time, whatever clock the election goes by),
-`others` (later sightings, at most 50, each with whether it conflicted), and `dead` with the reason if it could not be
-folded.
+was (`type`, `region`, `period`, `received_at`), `trace` (the id of the call that sent it, where its record says so),
+`written_at` (real time, whatever clock the election goes by), `others` (later sightings, at most 50, each with whether
+it conflicted), and `dead` with the reason if it could not be folded.
 
 How long entries are kept: `retention.py`.
 """
@@ -23,6 +23,7 @@ from shared.exactly_once.sightings import Sighting, Standing, standing_of
 from shared.logs import get_logger
 from shared.mongo import Collection, Document, is_duplicates_only
 from shared.records import Position
+from shared.tracing.places import place_of
 
 log = get_logger(__name__)
 
@@ -42,6 +43,7 @@ def _entry(sighting: Sighting) -> Document:
         "period": event.period.isoformat() if event.period else None,
         "received_at": event.receivedat,
         "written_at": real(),
+        **({"trace": place.trace_id} if (place := place_of(sighting.record.headers)) else {}),
     }
 
 

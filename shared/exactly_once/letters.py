@@ -11,6 +11,8 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 
+from shared.tracing.places import TRACEPARENT, Place, place_in
+
 Headers = list[tuple[str, bytes]]
 
 
@@ -34,7 +36,7 @@ class Resolved:
 @dataclass(frozen=True, slots=True)
 class Letter:
     """A record that a group put aside: where it stood, why, and its bytes (their beginning only, if `is_truncated`:
-    `size` is the whole's)."""
+    `size` is the whole's). `place` is where the call that sent it was in its trace."""
 
     id: str
     group: str
@@ -47,6 +49,7 @@ class Letter:
     value: bytes
     size: int
     is_truncated: bool
+    place: Place | None = None
     resolved: Resolved | None = None
 
 
@@ -99,6 +102,7 @@ def _letter(record: Kept) -> Letter | None:
         value=record.value,
         size=int(size) if size.isdecimal() else len(record.value),
         is_truncated="truncated" in headers,
+        place=place_in(headers.get(TRACEPARENT)),
     )
 
 

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from shared.errors import LONGEST
 from shared.exactly_once.cursors import CannotFold, Change
 from shared.exactly_once.dead_letters import DeadLetters
 from shared.exactly_once.documents import Documents
@@ -15,6 +16,7 @@ from shared.exactly_once.sightings import BadRecord, Sighting, Standing, read_re
 from shared.logs import get_logger
 from shared.metrics import Metrics
 from shared.records import Record
+from shared.tracing.places import place_of
 
 log = get_logger(__name__)
 
@@ -81,7 +83,7 @@ class Steps:
         for one in bad:
             await self._parts.dead_letters.put(one)
             self._parts.metrics.dead_letters.labels(one.record.position.topic).inc()
-            log.error("dead_letter", position=str(one.record.position), reason=one.reason)
+            log.error("dead_letter", **_where(one.record), reason=one.reason[:LONGEST])
 
     async def _fold(self, sightings: list[Sighting]) -> None:
         """Fold all; one that cannot be folded is marked dead, put aside, and the rest is folded without it."""
@@ -94,7 +96,7 @@ class Steps:
                 await self._parts.dead_letters.put(BadRecord(stuck.record, f"cannot be folded: {error}"))
                 await self._parts.journal.mark_dead(stuck, str(error))
                 self._parts.metrics.dead_letters.labels(stuck.position.topic).inc()
-                log.error("cannot_fold", position=str(stuck.position), reason=str(error), exc_info=error)
+                log.error("cannot_fold", **_where(stuck.record), reason=str(error), exc_info=error)
                 left.remove(stuck)
             else:
                 return
@@ -107,3 +109,9 @@ class Steps:
             except Exception as error:
                 raise CannotFold(sighting.position, error) from error
         return changes
+
+
+def _where(record: Record) -> dict[str, str]:
+    """A record in a log line: of a batch's other records each has a trace of its own."""
+    place = place_of(record.headers)
+    return {"position": str(record.position), **({"trace_id": place.trace_id} if place else {})}

@@ -16,10 +16,11 @@ from shared.field_errors import MOST_ERRORS, said
 from shared.field_errors import FieldError as FieldError
 from shared.field_errors import field_errors as field_errors
 from shared.http.auth_header import language
-from shared.logs import get_logger, trace_id
+from shared.logs import get_logger
 from shared.mongo import DatabaseError, in_words
 from shared.strict_text import clean_for_display
 from shared.texts import Language, text
+from shared.tracing.places import trace_id
 
 log = get_logger(__name__)
 
@@ -119,7 +120,8 @@ def install(app: FastAPI) -> None:
     @app.exception_handler(Exception)
     async def _unexpected(request: Request, error: Exception) -> Response:
         log.error("unexpected", path=request.url.path, exc_info=error)
-        return render(Problem(500, "internal", "internal_detail", trace=trace_id.get()), language(request))
+        problem = Problem(500, "internal", "internal_detail", trace=trace_id())
+        return render(problem, language(request), {"X-Request-Id": trace_id()})
 
 
 def _methods_at(request: Request) -> str:

@@ -12,7 +12,8 @@ from fastapi import FastAPI
 from shared import logs
 from shared.http.connection import BoundedConnection
 from shared.production import refuse_unsafe
-from shared.settings import BadSettings, Settings, read_settings
+from shared.settings import BadSettings, Settings, read_settings, secrets_of
+from shared.tracing import spans
 from shared.yaml_files import BadFile
 
 CONFIGURATION_ERROR = 2
@@ -31,7 +32,9 @@ def serve(service: str, create_app: Callable[[Settings], FastAPI]) -> None:
     try:
         settings = read_settings()
         logs.configure(service, settings.log_level, settings.log_format)
+        logs.hide(secrets_of(settings))
         refuse_unsafe(settings)
+        spans.start(service, settings)
         app = create_app(settings)
     except (BadSettings, BadFile, ValueError) as error:
         sys.stderr.write(f"{service}: {error}\n")

@@ -2,35 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
-from contextlib import AbstractAsyncContextManager
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any
 
 import orjson
 from fastapi import FastAPI, Request, Response
-from starlette.types import ASGIApp, Receive, Scope, Send
 
 from shared.http import problems
 from shared.http.documents import add_documents
 from shared.http.openapi import DocumentedApp
-from shared.logs import TRACEPARENT, trace_id, trace_id_of
+from shared.http.tracing import Traced
 from shared.metrics import Metrics
+from shared.tracing import spans
 
 Check = Callable[[], Awaitable[str | None]]
 Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
-
-
-class _Trace:
-    """Puts the request's trace id into the context, and into the answer."""
-
-    def __init__(self, app: ASGIApp) -> None:
-        self._app = app
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "http":
-            header = dict(scope["headers"]).get(TRACEPARENT.encode())
-            trace_id.set(trace_id_of(header.decode("latin-1") if header else None))
-        await self._app(scope, receive, send)
 
 
 def _shown(description: str, example: Any) -> dict[str, Any]:
@@ -50,6 +37,20 @@ def json_response(content: Any, status: int = 200) -> Response:
     return Response(orjson.dumps(content), status, media_type="application/json")
 
 
+def _with_traces(lifespan: Lifespan) -> Lifespan:
+    """The last thing a process does: uvicorn ends it by the signal that it was sent."""
+
+    @asynccontextmanager
+    async def run(app: FastAPI) -> AsyncIterator[None]:
+        try:
+            async with lifespan(app):
+                yield
+        finally:
+            await spans.stop()
+
+    return run
+
+
 def make_app(
     title: str,
     lifespan: Lifespan,
@@ -65,13 +66,13 @@ def make_app(
     app = DocumentedApp(
         title=title,
         version="1",
-        lifespan=lifespan,
+        lifespan=_with_traces(lifespan),
         redirect_slashes=False,
         openapi_url=None,
         docs_url=None,
         redoc_url=None,
     )
-    app.add_middleware(_Trace)
+    app.add_middleware(Traced)
     problems.install(app)
 
     @app.get("/healthz", tags=["health"], responses={200: _TURNS})

@@ -6,6 +6,9 @@ import contextlib
 import json
 import logging
 import re
+import sys
+import threading
+import warnings
 from collections.abc import Iterator
 from io import StringIO
 from types import SimpleNamespace
@@ -15,8 +18,10 @@ import pytest
 import structlog
 from pydantic import SecretStr
 
-from shared.logs import OncePer, configure, get_logger, new_trace_id, trace_id, trace_id_of, traceparent
+from shared import logs
+from shared.logs import OncePer, configure, get_logger
 from shared.settings import Settings
+from shared.tracing.places import Place, here
 
 TRACE = "0af7651916cd43dd8448eb211c80319c"
 
@@ -27,14 +32,15 @@ def configured(service: str = "intake", level: str = "INFO", style: str = "json"
     written, root, before = StringIO(), logging.getLogger(), structlog.get_config()
     noisy = {name: logging.getLogger(name).level for name in ("aiokafka", "pymongo", "uvicorn.access")}
     handlers, root.handlers, old_level = root.handlers, [], root.level
-    token = trace_id.set("")
+    token, hooks = here.set(None), (sys.excepthook, threading.excepthook)
     with contextlib.redirect_stderr(written):
         configure(service, level, style)
     try:
         yield written
     finally:
-        trace_id.reset(token)
-        structlog.contextvars.clear_contextvars()
+        here.reset(token)
+        sys.excepthook, threading.excepthook = hooks
+        logging.captureWarnings(False)
         structlog.configure(**before)
         root.handlers = handlers
         root.setLevel(old_level)
@@ -103,31 +109,10 @@ def test_trace_is_in_every_line_of_its_context() -> None:
     """Ours and a library's lines carry the trace id; outside of a call there is none."""
     with configured() as stderr:
         get_logger("services.intake").info("before")
-        trace_id.set(TRACE)
+        here.set(Place(TRACE, "b7ad6b7169203331"))
         get_logger("services.intake").info("ours")
         logging.getLogger("uvicorn.error").warning("theirs")
         assert [line.get("trace_id") for line in lines(stderr)] == [None, TRACE, TRACE]
-
-
-@pytest.mark.parametrize(
-    "malformed",
-    [None, "", "nonsense", f"00-{TRACE.upper()}-b7ad6b7169203331-01", f"00-{TRACE}-b7ad6b7169203331-01\n"],
-)
-def test_malformed_trace_is_a_new_one(malformed: str | None) -> None:
-    """What is no `traceparent` never reaches a log."""
-    found = trace_id_of(malformed)
-    assert re.fullmatch("[0-9a-f]{32}", found)
-    assert found != TRACE
-
-
-def test_trace_goes_on() -> None:
-    """What a call causes carries its trace id, each time under a new span; without a call the trace is new."""
-    token = trace_id.set(TRACE)
-    one, other = traceparent(), traceparent()
-    trace_id.reset(token)
-    assert trace_id_of(one) == trace_id_of(other) == TRACE
-    assert one != other
-    assert trace_id_of(traceparent()) not in (TRACE, new_trace_id())
 
 
 def a_record(message: str, name: str = "aiokafka") -> logging.LogRecord:
@@ -167,3 +152,46 @@ def test_settings_in_a_line_show_no_secret(style: str) -> None:
         get_logger("services.intake").info("started", settings=settings)
         assert "s3cret" not in stderr.getvalue()
         assert "started" in stderr.getvalue()
+
+
+PASSWORD = 's3cret"passw\\ord'
+
+
+@pytest.mark.parametrize("style", ["json", "text"])
+def test_what_is_hidden_is_in_no_line(style: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever writes it, in whatever part of a line: secrets that are known, logins in addresses, keys of ours."""
+    monkeypatch.setattr(logs, "_secrets", set())
+    key = f"desk_kpu-samarinda_{'x' * 43}"
+    with configured(style=style) as stderr:
+        logs.hide([PASSWORD, "short"])
+        get_logger("services").info("in a value", value=PASSWORD, nested={"deep": [PASSWORD]})
+        logging.getLogger("pymongo").warning("mongodb://desk:%s@mongo:27017/ is away; %s", "p4ssw0rd", PASSWORD)
+        get_logger("services").info("key", key=key, header=f"Bearer {key}")
+        try:
+            raise ValueError(f"what {PASSWORD} was")
+        except ValueError as error:
+            get_logger("services").error("broken", exc_info=error)
+        written = stderr.getvalue()
+        assert "s3cret" not in written
+        assert "p4ssw0rd" not in written
+        assert "xxx" not in written
+        assert written.count("desk_kpu-samarinda_***") == 2
+        assert "mongodb://***@mongo:27017/ is away" in written
+
+
+def test_what_python_says_is_a_line_too() -> None:
+    """A warning, an error nobody caught, one in a thread: JSON, under the service's name."""
+    with configured("notifier") as stderr:
+        with warnings.catch_warnings():
+            warnings.simplefilter("always")
+            logging.captureWarnings(True)
+            warnings.warn("old ways", stacklevel=1)
+        sys.excepthook(ValueError, ValueError("nobody"), None)
+        thread = threading.Thread(target=lambda: 1 // 0)
+        thread.start()
+        thread.join()
+        assert [(line["service"], line["logger"], line["level"]) for line in lines(stderr)] == [
+            ("notifier", "py.warnings", "warning"),
+            ("notifier", "python", "critical"),
+            ("notifier", "python", "critical"),
+        ]

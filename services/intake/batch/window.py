@@ -16,8 +16,9 @@ from services.intake.door import Door
 from services.intake.submissions.body import Body, WrongFields
 from shared.access.keys import Grant
 from shared.http.problems import RETRY_AFTER_S, Problem, invalid
-from shared.logs import get_logger, trace_id
+from shared.logs import get_logger
 from shared.texts import Language
+from shared.tracing.places import trace_id
 
 log = get_logger(__name__)
 
@@ -124,7 +125,7 @@ class Doorway:
             return problem
         except Exception as error:
             log.error("unexpected", agency=self._order.agency, exc_info=error)
-            return Problem(500, "internal", "internal_detail", trace=trace_id.get())
+            return Problem(500, "internal", "internal_detail", trace=trace_id())
 
     def _note(self, taken: Sequence[Outcome]) -> None:
         """Kafka that confirmed nothing of a wave is not asked again: each try takes as long as the deadline."""

@@ -10,7 +10,7 @@ from ulid import ULID
 
 from services.intake.accepting import Accepted
 from services.intake.checks import Receipt
-from services.intake.door import Door
+from services.intake.door import Door, logging_refusals
 from services.intake.pages.forms import CONTROLS, MOST_BYTES, NARROW, Form, Typed, after_button, is_form_id, to_json
 from services.intake.pages.key import COOKIE
 from services.intake.pages.refusals import refused, retried
@@ -72,7 +72,8 @@ class Sending:
             return self._renderer.page(request, visitor, form.called, view=view)
         meant = retried(form, typed)
         try:
-            slip = await self._take(form, grant, meant)
+            with logging_refusals(grant, form.called):
+                slip = await self._take(form, grant, meant)
         except Problem as problem:
             return self._shown_again(request, visitor, grant, form, meant, problem)
         return _to_slip(visitor, key, slip)

@@ -10,6 +10,7 @@ from typing import Any
 from fastapi import APIRouter, Request, Response
 from pydantic import Field
 
+from services.notifier import causes
 from services.notifier.alerts import alerts
 from services.notifier.store import Store
 from shared.access.keys import Role
@@ -25,6 +26,7 @@ from shared.instants import kept
 from shared.logs import get_logger
 from shared.mongo import Document
 from shared.strict import LongText
+from shared.tracing.places import here
 
 log = get_logger(__name__)
 
@@ -64,7 +66,7 @@ def routes(store: Store, access: AccessStore, now: Callable[[], Awaitable[dateti
         at = kept(await now())
 
         def change(alert: Document) -> Document:
-            return alerts.acknowledged(alert, at=at, by=by, note=body.note or "")
+            return causes.marked(alert, alerts.acknowledged(alert, at=at, by=by, note=body.note or ""), here.get())
 
         alert = await store.update(alerts.COLLECTION, alert_id, change)
         if alert["state"] == AlertState.RESOLVED:

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from datetime import date
 from functools import partial
 
+from services.notifier import causes
 from services.notifier.alerts import alerts
 from services.notifier.excuses.excuse_store import ExcuseStore
 from services.notifier.rules import missing_report
@@ -14,6 +15,7 @@ from services.notifier.verdicts import obligations, verdicts
 from shared.election.owing import Deadline
 from shared.events.verdict import Verdict
 from shared.mongo import Document
+from shared.tracing.places import place_in
 
 
 class Settling:
@@ -29,7 +31,7 @@ class Settling:
     async def settle(self, waiting: Iterable[Document]) -> None:
         """The marks are taken off only if no verdict came in between; a repeat changes nothing."""
         excused = [await self._excused(obligation) for obligation in waiting]
-        changes = {missing_report.alert_id_of(o): partial(missing_report.alert_after, obligation=o) for o in excused}
+        changes = {missing_report.alert_id_of(o): partial(_alert_after, obligation=o) for o in excused}
         if changes:
             await self._store.update_all(alerts.COLLECTION, changes)
             await self._store.take_off_all(obligations.COLLECTION, excused, "unsettled")
@@ -47,3 +49,8 @@ class Settling:
         at = obligation["verdicts"][-1]["judged_at"]
         change = partial(obligations.excused, excuse=excuse, now=at)
         return await self._store.update(obligations.COLLECTION, obligation["_id"], change)
+
+
+def _alert_after(alert: Document, obligation: Document) -> Document:
+    """The alert goes on in the trace of the report that the obligation knows last."""
+    return causes.marked(alert, missing_report.alert_after(alert, obligation), place_in(obligation.get("trace")))

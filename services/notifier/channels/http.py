@@ -11,6 +11,7 @@ import aiohttp
 
 from services.notifier.channels import SendFailed, Sent, failure_of_status
 from services.notifier.channels.public_addresses import PrivateAddress, Resolver, refuse_private_literal
+from shared.tracing.places import TRACEPARENT, traceparent
 
 LONGEST_REPLY = 2048  # bytes
 _REPLY_S = 1.0  # what has answered 2xx has it, however slowly its words come
@@ -30,7 +31,7 @@ class Poster:
         try:
             if not self._allow_private:
                 refuse_private_literal(url)
-            sent = _HEADERS | dict(headers)
+            sent = _HEADERS | {TRACEPARENT: traceparent()} | dict(headers)
             async with self._client().post(url, data=body, headers=sent, allow_redirects=False) as answer:
                 reply, status = await _beginning(answer), answer.status
         except (aiohttp.InvalidURL, PrivateAddress) as error:

@@ -11,6 +11,7 @@ import random
 import time
 from datetime import datetime, timedelta
 
+from services.notifier import causes
 from services.notifier.channels import Channel, Message, SendFailed, Sent
 from services.notifier.delivery.breaker import Breaker
 from services.notifier.delivery.delivery_states import DEAD, DELIVERED, PENDING
@@ -22,6 +23,9 @@ from shared.logs import get_logger
 from shared.loops import back_off_s
 from shared.metrics import Metrics
 from shared.mongo import Document
+from shared.tracing import spans
+from shared.tracing.places import place_named
+from shared.tracing.spans import Kind, Span
 
 log = get_logger(__name__)
 
@@ -87,6 +91,14 @@ class Sender:
             return False
         if await self._deliveries.waits_for_older(delivery):
             return True
+        cause, others = causes.places_of(delivery)
+        below = cause or spans.by_chance(place_named(delivery["notice"]))
+        values = {"desk.delivery": delivery["_id"], "desk.channel": self.receiver.channel}
+        with spans.span("deliver", Kind.CLIENT, parent=below, links=others, values=values) as span:
+            await self._send(delivery, permit, span)
+        return True
+
+    async def _send(self, delivery: Document, permit: Permit, span: Span) -> None:
         began = time.monotonic()
         try:
             if permit is Permit.DISABLED:
@@ -95,12 +107,13 @@ class Sender:
             async with asyncio.timeout(self._lease_s * _SHARE_OF_LEASE):
                 sent = await self._channel.send(message_of(delivery))
         except SendFailed as failure:
+            span.fail(type(failure).__name__)
             await self._failed(delivery, failure, _ms_since(began), is_told=permit is not Permit.DISABLED)
         except Exception as error:  # noqa: BLE001 - a channel's defect is a failed attempt: counted, and dead some day
+            span.fail(type(error).__name__)
             await self._failed(delivery, SendFailed(type(error).__name__, is_permanent=False), _ms_since(began))
         else:
             await self._arrived(delivery, sent, _ms_since(began))
-        return True
 
     async def close(self) -> None:
         await self._channel.close()
@@ -112,6 +125,7 @@ class Sender:
         await self._answered(is_success=True)
         self._count("ok")
         self._count_delay(delivery, latency_ms / 1000)
+        log.info("delivered", delivery=delivery["_id"], attempt=len(delivery["attempts"]))
 
     async def _failed(self, delivery: Document, failure: SendFailed, latency_ms: int, is_told: bool = True) -> None:
         tried = sum(a["started_at"] >= _owed_since(delivery) for a in delivery["attempts"])

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
-from services.notifier import rules
+from services.notifier import causes, rules
 from services.notifier.alerts import alerts
 from services.notifier.notices.naming import MOST_NAMED, Text, named, plain
 from services.notifier.rules import cannot_evaluate, missing_report
@@ -27,7 +27,8 @@ MOST_ALERTS = 200  # of one message; the API has the others
 @dataclass(frozen=True, slots=True)
 class Notice:
     """One thing to tell. `id` is deterministic; `region` and `rule` decide who is told; `at` is the election's time
-    of what happened; `payload` is frozen here and sent as it is, however often it is tried."""
+    of what happened; `payload` is frozen here and sent as it is, however often it is tried; `traces` are those of what
+    it tells (`causes.py`)."""
 
     id: str
     rule: str
@@ -36,6 +37,7 @@ class Notice:
     at: datetime
     alerts: tuple[str, ...]
     payload: Document
+    traces: tuple[str, ...] = ()
 
 
 def webhook_id(delivery_id: str) -> str:
@@ -46,7 +48,8 @@ def webhook_id(delivery_id: str) -> str:
 def of_alert(alert: Document, change: Document, calendar: Calendar) -> Notice:
     """The notice of one change of one alert, with what was told of it then, whatever became of it since."""
     said = in_words(key_of(alert, change), alert, change, calendar)
-    return made(f"{alert['_id']}#{change['revision']}", said, [alert], change["change"], change["at"])
+    notice_id = f"{alert['_id']}#{change['revision']}"
+    return made(notice_id, said, [alert], change["change"], change["at"], causes_of=[change])
 
 
 def key_of(alert: Document, change: Document) -> str:
@@ -125,9 +128,16 @@ def regions_named(codes: Sequence[str], calendar: Calendar) -> Text:
 
 
 def made(
-    notice_id: str, said: Text, told: Sequence[Document], change: str, at: datetime, region: str | None = None
+    notice_id: str,
+    said: Text,
+    told: Sequence[Document],
+    change: str,
+    at: datetime,
+    region: str | None = None,
+    causes_of: Iterable[Document] | None = None,
 ) -> Notice:
-    """The notice of one kind of change of some alerts; `region` unless it is that of the only one."""
+    """The notice of one kind of change of some alerts; `region` unless it is that of the only one. `causes_of` are the
+    changes, or else the alerts, that know what caused them."""
     first = told[0]
     payload = {
         "type": TYPE,
@@ -144,7 +154,8 @@ def made(
         },
     }
     ids = tuple(alert["_id"] for alert in told)
-    return Notice(notice_id, first["rule"], change, region or first["region"], at, ids, payload)
+    traces = causes.traces_of(told if causes_of is None else causes_of)
+    return Notice(notice_id, first["rule"], change, region or first["region"], at, ids, payload, tuple(traces))
 
 
 def in_both(text_key: str, values: Document) -> Text:

@@ -76,7 +76,8 @@ def of_changes(series: str, number: int, changed: Changes, standing: Standing | 
         sentences = how_all_stand
     at = max(change["at"] for _alert, change in changed)
     told = [alert for alert, _change in changed]
-    notice = notices.made(f"{series}~{number}-{kind}", _in_a_row(sentences), told, kind, at, province)
+    said, why = _in_a_row(sentences), [change for _alert, change in changed]
+    notice = notices.made(f"{series}~{number}-{kind}", said, told, kind, at, province, why)
     if standing:
         notice.payload["data"]["counts"] = dict(standing.counts)
     return notice

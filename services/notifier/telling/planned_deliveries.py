@@ -87,6 +87,7 @@ def _delivery(
         "happened_at": notice.at,
         "due_at": now,
         "payload": notice.payload,
+        "traces": list(notice.traces),
         "webhook_id": notices.webhook_id(f"{notice.id}|{receiver.name}"),
         **_state(fate),
     }

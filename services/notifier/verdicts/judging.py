@@ -25,6 +25,8 @@ from shared.election.owing import Deadline
 from shared.logs import get_logger
 from shared.mongo import Document
 from shared.topics import REPORTS
+from shared.tracing import spans
+from shared.tracing.places import place_named
 
 log = get_logger(__name__)
 
@@ -65,7 +67,9 @@ class Judge:
         for due in await self._store.due_judgements(now):
             unproven, first_seen_at = await self._unproven(due)
             if unproven is None:
-                await self._judge(due, now)
+                below = spans.by_chance(place_named(due["_id"]))
+                with spans.span("judge", parent=below, values={"desk.judgement": due["_id"]}):
+                    await self._judge(due, now)
                 had_work = True
             elif real_now - first_seen_at > self._patience and not due["is_called_undetermined"]:
                 had_work |= await self._call_undetermined(due, now, unproven)

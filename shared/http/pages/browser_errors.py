@@ -13,10 +13,10 @@ from starlette.routing import Route
 
 from shared.http.pages.rendering import Renderer
 from shared.http.pages.visitor import KeyCookie, visitor_of
-from shared.logs import trace_id
+from shared.tracing.places import trace_id
 
 API = "/v1"
-_KEPT = ("retry-after", "allow", "connection")
+_KEPT = ("retry-after", "allow", "connection", "x-request-id")
 
 Handler = Callable[[Request, Any], Awaitable[Response]]
 
@@ -46,7 +46,7 @@ class ErrorPages:
     def _page(self, request: Request, answer: Response) -> Response:
         told = answer.status_code if answer.status_code in self._told else 400
         kept = {name: answer.headers[name] for name in _KEPT if name in answer.headers}
-        visitor, trace = visitor_of(request, self._cookie), trace_id.get()
+        visitor, trace = visitor_of(request, self._cookie), trace_id()
         return self._renderer.page(request, visitor, "error", answer.status_code, kept, told=told, trace=trace)
 
 

@@ -18,10 +18,10 @@ from shared.exactly_once.guard import Gap, Guard, OtherLog
 from shared.exactly_once.steps import Poisoned, Steps
 from shared.kafka.log_reader import LogReader
 from shared.kafka.subscription import BatchHandler
-from shared.logs import trace_id
 from shared.metrics import Metrics
 from shared.records import Record
 from shared.topics import REPORTS
+from shared.tracing.places import trace_id
 
 ZERO, ONE = TopicPartition(REPORTS.name, 0), TopicPartition(REPORTS.name, 1)
 TRACE = "0af7651916cd43dd8448eb211c80319c"
@@ -99,7 +99,7 @@ class Scripted(Steps):
 
     async def process(self, records: Sequence[Record]) -> None:
         self.got.append([record.position.offset for record in records])
-        self.traces.append(trace_id.get())
+        self.traces.append(trace_id())
         await asyncio.sleep(self.takes_s)
         if self._outcomes and (outcome := self._outcomes.pop(0)):
             raise outcome
