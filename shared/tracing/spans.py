@@ -110,9 +110,7 @@ def span(
 
 def incoming(name: str, caller: Place | None) -> AbstractContextManager[Span]:
     """The block that answers a call from outside, in its caller's trace if it names one."""
-    if _tracer is None:
-        return _Within(caller or new_place())
-    if random.random() < _share:  # noqa: S311 - which calls are kept is no secret
+    if _tracer is not None and random.random() < _share:  # noqa: S311 - which calls are kept is no secret
         return _Measured(_tracer.open(name, Kind.SERVER, caller, (), {}))
     return _Within(unsampled(caller or new_place()))
 

@@ -7,6 +7,7 @@ from datetime import timedelta
 from shared.exactly_once.dead_letters import letter_headers, shortened
 from shared.exactly_once.letters import Headers, Kept, Resolution, letters_in, resolution_headers
 from shared.records import Position, Record
+from shared.tracing.places import TRACEPARENT, Place
 from tests.builders import utc
 
 NOON = utc("2024-11-18 04:00")
@@ -29,6 +30,15 @@ def test_a_letter_is_read_as_it_was_written() -> None:
     assert (found.group, found.topic, found.partition, found.offset) == ("desk.notifier", "desk.reports", 3, 7)
     assert (found.reason, found.at, found.key, found.value) == ("is no JSON", NOON, b"64.72", b"{")
     assert (found.size, found.is_truncated, found.resolved) == (1, False, None)
+
+
+def test_a_letter_keeps_the_trace_of_its_record() -> None:
+    """What somebody made up instead of one is left out."""
+    place = Place("0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331", is_sampled=True)
+    for given, expected in ((place.traceparent.encode(), place), (b"\xff", None)):
+        record = Record(Position("desk.reports", 3, 7), b"64.72", b"{", ((TRACEPARENT, given),))
+        (found,) = letters_in([kept(b"{", letter_headers("desk.notifier", record, "is no JSON"))])
+        assert found.place == expected
 
 
 def test_a_letter_that_is_a_beginning_says_so() -> None:

@@ -21,6 +21,7 @@ from services.notifier.channels.webhook import Webhook
 from services.notifier.delivery.delivering import LONGEST_RETRY_S, retry_in_s
 from services.notifier.routing.receivers import ConsoleReceiver, WebhookReceiver
 from shared.settings import Settings
+from shared.tracing.places import place_in
 from tests.builders import a_calendar, utc
 from tests.http_receiver import HttpReceiver, http_receiver
 
@@ -61,6 +62,7 @@ async def test_webhook_is_signed(receiver: HttpReceiver) -> None:
     assert json.loads(body) == {"type": "desk.notice.v1", "timestamp": "2024-11-18T18:00:00+00:00", "data": {"x": "é"}}
     assert headers["webhook-id"] == "msg_1"
     assert headers["content-type"] == "application/json"
+    assert place_in(headers["traceparent"]) is not None
     assert abs(datetime.fromtimestamp(int(headers["webhook-timestamp"]), UTC) - datetime.now(UTC)) < timedelta(
         minutes=1
     )

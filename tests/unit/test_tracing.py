@@ -136,7 +136,7 @@ def test_off_nothing_is_measured_and_the_trace_goes_on() -> None:
     """A block belongs to its trace; afterwards everything is as before."""
     before = here.get()
     with spans.incoming("POST", KEPT) as span:
-        assert (trace_id(), traceparent()) == (TRACE, GIVEN)
+        assert (trace_id(), traceparent()) == (TRACE, f"00-{TRACE}-{SPAN}-00")  # whoever is behind us kept nothing
         span.note({"x": 1})
         with spans.span("inner", parent=Place("1" * 32, SPAN)):
             assert trace_id() == "1" * 32

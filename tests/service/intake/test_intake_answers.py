@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 from typing import TYPE_CHECKING, Any
 
+import httpx
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -84,6 +86,60 @@ async def test_report_is_published_under_its_regency(intake: Intake) -> None:
     [event] = intake.kafka.events()
     assert event.identity == "/agencies/samarinda-desk/r1"
     assert json.loads(value)["subject"] == "64.72.01"
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "key", "status"),
+    [
+        ("/v1/reports", REPORT, "samarinda", 202),
+        ("/v1/reports", {}, "samarinda", 422),
+        ("/v1/reports", REPORT, None, 401),
+        ("/v1/nothing", REPORT, "samarinda", 404),
+        ("/healthz", REPORT, None, 405),
+    ],
+)
+async def test_every_answer_has_its_id(
+    intake: Intake, path: str, body: dict[str, object], key: str | None, status: int
+) -> None:
+    """A new one for each call, or the caller's; probes alone have none."""
+    trace = "c" * 32
+    own = await intake.post(path, body, key=key)
+    theirs = await intake.post(path, body, key=key, headers={"traceparent": f"00-{trace}-{'b' * 16}-01"})
+    assert (own.status, theirs.status) == (status, status)
+    if path == "/healthz":
+        assert "x-request-id" not in own.headers
+    else:
+        assert re.fullmatch("[0-9a-f]{32}", own.headers["x-request-id"])
+        assert own.headers["x-request-id"] != theirs.headers["x-request-id"] == trace
+
+
+@pytest.mark.expect_errors("unexpected")
+@pytest.mark.parametrize("accepts", ["application/json", "text/html"])
+async def test_a_defect_of_ours_is_found_by_its_id(intake: Intake, accepts: str) -> None:
+    """The answer comes from outside of everything else that answers, and has it all the same; its words, too."""
+    intake.kafka.fails_with = RuntimeError("broken")
+    trace = "d" * 32
+    headers = {
+        "authorization": "Bearer everything",
+        "content-type": "application/json",
+        "traceparent": f"00-{trace}-{'b' * 16}-01",
+        "accept": accepts,
+    }
+    transport = httpx.ASGITransport(intake.app, raise_app_exceptions=False)
+    async with httpx.AsyncClient(transport=transport, base_url="http://intake") as client:
+        answer = await client.post("/v1/reports", json=REPORT, headers=headers)
+    assert (answer.status_code, answer.headers["x-request-id"]) == (500, trace)
+    assert trace in answer.text
+
+
+async def test_a_refusal_is_logged_in_keys(intake: Intake, caplog: pytest.LogCaptureFixture) -> None:
+    """Of somebody we know, once, with nothing that was sent; not what came too often, nor from nobody."""
+    caplog.set_level("INFO")
+    await intake.post("/v1/reports", {**REPORT, "condition": "secret", "secret": "secret"}, key="samarinda")
+    await intake.post("/v1/reports", REPORT, key=None)
+    (line,) = [r.msg for r in caplog.records if isinstance(r.msg, dict) and r.msg["event"] == "refused"]
+    assert (line["kind"], line["status"], line["because"]) == ("report", 422, "invalid_detail")
+    assert "secret" not in str(line)
 
 
 async def test_incident_answers_no_period(intake: Intake) -> None:
