@@ -17,6 +17,7 @@ from desk.cli_doctor import doctor
 from desk.cli_partitions import partitions
 from desk.cli_person import person
 from desk.cli_receivers import receivers as receivers_commands
+from desk.cli_replay import replay
 from desk.cli_submit import submit
 from desk.console import fail, in_short, say
 from desk.options import Clock, Election, PortBase, ReceiversFile, RosterFile, settings_with
@@ -35,6 +36,7 @@ main.add_typer(receivers_commands, name="receivers")
 main.command()(submit)
 main.command()(partitions)
 main.command()(doctor)
+main.command()(replay)
 
 
 @main.command()
