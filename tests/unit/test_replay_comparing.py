@@ -12,7 +12,12 @@ from desk.replay.comparing import difference, has_expired, is_ahead, told
 from desk.replay.run import lost_words
 from tests.builders import utc
 
-REGION: dict[str, Any] = {"_id": "64.72", "rev": 3, "cursors": {"reports:1": 7}, "own": {"reports": {"count": 2}, "latest": None}}
+REGION: dict[str, Any] = {
+    "_id": "64.72",
+    "rev": 3,
+    "cursors": {"reports:1": 7},
+    "own": {"reports": {"count": 2}, "latest": None},
+}
 ENTRY: dict[str, Any] = {
     "_id": "/agencies/kpu/r1",
     "topic": "desk.reports",
