@@ -12,6 +12,7 @@ from typing import Annotated
 import typer
 
 from desk.cli_agency import agency
+from desk.cli_backup import backup, restore
 from desk.cli_dead_letters import dead_letters
 from desk.cli_doctor import doctor
 from desk.cli_partitions import partitions
@@ -37,6 +38,8 @@ main.command()(submit)
 main.command()(partitions)
 main.command()(doctor)
 main.command()(replay)
+main.command()(backup)
+main.command()(restore)
 
 
 @main.command()
