@@ -13,6 +13,7 @@ import typer
 
 from desk.cli_agency import agency
 from desk.cli_backup import backup, restore
+from desk.cli_continue_log import continue_log
 from desk.cli_dead_letters import dead_letters
 from desk.cli_doctor import doctor
 from desk.cli_partitions import partitions
@@ -40,6 +41,7 @@ main.command()(doctor)
 main.command()(replay)
 main.command()(backup)
 main.command()(restore)
+main.command()(continue_log)
 
 
 @main.command()
