@@ -44,7 +44,7 @@ def replay(
 
     from desk.replay.run import Errand, Refused
     from desk.replay.shadow import NoShadow
-    from desk.replay.switching import CannotAbandon, StillReading
+    from desk.replay.switching import CannotAbandon, OthersFence, StillReading
     from desk.replay.verifying import CannotTell
     from shared.exactly_once.guard import OtherLog
     from shared.kafka.whole_topic import TopicUnread
@@ -54,7 +54,7 @@ def replay(
     errand = Errand(database, verify, switch, go_on, accept_loss)
     try:
         status = _run(errand, settings, abandon)
-    except (NoShadow, CannotTell, Refused, StillReading, CannotAbandon, TopicUnread) as error:
+    except (NoShadow, CannotTell, Refused, StillReading, CannotAbandon, OthersFence, TopicUnread) as error:
         raise fail(error, _CANNOT) from None
     except OtherLog as error:
         raise fail(f"{error} (docs/runbooks/other-log.md)", _CANNOT) from None

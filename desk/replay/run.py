@@ -72,6 +72,7 @@ class Replay:
         if self.errand.switches and await self.switch.is_half_done():
             self.say("an earlier exchange died half-way: ending it")
             return await self._finish()
+        await self._take_back()
         if not self.errand.accepts_loss:
             await self.comparison.verify_log()  # of another log nothing is to be learnt
         begins, ends = await self.log.bounds()
@@ -86,6 +87,17 @@ class Replay:
             raise Refused("the model in use may hold what the log does not: --accept-loss exchanges it all the same")
         await self._read(ends)
         return await self._exchange() if self.errand.switches else SAME
+
+    async def _take_back(self) -> None:
+        """What an earlier exchange that died has begun. Raises Refused, OthersFence."""
+        is_half_done = await self.switch.is_half_done()
+        if not (is_half_done or await self.switch.is_begun()):
+            return
+        if not self.errand.switches:
+            way = "" if is_half_done else "; `desk replay --abandon` takes it back"
+            raise Refused(f"an exchange died half-way: `desk replay --switch` ends it{way}")
+        self.say("an earlier exchange died before it changed anything: beginning anew")
+        await self.switch.abandon()
 
     async def _read(self, until: Places) -> None:
         """With a bar."""
@@ -113,14 +125,9 @@ class Replay:
             self.say("copying")
             await self.switch.stage(self.shadow.database)
         except BaseException:
-            await asyncio.shield(self._give_up())
+            await asyncio.shield(self.switch.give_up())
             raise
         return await self._finish()
-
-    async def _give_up(self) -> None:
-        """The aggregators go on with what they had, unless the exchange has begun."""
-        if not await self.switch.is_half_done():
-            await self.switch.abandon()
 
     async def _refuse_less(self) -> None:
         """Raises Refused if the shadow has read less than the model in use."""

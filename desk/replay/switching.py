@@ -12,9 +12,10 @@ from __future__ import annotations
 
 import asyncio
 import time
-from dataclasses import dataclass
+import uuid
+from dataclasses import dataclass, field
 
-from pymongo.errors import OperationFailure
+from pymongo.errors import DuplicateKeyError, OperationFailure
 
 from desk.replay.shadow import MODEL
 from services.aggregator import indexes
@@ -44,6 +45,10 @@ class CannotAbandon(Exception):
     """There is nothing to abandon, or only the way forward."""
 
 
+class OthersFence(Exception):
+    """Somebody else is at work on this database."""
+
+
 @dataclass(frozen=True)
 class Switch:
     """Raises DatabaseError, KafkaError, TimeoutError; then call it again."""
@@ -51,15 +56,23 @@ class Switch:
     settings: Settings
     used: Database
     by: str
+    call: str = field(default_factory=lambda: uuid.uuid4().hex)  # tells our fence from that of another call
 
     async def is_half_done(self) -> bool:
         """Whether an earlier call died after it had begun to rename: `finish` is all that is left."""
-        return (await self._fence() or {}).get("phase") == _RENAMING
+        return await self._phase() == _RENAMING
+
+    async def is_begun(self) -> bool:
+        """Whether an earlier call died before that: `abandon` takes it back. Raises OthersFence."""
+        found = await self._fence()
+        if found is not None and "phase" not in found:
+            raise OthersFence(f"fenced since {found['at']:%Y-%m-%dT%H:%M:%SZ} by {found['by']}: {found['why']}")
+        return await self._phase() == _PREPARING
 
     async def fence_off(self) -> None:
-        """Put up the fence, or take over that of a call that died, and wait until nobody reads. Raises StillReading;
-        then the fence is down again."""
-        await self._put_up({"why": _WHY, "by": self.by, "at": real(), "phase": _PREPARING})
+        """Put up the fence and wait until nobody reads. Raises StillReading, and then the fence is down again;
+        OthersFence if there is one."""
+        await self._put_up()
         began = time.monotonic()
         while members := await self._members():
             if time.monotonic() - began > _LEAVE_S:
@@ -83,11 +96,10 @@ class Switch:
             elif name == guard.COLLECTION:
                 change = [{"$set": {"model": model}}]
             await self._copy(shadow, name, change)
-        mark = {**(await self._fence() or {}), "phase": _RENAMING}
-        await self._carry(mark)
+        await self._carry()
         if await self._members():
             raise StillReading("an aggregator reads in spite of the fence: is it of an older version? Stop it first")
-        await self._put_up(mark)
+        await self._go_forward()
 
     async def finish(self) -> None:
         """Rename what is not renamed yet, and take down the fence."""
@@ -98,24 +110,42 @@ class Switch:
     async def abandon(self) -> None:
         """Take the fence of a call that died down, and let the copies go. Raises CannotAbandon."""
         found = await self._fence()
-        if found is None:
-            raise CannotAbandon("nothing is fenced off: there is nothing to abandon")
-        if found.get("phase") != _PREPARING:
+        if found is None or "phase" not in found:
+            raise CannotAbandon("no exchange has been begun: there is nothing to abandon")
+        if found["phase"] != _PREPARING:
             raise CannotAbandon("the exchange has begun and must be ended: call `desk replay --switch`")
         for name in MODEL:
             await self.used.drop_collection(STAGED + name)
         await self._take_down()
 
-    async def _put_up(self, mark: Document) -> None:
-        said = {field: value for field, value in mark.items() if field != "_id"}
-        await self._positions.update_one({"_id": fence.DOCUMENT_ID}, {"$set": said}, upsert=True)
+    async def give_up(self) -> None:
+        """Abandon what this very call has begun, if it can be."""
+        if (await self._fence() or {}).get("call") == self.call and await self.is_begun():
+            await self.abandon()
+
+    def _mark(self, phase: str) -> Document:
+        about = {"why": _WHY, "by": self.by, "at": real(), "call": self.call}
+        return {"_id": fence.DOCUMENT_ID, **about, "phase": phase}
+
+    async def _put_up(self) -> None:
+        try:
+            await self._positions.insert_one(self._mark(_PREPARING))
+        except DuplicateKeyError:
+            raise OthersFence("somebody has just begun the same") from None
+
+    async def _carry(self) -> None:
+        """The fence into the copy of the positions."""
+        copy = self.used[STAGED + guard.COLLECTION]
+        await copy.replace_one({"_id": fence.DOCUMENT_ID}, self._mark(_RENAMING), upsert=True)
+
+    async def _go_forward(self) -> None:
+        ours = {"_id": fence.DOCUMENT_ID, "call": self.call}
+        done = await self._positions.update_one(ours, {"$set": {"phase": _RENAMING}})
+        if not done.matched_count:
+            raise OthersFence("somebody has taken our fence down: nothing has changed")
 
     async def _take_down(self) -> None:
         await self._positions.delete_one({"_id": fence.DOCUMENT_ID})
-
-    async def _carry(self, mark: Document) -> None:
-        """The fence into the copy of the positions."""
-        await self.used[STAGED + guard.COLLECTION].replace_one({"_id": fence.DOCUMENT_ID}, mark, upsert=True)
 
     async def _make_indexes(self) -> None:
         """Of the copies, which keep them."""
@@ -152,6 +182,10 @@ class Switch:
 
     async def _members(self) -> list[str]:
         return await group_members(self.settings.kafka, AGGREGATOR_GROUP, security_of(self.settings))
+
+    async def _phase(self) -> str | None:
+        found: str | None = (await self._fence() or {}).get("phase")
+        return found
 
     async def _fence(self) -> Document | None:
         found: Document | None = await self._positions.find_one({"_id": fence.DOCUMENT_ID})

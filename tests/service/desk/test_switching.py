@@ -10,17 +10,18 @@ from typing import Any
 import pytest
 
 from desk.replay.shadow import MODEL
-from desk.replay.switching import STAGED, CannotAbandon, Switch
+from desk.replay.switching import STAGED, CannotAbandon, OthersFence, Switch
 from services.aggregator import indexes
 from services.aggregator.changes import COLLECTIONS
 from shared import mongo
+from shared.clock import real
 from shared.exactly_once import fence, guard, journal
 from shared.exactly_once.fence import Fenced
 from shared.exactly_once.guard import Guard
 from shared.settings import Settings
 from tests.service.exactly_once.test_steps import FakeLog
 
-WRITES = ("_put_up", "_make_indexes", "_copy", "_carry", "_rename", "_take_down")
+WRITES = ("_put_up", "_make_indexes", "_copy", "_carry", "_go_forward", "_rename", "_take_down")
 BEFORE_RENAMING = 2 + len(MODEL) + 1  # fence, indexes, a copy of each, the fence in the copy
 OLD, NEW = "old", "new"
 EMPTY = "alerts"  # the log has none any more
@@ -60,6 +61,8 @@ class Mortal(Switch):
     async def run(self, shadow: Any) -> None:
         """As `desk replay --switch` does, called for the first time or again."""
         if not await self.is_half_done():
+            if await self.is_begun():
+                await self.abandon()
             await self.fence_off()
             await self.stage(shadow)
         await self.finish()
@@ -82,7 +85,7 @@ class World:
                 await self.shadow[name].replace_one({"_id": new["_id"]}, new, upsert=True)
 
     def switch(self, dies_after: int = 10**6, makes_indexes: bool = False) -> Mortal:
-        return Mortal(Settings(), self.used, "test", makes_indexes, [dies_after])
+        return Mortal(Settings(), self.used, "test", makes_indexes=makes_indexes, lives=[dies_after])
 
     async def models(self) -> dict[str, set[str]]:
         """By collection, of which model its documents are."""
@@ -147,7 +150,7 @@ async def test_the_new_model_is_whole(world: World) -> None:
 async def test_it_is_abandoned_until_it_renames(world: World) -> None:
     """Before, the old model goes on; afterwards there is only the way forward."""
     await world.begin()
-    with pytest.raises(CannotAbandon, match="nothing"):
+    with pytest.raises(CannotAbandon, match="nothing to abandon"):
         await world.switch().abandon()
     with pytest.raises(Died):
         await world.switch(5).run(world.shadow)
@@ -157,3 +160,31 @@ async def test_it_is_abandoned_until_it_renames(world: World) -> None:
         await world.switch(BEFORE_RENAMING + 1).run(world.shadow)
     with pytest.raises(CannotAbandon, match="must be ended"):
         await world.switch().abandon()
+
+
+async def test_a_fence_of_others_is_left_alone(world: World) -> None:
+    """A restore is under way."""
+    await world.begin()
+    mark = {"_id": fence.DOCUMENT_ID, "why": "desk restore", "by": "test", "at": real()}
+    await world.used[guard.COLLECTION].insert_one(mark)
+    with pytest.raises(OthersFence, match="desk restore"):
+        await world.switch().run(world.shadow)
+    assert await world.is_fenced()
+
+
+async def test_two_at_once(world: World) -> None:
+    """The second begins anew what it takes for dead; the first finds its fence gone, and changes nothing."""
+    await world.begin()
+    first, second = world.switch(), world.switch()
+    await first.fence_off()
+    with pytest.raises(OthersFence, match="just begun"):
+        await second.fence_off()
+    await second.abandon()
+    await second.fence_off()
+    with pytest.raises(OthersFence, match="taken our fence"):
+        await first.stage(world.shadow)
+    await first.give_up()
+    assert (await world.is_fenced(), await world.models()) == (True, all_of(OLD))
+    await second.stage(world.shadow)
+    await second.finish()
+    assert (await world.is_fenced(), await world.models()) == (False, all_of(NEW))
