@@ -239,6 +239,21 @@ def fences_matter(world: World) -> bool:
     return mark is None or not mark["is_renamed"]
 
 
+def test_it_ends_after_services_have_begun(world: World) -> None:
+    """It died when all was in place, with the fences down: what services have written since stays."""
+    made = world.backup()
+    world.restoring().run(io.BytesIO(made), replaces=True)
+    writes = 10**6 - Mortal.lives
+    with pytest.raises(Died):
+        world.restoring(writes - 1).run(io.BytesIO(made), replaces=True)
+    assert not world.is_fenced()
+    world.notifier["deliveries"].insert_one({"_id": "new"})
+    assert world.restoring().is_half_done()
+    world.restoring().finish()
+    assert world.notifier["deliveries"].count_documents({}) == 1
+    assert not world.restoring().is_half_done()
+
+
 def test_it_is_abandoned(world: World) -> None:
     """A restore that died before it changed anything."""
     made, before = world.backup(), world.contents()
