@@ -12,11 +12,14 @@ from typing import Annotated
 import typer
 
 from desk.cli_agency import agency
+from desk.cli_backup import backup, restore
+from desk.cli_continue_log import continue_log
 from desk.cli_dead_letters import dead_letters
 from desk.cli_doctor import doctor
 from desk.cli_partitions import partitions
 from desk.cli_person import person
 from desk.cli_receivers import receivers as receivers_commands
+from desk.cli_replay import replay
 from desk.cli_submit import submit
 from desk.console import fail, in_short, say
 from desk.options import Clock, Election, PortBase, ReceiversFile, RosterFile, settings_with
@@ -35,6 +38,10 @@ main.add_typer(receivers_commands, name="receivers")
 main.command()(submit)
 main.command()(partitions)
 main.command()(doctor)
+main.command()(replay)
+main.command()(backup)
+main.command()(restore)
+main.command()(continue_log)
 
 
 @main.command()

@@ -52,19 +52,19 @@ def initialise(settings: Settings, say: Say, stack_keys: Path | None = None) -> 
     NotAReplicaSet, DatabaseError, TimeoutError.
     """
     passing = (mongo.DatabaseError, NotYetPrimary)
-    is_new = _keep_trying("MongoDB", lambda: found_replica_set(settings.mongo), passing, say)
+    is_new = keep_trying("MongoDB", lambda: found_replica_set(settings.mongo), passing, say)
     say("MongoDB: replica set initiated" if is_new else "MongoDB: the replica set is there")
     users = _users(settings)
     if users is not None:
         ensure_mongo_users(settings.mongo, users.mongo_urls, MONGO_ROLES)
         say(f"MongoDB: users {', '.join(USERS)} with their rights")
-    created = _keep_trying(f"Kafka at {settings.kafka}", lambda: _topics(settings), (KafkaError, OSError), say)
+    created = keep_trying(f"Kafka at {settings.kafka}", lambda: _topics(settings), (KafkaError, OSError), say)
     say(f"Kafka: created {', '.join(created)}" if created else "Kafka: all topics are there")
     if users is not None:
         kafka_users = ensure_kafka_users(settings.kafka, security_of(settings), users.kafka_passwords, kafka_rights())
         asyncio.run(kafka_users)
         say(f"Kafka: users {', '.join(USERS)} with their rights")
-    asyncio.run(_indexes(settings))
+    asyncio.run(make_indexes(settings))
     say("MongoDB: indexes are there")
     for line in asyncio.run(_store(_first_keys(settings, stack_keys), settings)):
         say(f"Keys: {line}")
@@ -89,7 +89,7 @@ def _users(settings: Settings) -> _Users | None:
         raise InitFailed(str(error)) from None
 
 
-def _keep_trying(what: str, attempt: Callable[[], T], passing: tuple[type[Exception], ...], say: Say) -> T:
+def keep_trying(what: str, attempt: Callable[[], T], passing: tuple[type[Exception], ...], say: Say) -> T:
     """The attempt's result once it succeeds; passing errors are waited out and shown. Raises InitFailed."""
     began = told_at = time.monotonic()
     while True:
@@ -119,11 +119,12 @@ def _topics(settings: Settings) -> list[str]:
     )
 
 
-async def _indexes(settings: Settings) -> None:
-    """Intake's collections need none: it asks by `_id` only."""
-    client = mongo.connect(settings.mongo, settings.mongo_driver, settings.mongo_timeout_ms)
+async def make_indexes(settings: Settings, timeout_s: float = WORK_TIMEOUT_S) -> None:
+    """Intake's collections need none: it asks by `_id` only. Raises DatabaseError, TimeoutError."""
+    timeout_ms = max(settings.mongo_timeout_ms, int(timeout_s * 1000))
+    client = mongo.connect(settings.mongo, settings.mongo_driver, timeout_ms)
     try:
-        async with asyncio.timeout(WORK_TIMEOUT_S):
+        async with asyncio.timeout(timeout_s):
             aggregators, notifiers = (mongo.database(client, n) for n in (mongo.AGGREGATOR_DB, mongo.NOTIFIER_DB))
             await ensure_indexes(aggregators)
             await Store(notifiers).ensure_indexes()

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from typing import Any
 
@@ -26,6 +27,7 @@ Document = dict[str, Any]
 Client = Any
 Database = Any
 Collection = Any
+Snapshot = Any
 
 ACCESS_DB = "desk_access"
 INTAKE_DB = "desk_intake"
@@ -88,6 +90,17 @@ async def aggregate(collection: Collection, pipeline: list[Document]) -> AsyncIt
         cursor = await cursor
     async for document in cursor:
         yield document
+
+
+@asynccontextmanager
+async def snapshot(client: Client) -> AsyncIterator[Snapshot]:
+    """A session whose reads, across all databases, are of one moment: that of the first. MongoDB keeps a moment for
+    five minutes."""
+    session = client.start_session(snapshot=True)
+    if inspect.isawaitable(session):
+        session = await session
+    async with session:
+        yield session
 
 
 async def insert_new(collection: Collection, documents: list[Document]) -> None:

@@ -67,9 +67,9 @@ class Changes:
 
     def __init__(self, database: Database, collections: Sequence[str], after: str | None) -> None:
         self._database, self._after = database, after
-        wanted = {"ns.coll": {"$in": list(collections)}}
+        wanted, replaced = ({field: {"$in": list(collections)}} for field in ("ns.coll", "to.coll"))
         self._pipeline: list[Document] = [
-            {"$match": {"$or": [wanted, {"operationType": {"$in": list(_ENDS)}}]}},
+            {"$match": {"$or": [wanted, replaced, {"operationType": {"$in": list(_ENDS)}}]}},
             {"$project": {"operationType": True, "ns": True, "documentKey": True}},
         ]
         self._ahead: asyncio.Queue[_Read] = asyncio.Queue(_AHEAD)

@@ -54,7 +54,8 @@ INDEXES: Mapping[str, list[IndexModel]] = {
 }
 
 
-async def ensure_indexes(database: Database) -> None:
-    """Make what is missing; what is there already stays. Raises DatabaseError."""
+async def ensure_indexes(database: Database, before: str = "") -> None:
+    """Make what is missing; what is there already stays. `before` stands before each collection's name, of copies.
+    Raises DatabaseError."""
     for name, models in INDEXES.items():
-        await database[name].create_indexes(models)
+        await database[before + name].create_indexes(models)

@@ -116,11 +116,12 @@ class Store:
         found = aggregate(self._attendance, attendance.judged(period, region))
         return {row["_id"]: row["regions"] async for row in found}
 
-    async def verdicts_read_to(self) -> tuple[tuple[str, int, str], ...]:
-        """How far the log of verdicts is read: nothing in `attendance` changes while it stays the same."""
+    async def verdicts_read_to(self) -> tuple[tuple[str, int, str, str], ...]:
+        """How far the log of verdicts is read, and into which model (`desk replay` exchanges it): nothing in
+        `attendance` changes while it stays the same."""
         log = log_name(ALERTS.name, 0).partition(":")[0]
         found = self._database[guard.COLLECTION].find({"_id": {"$gte": f"{log}:", "$lt": f"{log};"}})
-        return tuple(sorted([(d["_id"], d["offset"], d["hash"]) async for d in found]))
+        return tuple(sorted([(d["_id"], d["offset"], d["hash"], d.get("model", "")) async for d in found]))
 
     async def report(self, identity: str) -> Document | None:
         found: Document | None = await self._reports.find_one({"_id": identity})

@@ -19,12 +19,16 @@ class Comparison:
         self._topics, self._guard, self._reader = topics, guard, reader
 
     async def verify_log(self) -> None:
-        """Raises OtherLog if it is not the log that the database was read from."""
+        """Raises OtherLog if it is not the log that the database was read from, Fenced if nobody may read it now."""
         for topic in self._topics:
             found = await self._reader.partitions(topic.name)
             if not found:
                 raise KafkaError(f"the topic {topic.name} does not exist; run `desk init`")
             await self._guard.verify_all((topic.name, partition) for partition in found)
+
+    async def refuse_fence(self) -> None:
+        """Raises Fenced while somebody exchanges the database."""
+        await self._guard.refuse_fence()
 
     async def is_database_behind(self) -> bool:
         """Whether the group has committed more than the database has: it was lost, or restored from a backup."""

@@ -19,6 +19,7 @@ from aiokafka.errors import CommitFailedError, IllegalStateError, KafkaError
 
 from shared.errors import said
 from shared.exactly_once.comparison import Comparison
+from shared.exactly_once.fence import Fenced
 from shared.exactly_once.guard import Gap, OtherLog
 from shared.exactly_once.pace import Pace
 from shared.exactly_once.steps import Poisoned, Steps
@@ -73,6 +74,7 @@ class Consumer:
         self._failures = 0
         self._stopped: str | None = None
         self._is_joined = False
+        self._fenced: str | None = None
         self._pace = Pace(metrics, stuck_after_s)
 
     @property
@@ -83,12 +85,12 @@ class Consumer:
     @property
     def status(self) -> str | None:
         """None while all is well; else why this replica is not consuming."""
-        if self._stopped:
-            return self._stopped
+        if self._stopped or self._fenced:
+            return self._stopped or self._fenced
         return None if self._is_joined else "has not joined its Kafka consumer group yet"
 
     async def run(self) -> None:
-        """Connect and consume for ever; returns only when cancelled. Raises what connecting raised, to be
+        """Connect and consume for ever; returns only when cancelled. Raises what connecting raised, and Fenced, to be
         retried by its supervisor."""
         try:
             await self._verify_log()
@@ -104,6 +106,7 @@ class Consumer:
                     log.warning("comparison_put_off", error=said(error))
                 for _ in range(_LOOKS_A_COMPARISON):
                     await self._watch()
+                    await self._leave_if_fenced()
                     await asyncio.sleep(2)
         finally:
             self._is_joined = False
@@ -116,6 +119,15 @@ class Consumer:
             await self._comparison.verify_log()
         except OtherLog as error:
             await self._stop_for_good("other_log", str(error))
+        except Fenced as error:
+            self._fenced = str(error)
+            raise
+        self._fenced = None
+
+    async def _leave_if_fenced(self) -> None:
+        """By way of the next try of our supervisor, which finds the fence until it is gone."""
+        with contextlib.suppress(DatabaseError):
+            await self._comparison.refuse_fence()
 
     async def _handle(self, raw: RawBatch) -> None:
         """One batch. Never raises: FastStream would swallow it while the position goes on."""

@@ -24,6 +24,7 @@ from pymongo import UpdateOne
 from pymongo.errors import BulkWriteError
 
 from shared.clock import real
+from shared.exactly_once import fence
 from shared.exactly_once.journal import Journal
 from shared.exactly_once.retention import may_have_expired
 from shared.exactly_once.sightings import Sighting
@@ -80,7 +81,8 @@ class Guard:
         self._checked_at: dict[str, float] = {}  # of the monotonic clock
 
     async def check(self, records: Sequence[Record]) -> None:
-        """Raises OtherLog if a partition of the batch is not the log we have read, Gap if it skips a part of it."""
+        """Raises OtherLog if a partition of the batch is not the log we have read, Gap if it skips a part of it,
+        Fenced if this is not the time to read."""
         now, every = time.monotonic(), _firsts(records)
         firsts = [first for first in every if not self._follows(first, now)]
         if firsts:
@@ -120,6 +122,10 @@ class Guard:
                 raise
         self._expected.update({log: last.position.offset + 1 for log, last in lasts.items()})
 
+    async def refuse_fence(self) -> None:
+        """Raises Fenced while somebody exchanges what is written here."""
+        fence.refuse(await self._positions.find_one({"_id": fence.DOCUMENT_ID}))
+
     async def read_to(self, topic: str, partitions: Iterable[int]) -> dict[int, int]:
         """By partition, the offset up to which the database has read the log: the next one to read; 0 for none."""
         logs = {log_name(topic, partition): partition for partition in partitions}
@@ -131,7 +137,9 @@ class Guard:
         """By the log's name, the next offset to read, of partitions that are the ones we have read. One look at the
         log for all of them: after a restart these looks are most of what a crash costs."""
         logs = {log_name(topic, partition): (topic, partition) for topic, partition in partitions}
-        stored = {found["_id"]: found async for found in self._positions.find({"_id": {"$in": list(logs)}})}
+        wanted = {"_id": {"$in": [*logs, fence.DOCUMENT_ID]}}
+        stored = {found["_id"]: found async for found in self._positions.find(wanted)}
+        fence.refuse(stored.pop(fence.DOCUMENT_ID, None))
         for found in stored.values():
             await self._refuse_lost_journal(found)
         lasts = [Position(*logs[log], found["offset"]) for log, found in stored.items()]

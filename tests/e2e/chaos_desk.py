@@ -25,7 +25,8 @@ from services.aggregator.changes import COLLECTIONS, changes_of
 from shared import mongo
 from shared.election.calendar import Calendar
 from shared.election.loaded import load_calendar
-from shared.exactly_once import journal
+from shared.exactly_once import guard, journal
+from shared.exactly_once.guard import Guard
 from shared.kafka.log_reader import LogReader
 from shared.kafka.topic_admin import create_topics
 from shared.kafka.whole_topic import read_topic
@@ -100,6 +101,22 @@ class ChaosDesk:
             for topic in topics:
                 ends = {p: end for p, (_, end) in (await reader.ends(topic.name)).items()}
                 await until(partial(_is_read, reader, topic.name, ends))
+        finally:
+            await reader.stop()
+
+    async def until_database_has_read(self) -> None:
+        """Until the database has read all that the topics hold now, whatever the group has committed."""
+        reader = LogReader(self.kafka, AGGREGATOR_GROUP, "chaos")
+
+        async def is_so() -> bool:
+            async with self.opened() as database:
+                keeper = Guard(database[guard.COLLECTION], reader)
+                ends = {topic.name: await reader.ends(topic.name) for topic in TOPICS}
+                read = {name: await keeper.read_to(name, found) for name, found in ends.items()}
+            return all(read[name][p] >= end for name, found in ends.items() for p, (_, end) in found.items())
+
+        try:
+            await until(is_so)
         finally:
             await reader.stop()
 

@@ -29,6 +29,10 @@ class Load:
         """So many turns, confirmed when it returns."""
         await self._send(self._stream.take(turns))
 
+    async def repeat(self, topic: str, key: bytes | None, value: bytes) -> None:
+        """A record that was sent before."""
+        await self._producer.publish(topic, key, value, [])
+
     @asynccontextmanager
     async def flowing(self, per_s: float) -> AsyncIterator[None]:
         """So many turns a second as long as the context lasts; all of them are confirmed when it ends."""

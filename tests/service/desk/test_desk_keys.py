@@ -236,7 +236,7 @@ def test_the_embedded_stack_s_keys(desk: Desk, url: str, tmp_path: Path) -> None
 def test_init_makes_the_index(url: str) -> None:
     """Without it, two inits at the same moment could store one key twice."""
     settings = Settings(mongo=url)
-    asyncio.run(init._indexes(settings))
+    asyncio.run(init.make_indexes(settings))
     with MongoClient[mongo.Document](url) as client:
         indexes = client[mongo.ACCESS_DB][COLLECTION].index_information()
     assert indexes["keys.hash_1"]["unique"]
