@@ -52,6 +52,7 @@ done
 for user in intake aggregator notifier operator; do
     missing "kafka-$user" && random | keep "kafka-$user"
 done
+mkdir -p receivers # yours to fill
 missing admin-key && echo "desk_admin_$(random)" | keep admin-key
 rm -f ca.srl
 echo "deploy/secrets is complete. The first admin key stands in deploy/secrets/admin-key."
