@@ -181,8 +181,8 @@ async def test_the_doctor_sees_all_that_it_asks_for(kafka: SecureKafka) -> None:
 
 
 async def test_whoever_is_none_of_ours_stays_outside(kafka: SecureKafka, tmp_path: Path) -> None:
-    """No password, a wrong one, a user nobody made, another authority's broker; and at the brokers' door no certificate,
-    or another authority's."""
+    """No password, a wrong one, an unknown user, another authority's broker; at the brokers' door no certificate, or
+    another authority's."""
     ca, others = kafka.secrets / "ca", make_secrets(tmp_path)
     for address, security in (
         (kafka.client, PLAIN),
