@@ -52,6 +52,7 @@ done
 for user in intake aggregator notifier operator; do
     missing "kafka-$user" && random | keep "kafka-$user"
 done
+mkdir -p receivers # yours to fill
 missing admin-key && echo "desk_admin_$(random)" | keep admin-key
 missing grafana-admin && random | keep grafana-admin
 rm -f ca.srl

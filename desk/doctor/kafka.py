@@ -23,7 +23,7 @@ TIMEOUT_S = 30.0
 LAG_TO_LOOK_AT = 1_000
 GROUPS: Mapping[str, tuple[topics.Topic, ...]] = {
     topics.AGGREGATOR_GROUP: (topics.REPORTS, topics.INCIDENTS, topics.LOGISTICS, topics.ALERTS),
-    topics.NOTIFIER_GROUP: (topics.REPORTS, topics.INCIDENTS),
+    topics.NOTIFIER_GROUP: (topics.REPORTS, topics.INCIDENTS, topics.LOGISTICS),
 }
 
 

@@ -124,6 +124,18 @@ def test_every_certificate_is_watched() -> None:
         assert {host for host, _ in addresses_of(watched)} == shown
 
 
+def test_receivers_secrets_reach_whoever_tells_them() -> None:
+    """The notifier, and `desk receivers test`; nobody else sees them."""
+    for name, made in composed(SECURE)["services"].items():
+        mounted = any("/run/secrets/receivers" in volume for volume in made.get("volumes", []))
+        assert mounted is (name in ("notifier", "desk")), name
+
+
+def test_the_doctor_starts_nothing() -> None:
+    """`docker compose run desk doctor` would start what it is to look at, and run `desk init` each time."""
+    assert composed(BASE)["services"]["desk"]["depends_on"] == {}
+
+
 def test_the_secrets_are_made(tmp_path: Path) -> None:
     """All that the compose file names, once: a second run changes nothing. No two are the same."""
     (tmp_path / "deploy").mkdir()
@@ -133,11 +145,12 @@ def test_the_secrets_are_made(tmp_path: Path) -> None:
     seen = []
     for _ in range(2):
         subprocess.run(["sh", str(script), "desk.example.go.id"], check=True, capture_output=True, timeout=60)
-        seen.append({path.name: path.read_bytes() for path in folder.iterdir()})
+        seen.append({path.name: path.read_bytes() for path in folder.iterdir() if path.is_file()})
     assert seen[0] == seen[1]
     assert seen[0].keys() == {*composed(SECURE)["secrets"], *composed(BASE)["secrets"], "ca.key"}
     assert len(set(seen[0].values())) == len(seen[0])
     assert folder.stat().st_mode & 0o077 == 0
+    assert (folder / "receivers").is_dir()  # else Docker makes it, and its owner is root
 
 
 def test_the_clusters_brokers_are_as_secure_as_the_first() -> None:
@@ -158,6 +171,17 @@ def test_each_event_of_the_cluster_is_on_three_disks() -> None:
         assert (environment["DESK_TOPIC_REPLICATION"], environment["DESK_TOPIC_MIN_INSYNC"]) == ("3", "2")
         assert environment["DESK_KAFKA"].count(",") == 2
     assert {found[name]["environment"]["KAFKA_NODE_ID"] for name in ("kafka2", "kafka3")} == {2, 3}
+
+
+def test_sizes_are_set_in_one_place() -> None:
+    """Each variable of .env.example is one of compose's files, with the same default, and the other way round."""
+    text = "".join((ROOT / name).read_text(encoding="utf-8") for name in (BASE, SECURE, CLUSTER, SECURE_CLUSTER))
+    example = dict(
+        re.findall(r"^# (DESK_\w+)=(.*)$", (ROOT / ".env.example").read_text(encoding="utf-8"), re.MULTILINE)
+    )
+    sized = {name for name in example if re.search(r"_(REPLICAS|MEMORY|CPUS|GB)$", name)}
+    found = set(re.findall(r"\$\{(DESK_\w+_(?:REPLICAS|MEMORY|CPUS|GB)):-([^}]*)\}", text))
+    assert found == {(name, example[name]) for name in sized}
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="Caddy comes as a program for Linux")

@@ -11,11 +11,13 @@ from desk.doctor import database, kafka, keys, receivers, services
 from desk.doctor.finding import Finding, Level, bad, in_lines, look, ok, verdict
 from desk.doctor.kafka import Partition
 from desk.keys import agency_grant, person_grant
+from services.aggregator import app as aggregator
+from services.notifier import turning as notifier
 from services.notifier.routing.receivers import Receivers
 from shared.access.holders import Holder, issued
 from shared.access.keys import Grant, Kind, Role
 from shared.settings import Settings
-from shared.topics import ALL
+from shared.topics import AGGREGATOR_GROUP, ALL, NOTIFIER_GROUP
 
 NOW = datetime(2024, 11, 18, tzinfo=UTC)
 WELL = Partition(has_leader=True, replicas=1, in_sync=1)
@@ -29,6 +31,11 @@ def trouble(findings: list[Finding]) -> list[tuple[str, str]]:
     """What is not well: its level and what it is about. Each of it says what to do."""
     assert all(f.advice for f in findings if f.level is not Level.OK)
     return [(f.level.value, f.about) for f in findings if f.level is not Level.OK]
+
+
+def test_the_lag_of_all_that_is_read_is_asked_for() -> None:
+    """A topic left out would lag unseen."""
+    assert kafka.GROUPS == {AGGREGATOR_GROUP: aggregator.TOPICS, NOTIFIER_GROUP: notifier.TOPICS}
 
 
 @pytest.mark.parametrize(

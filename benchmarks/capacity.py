@@ -1,0 +1,230 @@
+"""What an installation needs, worked out from `benchmarks/capacity_figures.py`: pure, and as the tables of
+docs/scaling.md. `python -m benchmarks.capacity` prints them, `--write` puts them into the document."""
+
+from __future__ import annotations
+
+import math
+import re
+import sys
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from benchmarks.capacity_figures import ASSUMED, FEW_PER_S, MEASURED, SCALES, Scale
+from shared.kafka.partitioning import choose_partition
+from shared.topics import REPORTS
+
+DOCUMENT = Path(__file__).resolve().parent.parent / "docs" / "scaling.md"
+BLOCK = re.compile(r"(<!-- capacity: made by [^>]*-->\n).*(<!-- /capacity -->)", re.DOTALL)
+MB, GB = 2**20, 2**30
+SERVICE_MB, MONGO_CACHE_GB, MONGO_MB, DATABASE_CPUS = 512, 0.5, 1024, 2  # what docker-compose.yml gives by default
+CONSUMERS = ("aggregator", "notifier")
+PROCESSES = ("intake", *CONSUMERS, "mongod", "Kafka")
+
+
+@dataclass(frozen=True)
+class Need:
+    """Of one scale. Rates are events a second, `cores` are at the highest rate, disks are of one machine."""
+
+    events: int
+    peak: float
+    cores: dict[str, float]
+    replicas: dict[str, int]
+    partitions: int
+    busiest_partition: float
+    catch_up_s: float
+    service_mb: int
+    mongo_cache_gb: float
+    mongo_mb: int
+    kafka_disk_gb: float
+    mongo_disk_gb: float
+
+
+def measured(name: str) -> float:
+    return MEASURED[name].value
+
+
+def assumed(name: str) -> float:
+    return ASSUMED[name].value
+
+
+def need(scale: Scale) -> Need:
+    """All of it."""
+    stations, villages = scale.polling_stations, scale.villages
+    reports = villages * assumed("reports of a village in all")
+    events = stations * assumed("events of a polling station in all") + reports
+    peak = peak_rate(scale)
+    cores = cores_at(peak)
+    least = 2 if scale.is_cluster else 1  # one may die, or be exchanged for a newer one
+    replicas = {name: max(least, instances(cores[name])) for name in ("intake", *CONSUMERS)}
+    partitions = partitions_for(max(replicas[name] for name in CONSUMERS))
+    files_gb = files_of(events, scale) / GB
+    cache_gb = max(MONGO_CACHE_GB, up_to(files_gb * assumed("part of the databases that is in use"), 0.5))
+    memory = measured("a service's memory") + villages * measured("memory of a reporting region") / 1024
+    return Need(
+        events=round(events),
+        peak=peak,
+        cores=cores,
+        replicas=replicas,
+        partitions=partitions,
+        busiest_partition=busiest_share(scale.regencies, partitions),
+        catch_up_s=max(catch_up(name, peak, replicas[name], database_cpus(cores["mongod"])) for name in CONSUMERS),
+        service_mb=max(SERVICE_MB, round(up_to(2 * memory, 256))),
+        mongo_cache_gb=cache_gb,
+        mongo_mb=max(MONGO_MB, round(up_to(2 * cache_gb * 1024, 512))),
+        kafka_disk_gb=events * measured("Kafka disk") / GB / assumed("part of the disk that may be full"),
+        mongo_disk_gb=files_gb / assumed("part of the disk that may be full"),
+    )
+
+
+def peak_rate(scale: Scale) -> float:
+    """The busier of two hours: all polling stations at once, or the last one before Monday's deadline."""
+    voting = scale.polling_stations * assumed("events of a polling station in its busiest hour")
+    monday = scale.villages * assumed("part of the villages that report in the last hour")
+    return max(voting, monday) / 3600
+
+
+def cores_at(rate: float) -> dict[str, float]:
+    """Between the two rates that were measured an event costs less and less: this is never too little."""
+    violations = rate / assumed("polling stations for one violation")
+    few, many = min(rate, FEW_PER_S), max(0.0, rate - FEW_PER_S)
+    us = {name: few * measured(f"{name} CPU, few") + many * measured(f"{name} CPU, many") for name in PROCESSES}
+    for name in ("notifier", "mongod"):
+        us[name] += violations * measured(f"{name} CPU, a violation")
+    return {name: used / 1e6 for name, used in us.items()}
+
+
+def files_of(events: float, scale: Scale) -> float:
+    """Bytes of all databases at the end of the election."""
+    violations = scale.polling_stations / assumed("polling stations for one violation")
+    each = sum(measured(f"desk_{name} disk") for name in ("intake", "aggregator", "notifier"))
+    return events * each + violations * measured("databases' disk, a violation")
+
+
+def instances(cores: float) -> int:
+    """Of a process that uses one core at most."""
+    return math.ceil(cores / assumed("part of a core that a replica may take"))
+
+
+def partitions_for(replicas: int) -> int:
+    """At least two for each consumer, so that their load evens out; doubled, never halved."""
+    found = REPORTS.partitions
+    while found < 2 * replicas:
+        found *= 2
+    return found
+
+
+def busiest_share(regencies: int, partitions: int) -> float:
+    """The part of all events that lands in the busiest partition, if regencies of made-up codes have equally many."""
+    codes = (f"{11 + n // 99}.{n % 99 + 1:02}" for n in range(regencies))
+    counted = Counter(choose_partition(code.encode(), range(partitions)) for code in codes)
+    return max(counted.values()) / regencies
+
+
+def catch_up(consumer: str, peak: float, replicas: int, cpus: int) -> float:
+    """Seconds until a service has read all that came in an outage, while as much goes on coming. A core for each
+    replica, or the mongod that leads with its `cpus`, bounds it."""
+    per_s = min(replicas * 1e6 / cpu_of_many(consumer), cpus * 1e6 / cpu_of_many("mongod"))
+    return peak * assumed("outage that is caught up") / (per_s - peak)
+
+
+def cpu_of_many(name: str) -> float:
+    """us of an event among many, with its share of the violations."""
+    alert = MEASURED.get(f"{name} CPU, a violation")
+    share = alert.value / assumed("polling stations for one violation") if alert else 0.0
+    return measured(f"{name} CPU, many") + share
+
+
+def database_cpus(cores: float) -> int:
+    """The limit of a container that uses several."""
+    return max(DATABASE_CPUS, instances(cores))
+
+
+def up_to(value: float, step: float) -> float:
+    return math.ceil(value / step) * step
+
+
+def as_document() -> str:
+    """The tables, in Markdown."""
+    needs = [(scale, need(scale)) for scale in SCALES]
+    parts = [*_figures(), "", *_needs(needs)]
+    for scale, found in needs:
+        parts += [
+            "",
+            f"**{scale.name[0].upper()}{scale.name[1:]}**, in `.env`:",
+            "",
+            "```sh",
+            *_env(scale, found),
+            "```",
+        ]
+    return "\n".join(parts) + "\n"
+
+
+def _figures() -> Iterator[str]:
+    for title, figures in (("measured", MEASURED), ("assumed", ASSUMED)):
+        yield from ("", f"| {title} | | from |", "| --- | --- | --- |")
+        for name, figure in figures.items():
+            yield f"| {name} | {f'{figure.value:,g} {figure.unit}'.strip()} | {figure.source} |"
+
+
+ROWS: Mapping[str, Callable[[Scale, Need], str]] = {
+    "regencies": lambda s, _: f"{s.regencies:,}",
+    "villages": lambda s, _: f"{s.villages:,}",
+    "polling stations": lambda s, _: f"{s.polling_stations:,}",
+    "events in all": lambda _, n: f"{n.events:,}",
+    "events/s in the busiest hour": lambda _, n: f"{n.peak:,.1f}",
+    "cores then, intake": lambda _, n: f"{n.cores['intake']:.3f}",
+    "cores then, aggregator": lambda _, n: f"{n.cores['aggregator']:.3f}",
+    "cores then, notifier": lambda _, n: f"{n.cores['notifier']:.3f}",
+    "cores then, mongod that leads": lambda _, n: f"{n.cores['mongod']:.3f}",
+    "cores then, Kafka": lambda _, n: f"{n.cores['Kafka']:.3f}",
+    "replicas of intake, aggregator, notifier": lambda _, n: ", ".join(map(str, n.replicas.values())),
+    "partitions of a topic": lambda _, n: f"{n.partitions}",
+    "events in the busiest one": lambda _, n: f"{n.busiest_partition:.0%}",
+    "an hour's outage is caught up in": lambda _, n: f"{n.catch_up_s:,.0f} s",
+    "memory of a service, limit": lambda _, n: f"{n.service_mb:,} MB",
+    "mongod's cache; its memory, limit": lambda _, n: f"{n.mongo_cache_gb:g} GB; {n.mongo_mb:,} MB",
+    "disk of each broker": lambda _, n: f"{n.kafka_disk_gb:,.1f} GB",
+    "disk of each mongod": lambda _, n: f"{n.mongo_disk_gb:,.1f} GB",
+}
+
+
+def _needs(needs: list[tuple[Scale, Need]]) -> Iterator[str]:
+    yield "| | " + " | ".join(scale.name for scale, _ in needs) + " |"
+    yield "| --- " * (len(needs) + 1) + "|"
+    for name, cell in ROWS.items():
+        yield f"| {name} | " + " | ".join(cell(*one) for one in needs) + " |"
+
+
+def _env(scale: Scale, found: Need) -> Iterator[str]:
+    files = ["docker-compose.yml", "deploy/compose.secure.yml"]
+    if scale.is_cluster:
+        files = [
+            "docker-compose.yml",
+            *(f"deploy/compose.{name}.yml" for name in ("cluster", "secure", "secure-cluster")),
+        ]
+    yield "COMPOSE_FILE=" + ":".join(files)
+    for name, count in found.replicas.items():
+        yield f"DESK_{name.upper()}_REPLICAS={count}"
+    yield f"DESK_SERVICE_MEMORY={found.service_mb}M"
+    yield f"DESK_MONGO_CACHE_GB={found.mongo_cache_gb:g}"
+    yield f"DESK_MONGO_MEMORY={found.mongo_mb}M"
+    for name in ("mongod", "Kafka"):
+        yield f"DESK_{name.upper().removesuffix('D')}_CPUS={database_cpus(found.cores[name])}"
+    if found.partitions != REPORTS.partitions:
+        yield f"# once, after the first start: docker compose run --rm init desk partitions {found.partitions}"
+
+
+def written(document: str) -> str:
+    """The document with the tables as they are now. Raises ValueError."""
+    if not BLOCK.search(document):
+        raise ValueError("the document has no block for the tables")
+    return BLOCK.sub(lambda found: f"{found[1]}{as_document()}{found[2]}", document)
+
+
+if __name__ == "__main__":
+    if "--write" in sys.argv:
+        DOCUMENT.write_text(written(DOCUMENT.read_text(encoding="utf-8")), encoding="utf-8")
+    else:
+        print(as_document(), end="")
