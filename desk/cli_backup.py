@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -158,6 +159,7 @@ def _readers(settings: Settings, stopped: bool) -> Callable[[], Sequence[str]]:
     from shared.topics import AGGREGATOR_GROUP, NOTIFIER_GROUP
 
     async def ask() -> list[str]:
+        logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
         found = []
         for group in (AGGREGATOR_GROUP, NOTIFIER_GROUP):
             members = await group_members(settings.kafka, group, security_of(settings))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+
 from desk.console import fail, in_short, say
 from desk.options import settings_with
 
@@ -25,6 +27,7 @@ def continue_log() -> None:
 
     settings = settings_with()
     logs.configure("continue-log", "CRITICAL", "text")
+    logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
 
     async def all_of_it() -> Continued:
         client = mongo.connect(settings.mongo, settings.mongo_driver, settings.mongo_timeout_ms)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -74,6 +75,7 @@ def _run(errand: Errand, settings: Settings, abandons: bool) -> int:
     from shared.yaml_files import BadFile
 
     logs.configure("replay", "CRITICAL", "text")  # what was put aside when it was first read is no news
+    logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
     try:
         calendar = load_calendar(settings.election, settings.roster, settings.obligations_from)
     except BadFile as error:

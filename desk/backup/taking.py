@@ -9,6 +9,7 @@ from datetime import UTC
 from importlib.metadata import version
 from typing import IO, Any
 
+import pymongo
 from pymongo import MongoClient
 from pymongo.database import Database
 from pymongo.errors import OperationFailure
@@ -26,6 +27,7 @@ DATABASES = (AGGREGATOR_DB, NOTIFIER_DB, INTAKE_DB, ACCESS_DB)
 RESTORED = "restored."  # before the name of a collection that is being restored
 _BATCH_DOCUMENTS = 20_000
 _CALL_TIMEOUT_MS = 600_000
+_ANSWER_S = 10.0
 _SNAPSHOT_GONE = (239, 246)  # SnapshotTooOld, SnapshotUnavailable
 
 Client = MongoClient[dict[str, Any]]
@@ -37,9 +39,10 @@ class CannotBackUp(Exception):
 
 @contextmanager
 def connected(url: str) -> Iterator[Client]:
-    """For long calls, each of which has an end. Raises PyMongoError."""
-    options: dict[str, Any] = {"timeoutMS": _CALL_TIMEOUT_MS, "serverSelectionTimeoutMS": 10_000, "tz_aware": True}
-    with MongoClient[dict[str, Any]](url, **options) as client:
+    """For long calls, each of which has an end. Raises PyMongoError, soon if nobody answers."""
+    with MongoClient[dict[str, Any]](url, timeoutMS=_CALL_TIMEOUT_MS, tz_aware=True) as client:
+        with pymongo.timeout(_ANSWER_S):
+            client.admin.command("ping")
         yield client
 
 

@@ -168,9 +168,11 @@ def lost_words(begins: Places) -> list[str]:
 async def open_replay(
     errand: Errand, settings: Settings, calendar: Calendar, say: Say, tell: Say
 ) -> AsyncIterator[Replay]:
-    """Raises NoShadow for a name that no shadow may have; KafkaError, TimeoutError if the broker does not answer."""
+    """Raises NoShadow for a name that no shadow may have; DatabaseError, KafkaError, TimeoutError if somebody does not
+    answer, soon."""
     if errand.shadow in RESERVED:
         raise NoShadow(f"{errand.shadow} is in use: name another database")
+    await _until_answered(settings)
     client = mongo.connect(settings.mongo, settings.mongo_driver, LONG_CALL_MS)
     looks = LogReader(settings.kafka, AGGREGATOR_GROUP, "desk.replay", security_of(settings))
     used = mongo.database(client, mongo.AGGREGATOR_DB)
@@ -193,4 +195,13 @@ async def open_replay(
             )
     finally:
         await looks.stop()
+        await mongo.close(client)
+
+
+async def _until_answered(settings: Settings) -> None:
+    """A client for long calls would wait long for a server that is not there."""
+    client = mongo.connect(settings.mongo, settings.mongo_driver, settings.mongo_timeout_ms)
+    try:
+        await client.admin.command("ping")
+    finally:
         await mongo.close(client)

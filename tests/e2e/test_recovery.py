@@ -127,12 +127,12 @@ async def test_a_lost_database_comes_back_from_a_backup_and_the_log(
 
 
 async def make_anew(desk: ChaosDesk) -> None:
-    """All topics of events, empty, as after the loss of Kafka's disks."""
+    """All topics of events, empty, as after the loss of Kafka's disks; and with fewer partitions than there were."""
     async with connected(desk.kafka) as admin:
         await admin.delete_topics([topic.name for topic in TOPICS])
     made: list[str] = []
     while len(made) < len(TOPICS):  # until the deletion is done the names are taken
-        made += await create_topics(desk.kafka, [Topic(topic.name, 3) for topic in TOPICS], 1, 1)
+        made += await create_topics(desk.kafka, [Topic(topic.name, 2) for topic in TOPICS], 1, 1)
 
 
 async def test_a_lost_kafka_goes_on_where_the_databases_are(desk: ChaosDesk, load: Load) -> None:
@@ -142,6 +142,9 @@ async def test_a_lost_kafka_goes_on_where_the_databases_are(desk: ChaosDesk, loa
     await desk.until_read()
     before = await desk.log()
     await make_anew(desk)
+    status, said = await command(desk, "continue-log")
+    assert (status, "`desk partitions 3` first" in said) == (2, True), said
+    assert (await command(desk, "partitions", "3"))[0] == 0
     await load.send(200)
     again = [record for record in before if record.position.topic == REPORTS.name][:50]
     await asyncio.gather(*(load.repeat(REPORTS.name, record.key, record.value) for record in again))

@@ -280,6 +280,21 @@ async def test_a_read_model_that_is_built_anew_resets_everybody(bench: Bench, re
         await watching.until(lambda told: told.names == ["ready", "reset", "ready"])
 
 
+async def test_a_read_model_that_is_exchanged_resets_everybody(bench: Bench, replica: Replica) -> None:
+    """As `desk replay --switch` does: another collection is renamed over the one in use. The making of the copy
+    disturbs nobody."""
+    await bench.feed(a_report(AT))
+    database = bench.database
+    async with replica.watching() as watching:
+        await database["reports"].aggregate([{"$out": "shadow.reports"}]).to_list(None)
+        await bench.feed(a_report(AT, event_id="r2"))
+        await watching.until(lambda told: told.ids("report") == ["/agencies/samarinda-desk/r2"])
+        assert "reset" not in watching.told.names
+        names = (f"{database.name}.shadow.reports", f"{database.name}.reports")
+        await database.client.admin.command({"renameCollection": names[0], "to": names[1], "dropTarget": True})
+        await watching.until(lambda told: told.names[-2:] == ["reset", "ready"])
+
+
 async def test_a_slow_watcher_is_let_go_and_holds_nobody_up(
     bench: Bench, replica: Replica, monkeypatch: pytest.MonkeyPatch
 ) -> None:
