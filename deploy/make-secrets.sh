@@ -1,6 +1,6 @@
 #!/bin/sh
 # Makes deploy/secrets: an authority of our own, certificates for Kafka, MongoDB and the gateway, a password for each
-# service, the first admin key. What is there already stays, so it may run again; needs openssl 3.
+# service, the first admin key, Grafana's password. What is there already stays, so it may run again; needs openssl 3.
 #   sh deploy/make-secrets.sh desk.example.go.id [mongo,mongo2,mongo3]
 # The files are readable by all, since containers run as users of their own; the folder is readable by its owner alone.
 set -eu
@@ -54,5 +54,7 @@ for user in intake aggregator notifier operator; do
 done
 mkdir -p receivers # yours to fill
 missing admin-key && echo "desk_admin_$(random)" | keep admin-key
+missing grafana-admin && random | keep grafana-admin
 rm -f ca.srl
-echo "deploy/secrets is complete. The first admin key stands in deploy/secrets/admin-key."
+echo "deploy/secrets is complete. The first admin key stands in deploy/secrets/admin-key,"
+echo "the password of Grafana's user admin in deploy/secrets/grafana-admin."

@@ -39,6 +39,7 @@ class Loop:
         self.name = name
         self._step = step
         self._metrics = metrics
+        self._metrics.loop_failures.labels(name)  # so that its first failure is an increase
         self._idle_s = idle_s
         self._woken = asyncio.Event()
         self._turned_at = time.monotonic()
@@ -75,6 +76,7 @@ class Loop:
 
 async def supervise(name: str, run: Callable[[], Awaitable[None]], metrics: Metrics) -> None:
     """Run something that should never end, again whenever it fails, with back-off."""
+    metrics.loop_failures.labels(name)
     failures = 0
     while True:
         began = time.monotonic()

@@ -109,6 +109,10 @@ class Settings(BaseModel):
         Path | None,
         Field(description="certificate of the authority that these addresses' are from, if it is your own"),
     ] = None
+    certificates: Annotated[
+        str | None,
+        Field(description="addresses, `host:port[,host:port]`, whose certificate's end intake tells in its metrics"),
+    ] = None
     access_cache_s: Annotated[
         float, Field(gt=0, le=25, description="how long a key's rights are cached, and a revoked key still works, s")
     ] = 15.0

@@ -20,6 +20,7 @@ from shared.http.problems import Problem
 from shared.kafka.producer import PublishFailed
 from shared.logs import TRACEPARENT, traceparent
 from shared.metrics import Metrics
+from shared.metrics.intake import NOT_CONFIRMED
 from shared.topics import Topic
 
 
@@ -103,7 +104,7 @@ class Acceptor:
         try:
             await self._publisher.publish(topic.name, key, record, headers, now_s - began_s)
         except PublishFailed as error:
-            self._metrics.turned_away.labels("not_confirmed").inc()
+            self._metrics.turned_away.labels(NOT_CONFIRMED).inc()
             # The record may be in the log all the same; the id, ours or the sender's, makes the retry safe.
             raise Problem(503, "unavailable", "unavailable_publish", id=event.id) from error
         self._metrics.publish_seconds.observe(time.monotonic() - now_s)

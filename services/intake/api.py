@@ -37,9 +37,9 @@ async def _take(
     door: Door, request: Request, body_type: type[Body], options: Options, path: Mapping[str, str] | None = None
 ) -> Accepted:
     """Take one submission or refuse it. Raises Problem."""
-    with door.counting_refusals(body_type.called):
+    with door.counting_refusals(body_type.called) as sender:
         require_once_each(request)
-        grant = await door.let_in(request)
+        grant = await door.let_in(request, sender)
         raw = await door.body_of(request, grant)
         receipt = door.receipt(header_id(request))
         try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import functools
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
@@ -14,6 +15,7 @@ from services.intake.admin import api as admin
 from services.intake.api import routes
 from services.intake.batch import api as batch
 from services.intake.batch.upload import NO_OTHER_LIMITS, UploadLimits
+from services.intake.certificates import EVERY_S, Certificates, addresses_of
 from services.intake.door import Door
 from services.intake.pages.routes import add_pages
 from services.intake.places import Places
@@ -32,6 +34,7 @@ from shared.events.codec import SCHEMAS
 from shared.http.service import Check, Lifespan, make_app
 from shared.kafka.producer import Producer
 from shared.kafka.security import security_of
+from shared.loops import Loop
 from shared.metrics import Metrics
 from shared.settings import Settings
 from shared.topics import INCIDENTS, LOGISTICS, REPORTS
@@ -88,12 +91,17 @@ def create_app(settings: Settings) -> FastAPI:
         body_limit_bytes=settings.body_limit_bytes,
         body_timeout_s=settings.body_timeout_s,
     )
+    watched = addresses_of(settings.certificates) if settings.certificates else []
+    certificates = Loop("certificates", Certificates(watched, metrics).step, metrics, EVERY_S)
     skew = ClockSkew(functools.partial(mongo.server_time, client))
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
         await producer.start()
+        looking = asyncio.create_task(certificates.run()) if watched else None
         yield
+        if looking is not None:
+            looking.cancel()
         await producer.stop()
         await mongo.close(client)
 

@@ -30,9 +30,17 @@ from shared.http.auth import grant_of
 from shared.http.problems import Problem, invalid
 from shared.http.raw_body import read_raw
 from shared.metrics import Metrics
+from shared.metrics.few_names import NOBODY, PEOPLE
 
 # Of the single bodies that are being received: slow ones take their time.
 MOST_UPLOADS, MOST_UPLOADING_BYTES = 1_000, 64 * MiB
+
+
+@dataclass
+class Sender:
+    """Whose key a call has, as far as that is known."""
+
+    grant: Grant | None = None
 
 
 @dataclass(frozen=True)
@@ -51,10 +59,10 @@ class Door:
     turnstile: Turnstile = field(default_factory=Turnstile)
     uploads: Places = field(default_factory=lambda: Places(MOST_UPLOADS, MOST_UPLOADING_BYTES))
 
-    async def let_in(self, request: Request) -> Grant:
+    async def let_in(self, request: Request, sender: Sender) -> Grant:
         """The rights of a request's key, when one more event is within the agency's rate. Raises Problem 401, 429,
         503."""
-        grant = await grant_of(request, self.access)
+        grant = sender.grant = await grant_of(request, self.access)
         self.admit(grant)
         return grant
 
@@ -82,17 +90,27 @@ class Door:
         event = await self._event(agency, event_id, body, receipt)
         accepted = await self.acceptor.accept(event, body.topic, is_dry_run, began_s)
         if not is_dry_run:
-            self.metrics.accepted.labels(body.called, str(accepted.duplicate).lower()).inc()
+            duplicate = str(accepted.duplicate).lower()
+            self.metrics.accepted.labels(self.metrics.agency_name(agency), body.called, duplicate).inc()
         return accepted
 
     @contextmanager
-    def counting_refusals(self, called: str) -> Iterator[None]:
-        """Counts a Problem that passes, under the kind's name."""
+    def counting_refusals(self, called: str, grant: Grant | None = None) -> Iterator[Sender]:
+        """Counts a Problem that passes, under the kind's name and the agency's; `let_in` tells whose key it is."""
+        sender = Sender(grant)
         try:
-            yield
+            yield sender
         except Problem as problem:
-            self.metrics.refused.labels(called, str(problem.status)).inc()
+            self.count_refusal(called, sender.grant, problem)
             raise
+
+    def count_refusal(self, called: str, grant: Grant | None, problem: Problem) -> None:
+        """One more, by who holds the key: what else a request says of its agency is not believed."""
+        if grant is None:
+            agency = NOBODY
+        else:
+            agency = PEOPLE if grant.agency is None else self.metrics.agency_name(grant.agency)
+        self.metrics.refused.labels(agency, called, problem.title).inc()
 
     async def _event(self, agency: str, event_id: str, body: Body, receipt: Receipt) -> Envelope:
         meant_id = body.report_meant()

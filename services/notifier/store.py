@@ -35,6 +35,7 @@ INDEXES: Mapping[str, list[IndexModel]] = {
     alerts.COLLECTION: [
         IndexModel([("to_notice.revision", ASCENDING)]),
         IndexModel([("rule", ASCENDING), ("_id", ASCENDING)]),
+        IndexModel([("rule", ASCENDING), ("state", ASCENDING)]),
         IndexModel([("region", ASCENDING)]),
         IndexModel([("period", ASCENDING)]),
         IndexModel([("look_at", ASCENDING)], partialFilterExpression={"look_at": {"$gt": _EVER}}),

@@ -18,6 +18,8 @@ from services.notifier.delivery.delivery_store import DeliveryStore
 from services.notifier.delivery.receiver_store import ReceiverStore
 from services.notifier.delivery.sending import build_sending
 from services.notifier.excuses.excusing import Excusing
+from services.notifier.figures.figures import EVERY_S, Figures
+from services.notifier.figures.figures_store import FiguresStore
 from services.notifier.moments.watching import build_watching
 from services.notifier.outbox import Outbox
 from services.notifier.rebuild.rebuilding import Rebuilding
@@ -101,6 +103,7 @@ class Notifier:
         names = [receiver.name for receiver in parts.receivers.receivers]
         failing = FailingReceivers(store, self.deliveries, self.receivers, names, parts.clock, self._database_now)
         outbox = Outbox(store, self.consuming.producer, parts.metrics)
+        figures = Figures(FiguresStore(store.database), parts.calendar, self.now, parts.metrics)
         return [
             self._loop("settle", Settling(store).step, _FOLLOW_S),
             *build_telling(store, parts.receivers, parts.calendar, self.now, self.sending.wake, parts.metrics),
@@ -108,6 +111,7 @@ class Notifier:
             self._loop("receivers", failing.step),
             self._loop("excuse", Excusing(store, self.now).step),
             self._loop("rebuild", self.rebuilding.step),
+            self._loop("figures", figures.step, EVERY_S),
             *self.watching.loops,
         ]
 

@@ -199,7 +199,10 @@ class Consumer:
         """Lag, and the end of a consumer that is stuck."""
         consumer = self._subscriber.consumer
         assigned = consumer.assignment() if consumer is not None else set()
-        if not assigned or self._stopped:
+        if self._stopped:
+            self._pace.stopped()
+            return
+        if not assigned:
             self._pace.idle()
             return
         reason = await self._pace.look(consumer, assigned)

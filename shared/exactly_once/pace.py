@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import math
 import time
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
@@ -32,13 +33,20 @@ class Pace:
 
     def counted(self, raw: Sequence[ConsumerRecord]) -> None:
         """The batch is folded and committed."""
-        self._progress_at = time.monotonic()
+        self._moved()
         self._age.counted(_times(raw))
+        self._count_ages(raw)
+
+    def stopped(self) -> None:
+        """It reads no more. What it was behind when it was last looked at is what its metrics go on to say."""
+        self.lag = None
 
     def idle(self) -> None:
         """It has nothing to read, rightly."""
-        self._progress_at = time.monotonic()
+        self._moved()
         self.lag = None
+        self._metrics.lag_records.set(0)
+        self._metrics.lag_seconds.set(0)
 
     async def look(self, consumer: AIOKafkaConsumer, assigned: set[TopicPartition]) -> str | None:
         """Measure the lag; why the consumer is stuck, or None if it is not. Raises KafkaError, TimeoutError."""
@@ -49,11 +57,24 @@ class Pace:
         age_s = self._age.seconds(waiting, real().timestamp())
         self._metrics.lag_seconds.set(math.nan if age_s is None else age_s)
         if lag == 0:
-            self._progress_at = time.monotonic()
+            self._moved()
         elif time.monotonic() - self._progress_at > self._stuck_after_s:
             where = ", ".join(sorted(f"{w.topic}/{w.partition}" for w in assigned))
             return f"{lag} records wait and nothing was folded for {self._stuck_after_s:g} s in {where}"
         return None
+
+    def _moved(self) -> None:
+        self._progress_at = time.monotonic()
+        self._metrics.progress_at.set_to_current_time()
+
+    def _count_ages(self, raw: Sequence[ConsumerRecord]) -> None:
+        """How old each record is at its commit. Many of a batch have the same millisecond: each is looked up once."""
+        now = real().timestamp()
+        ages: dict[str, dict[float, int]] = defaultdict(dict)
+        for (topic, ms), times in Counter((r.topic, r.timestamp) for r in raw).items():
+            ages[topic][max(0.0, now - ms / 1000)] = times
+        for topic, of_topic in ages.items():
+            self._metrics.accepted_to_state.labels(topic).observe_many(of_topic)
 
 
 async def _waiting(consumer: AIOKafkaConsumer, assigned: set[TopicPartition]) -> dict[TopicPartition, int]:

@@ -56,7 +56,9 @@ class Steps:
         await self._put_aside(bad)
         standings = await parts.journal.register(sightings)
         to_fold = [s for s, standing in zip(sightings, standings, strict=True) if standing.is_to_be_folded]
-        await self._fold(to_fold)
+        if to_fold:
+            with parts.metrics.fold_seconds.time():
+                await self._fold(to_fold)
         pairs = zip(sightings, standings, strict=True)
         await parts.guard.advance(records, [s for s, standing in pairs if standing is Standing.FIRST])
         self._bad_run = bad_run

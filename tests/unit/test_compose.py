@@ -13,6 +13,7 @@ import pytest
 import yaml
 
 from desk.rights import USERS
+from services.intake.certificates import addresses_of
 
 ROOT = Path(__file__).resolve().parents[2]
 BASE, SECURE, CLUSTER, SECURE_CLUSTER = (
@@ -22,6 +23,7 @@ BASE, SECURE, CLUSTER, SECURE_CLUSTER = (
     "deploy/compose.secure-cluster.yml",
 )
 OURS = ("intake", "aggregator", "notifier")
+MONITORING = {"prometheus", "alertmanager", "disk", "grafana"}
 
 
 class _Loader(yaml.SafeLoader):
@@ -45,8 +47,10 @@ def composed(name: str) -> dict[str, Any]:
 
 @pytest.mark.parametrize("name", [BASE, SECURE, CLUSTER, SECURE_CLUSTER])
 def test_the_gateway_alone_has_ports(name: str) -> None:
-    """Whatever else had some would clash with its own replicas, or be open to all."""
-    assert [s for s, made in composed(name)["services"].items() if "ports" in made] in ([], ["gateway"])
+    """Whatever else had some would clash with its own replicas, or be open to all. Grafana has one on this machine."""
+    ports = {service: made["ports"] for service, made in composed(name)["services"].items() if "ports" in made}
+    assert [port.partition(":")[0] for port in ports.pop("grafana", [])] in ([], ["127.0.0.1"])
+    assert list(ports) in ([], ["gateway"])
 
 
 def test_every_container_is_locked() -> None:
@@ -64,16 +68,37 @@ def test_every_container_is_locked() -> None:
 
 
 def test_who_may_go_out() -> None:
-    """The notifier, whose receivers are out there, and the operator's command. The gateway's network leads in."""
+    """The notifier and Alertmanager, whose receivers are out there, and the operator's command. `edge` leads in."""
     found = composed(BASE)
     networks, services = found["networks"], found["services"]
     assert networks["backend"]["internal"]
     assert networks["web"]["internal"]
+    assert networks["watch"]["internal"]
     assert networks["edge"]["driver_opts"] == {"com.docker.network.bridge.enable_ip_masquerade": "false"}
-    assert {name for name, made in services.items() if "out" in made["networks"]} == {"notifier", "desk"}
-    assert {name for name, made in services.items() if "edge" in made["networks"]} == {"gateway"}
+    assert {name for name, made in services.items() if "out" in made["networks"]} == {
+        "notifier",
+        "desk",
+        "alertmanager",
+    }
+    assert {name for name, made in services.items() if "edge" in made["networks"]} == {"gateway", "grafana"}
     assert services["gateway"]["networks"] == ["web", "edge"]
     assert services["kafka"]["networks"] == services["mongo"]["networks"] == ["backend"]
+    # What watches reaches the services' figures, neither the log nor the database; what goes out reaches no service.
+    seen = {name: services[name]["networks"] for name in MONITORING}
+    expected = {"prometheus": ["web", "watch"], "alertmanager": ["watch", "out"], "disk": ["watch"]}
+    assert seen == {**expected, "grafana": ["watch", "edge"]}
+
+
+def test_what_watches_is_a_profile() -> None:
+    """It is there where somebody asks for it, holds no secret of the services, and changes no file of ours."""
+    services = composed(BASE)["services"]
+    assert {name for name, made in services.items() if made.get("profiles") == ["monitoring"]} == MONITORING
+    assert services["grafana"]["secrets"] == ["grafana-admin"]
+    for name in MONITORING:
+        assert "secrets" not in services[name] or name == "grafana"
+        for volume in services[name]["volumes"]:
+            is_ours = isinstance(volume, dict) or volume.startswith("./")
+            assert not is_ours or (volume["read_only"] if isinstance(volume, dict) else volume.endswith(":ro"))
 
 
 def test_each_service_gets_its_own_secrets_alone() -> None:
@@ -102,6 +127,15 @@ def test_the_doctor_starts_nothing() -> None:
     assert composed(BASE)["services"]["desk"]["depends_on"] == {}
 
 
+def test_every_certificate_is_watched() -> None:
+    """Where clients and services are shown one: the gateway, each broker, each database."""
+    for name in (SECURE, SECURE_CLUSTER):
+        watched = composed(name)["services"]["intake"]["environment"]["DESK_CERTIFICATES"]
+        shown = {n for n, made in composed(SECURE)["services"].items() if n in ("kafka", "mongo", "gateway")}
+        shown |= composed(name)["services"].keys() & {"kafka2", "kafka3", "mongo2", "mongo3"}
+        assert {host for host, _ in addresses_of(watched)} == shown
+
+
 def test_the_secrets_are_made(tmp_path: Path) -> None:
     """All that the compose file names, once: a second run changes nothing. No two are the same."""
     (tmp_path / "deploy").mkdir()
@@ -113,7 +147,7 @@ def test_the_secrets_are_made(tmp_path: Path) -> None:
         subprocess.run(["sh", str(script), "desk.example.go.id"], check=True, capture_output=True, timeout=60)
         seen.append({path.name: path.read_bytes() for path in folder.iterdir() if path.is_file()})
     assert seen[0] == seen[1]
-    assert seen[0].keys() == {*composed(SECURE)["secrets"], "ca.key"}
+    assert seen[0].keys() == {*composed(SECURE)["secrets"], *composed(BASE)["secrets"], "ca.key"}
     assert len(set(seen[0].values())) == len(seen[0])
     assert folder.stat().st_mode & 0o077 == 0
     assert (folder / "receivers").is_dir()  # else Docker makes it, and its owner is root

@@ -6,17 +6,26 @@ import re
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from prometheus_client import CollectorRegistry, Histogram
 from prometheus_client.metrics import MetricWrapperBase
 
 from shared import topics
 from shared.exactly_once.sightings import Standing
 from shared.metrics import Metrics
+from shared.metrics.few_names import NOBODY, OTHERS, PEOPLE, FewNames
+from shared.metrics.many_at_once import BatchHistogram
+from shared.strict import SLUG
 
 # No label whose values grow with what is sent: no region, no id, no path.
-BOUNDED = {"service", "kind", "duplicate", "status", "topic", "outcome", "reason", "verdict", "rule", "state"}
+BOUNDED = {"service", "kind", "duplicate", "topic", "outcome", "reason", "verdict", "rule", "state"}
 BOUNDED |= {"channel", "loop"}
+BOUNDED |= {"agency"}  # the first so many holders of keys, who go through `agency_name`
+BOUNDED |= {"address"}  # those of the setting DESK_CERTIFICATES
 BOUNDED |= {"receiver"}  # the names in the receivers file, each of which has a loop of its name already
 ROOT = Path(__file__).resolve().parents[2]
+CONSUMERS = ("aggregator", "notifier")
 
 
 def all_metrics() -> dict[str, MetricWrapperBase]:
@@ -35,18 +44,65 @@ def test_every_metric_is_documented_and_named_after_its_unit() -> None:
         assert metric._type != "histogram" or metric._name.endswith(("_seconds", "_records"))
 
 
+def rows_of(text: str) -> list[list[str]]:
+    """The cells of the first table, without its head."""
+    rows = re.findall(r"^\| .*", text, re.MULTILINE)[2:]
+    return [[cell.strip() for cell in row.strip("|").split("|")] for row in rows]
+
+
+def test_the_table_is_the_module() -> None:
+    """docs/metrics.md has each metric, with its type, its labels, who shows it, and a question that it answers."""
+    rows = rows_of((ROOT / "docs" / "metrics.md").read_text(encoding="utf-8"))
+    told = {row[0].strip("`"): (row[1], row[2].replace("`", ""), row[3]) for row in rows}
+    shown = {
+        service: {family.name for family in Metrics(service).registry.collect()} for service in ("intake", *CONSUMERS)
+    }
+    expected = {}
+    for metric in all_metrics().values():
+        who = [service for service, names in shown.items() if metric._name in names]
+        name = f"{metric._name}_total" if metric._type == "counter" else metric._name
+        expected[name] = (metric._type, ", ".join(metric._labelnames), ", ".join(who) if len(who) < 3 else "all")
+    assert told == expected
+    assert all(row[4].endswith("?") and len(row[4]) > 15 for row in rows)
+
+
+def test_the_first_names_are_told_apart() -> None:
+    """However many are made up: as many values as were allowed, and one more."""
+    name = FewNames(3)
+    assert [name(n) for n in "abacdb"] == ["a", "b", "a", "c", OTHERS, "b"]
+    assert {name(f"made-up-{n}") for n in range(100_000)} == {OTHERS}
+    assert not any(re.fullmatch(SLUG, made) for made in (OTHERS, NOBODY, PEOPLE))  # no agency can be called so
+
+
+@given(
+    st.lists(st.tuples(st.floats(0, 100) | st.sampled_from([0.1, 1.0, 10.0]), st.integers(1, 50)), max_size=30),
+)
+def test_a_batch_observed_at_once(observed: list[tuple[float, int]]) -> None:
+    """The same buckets, count and sum as one by one."""
+    registry, buckets = CollectorRegistry(), (0.1, 1, 10)
+    at_once = BatchHistogram("at_once", "all in one call", buckets=buckets, registry=registry)
+    singly = Histogram("singly", "one by one", buckets=buckets, registry=registry)
+    at_once.observe_many(dict(observed))
+    for value, times in dict(observed).items():
+        for _ in range(times):
+            singly.observe(value)
+    one, other = ([s for f in m.collect() for s in f.samples if "_created" not in s.name] for m in (at_once, singly))
+    assert [(s.labels, s.name[7:]) for s in one] == [(s.labels, s.name[6:]) for s in other]
+    assert [s.value for s in one] == pytest.approx([s.value for s in other])
+
+
 SOURCES = "\n".join(
     path.read_text(encoding="utf-8")
     for folder in ("services", "shared")
     for path in sorted((ROOT / folder).rglob("*.py"))
-    if path != ROOT / "shared" / "metrics.py"
+    if path.parent != ROOT / "shared" / "metrics"
 )
 
 
 @pytest.mark.parametrize("name", sorted(all_metrics().keys() - {"info"}))
 def test_every_metric_is_counted_somewhere(name: str) -> None:
     """A metric that nothing sets is a promise on a dashboard. (`info` is set where it is made.)"""
-    assert re.search(rf"metrics\.{name}\.(labels|inc|set|set_function|observe)\b", SOURCES)
+    assert re.search(rf"metrics\.{name}\.(labels|inc|set|set_function|set_to_current_time|observe|time)\b", SOURCES)
 
 
 def test_labels_are_bounded() -> None:

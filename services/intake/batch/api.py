@@ -31,7 +31,7 @@ from services.intake.batch.templates import template
 from services.intake.batch.turns import Turns
 from services.intake.batch.upload import Upload, UploadLimits
 from services.intake.batch.window import ANY_KIND, Order
-from services.intake.door import Door
+from services.intake.door import Door, Sender
 from services.intake.submissions import KINDS
 from services.intake.submissions.lines import kind_named
 from shared.field_errors import FieldError
@@ -124,9 +124,9 @@ def _id_prefix(request: Request) -> str | None:
     return prefix
 
 
-async def _agency_of(request: Request, door: Door) -> str:
+async def _agency_of(request: Request, door: Door, sender: Sender) -> str:
     """Raises Problem 401, 403, 429, 503."""
-    grant = await door.let_in(request)
+    grant = await door.let_in(request, sender)
     if grant.agency is None:
         raise Problem(403, "forbidden", "forbidden_person", name=grant.name)
     return grant.agency
@@ -150,9 +150,9 @@ def routes(door: Door, limits: UploadLimits) -> APIRouter:
         Each line is answered as its own call would have been, in order, and a bad line never spoils a good one. A
         batch means the same as its lines sent one after the other. Send while you read, or everything first.
         """
-        with door.counting_refusals(ANY_KIND), ExitStack() as held:
+        with door.counting_refusals(ANY_KIND) as sender, ExitStack() as held:
             require_once_each(request)
-            agency = await _agency_of(request, door)
+            agency = await _agency_of(request, door, sender)
             held.enter_context(turns.batch(agency))
             lines = _format(request, door, options.kind)
             upload = _upload(request, limits)

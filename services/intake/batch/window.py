@@ -72,7 +72,7 @@ class Doorway:
         """One outcome a line. The receipt is taken when the lines are here and it is their turn, and anew before each
         wave: the log must have them within the publish deadline after it."""
         receipt = self._door.receipt()
-        read = await self._read_all(window, receipt)
+        read = await self._read_all(window, grant, receipt)
         outcomes: dict[int, Outcome] = {n: one for n, one in enumerate(read) if isinstance(one, Problem)}
         bodies = {n: one for n, one in enumerate(read) if isinstance(one, Body)}
         ids = {n: self._id_of(window[n], body, receipt) for n, body in bodies.items()}
@@ -87,17 +87,17 @@ class Doorway:
             outcomes.update(zip(chosen, taken, strict=True))
         return [outcomes[n] for n in range(len(window))]
 
-    async def _read_all(self, window: Sequence[Line], receipt: Receipt) -> list[Body | Problem]:
+    async def _read_all(self, window: Sequence[Line], grant: Grant, receipt: Receipt) -> list[Body | Problem]:
         read: list[Body | Problem] = []
         began_s = time.monotonic()
         for line in window:
-            read.append(self._read(line, receipt))
+            read.append(self._read(line, grant, receipt))
             if time.monotonic() - began_s > _TURN_S:
                 await asyncio.sleep(0)
                 began_s = time.monotonic()
         return read
 
-    def _read(self, line: Line, receipt: Receipt) -> Body | Problem:
+    def _read(self, line: Line, grant: Grant, receipt: Receipt) -> Body | Problem:
         """A problem is returned and never raised: its traceback would keep all that was parsed for it."""
         if line.raw is None and not line.is_open:
             problem = Problem(413, "too_large", "too_large_detail", limit=self._door.body_limit_bytes)
@@ -106,7 +106,7 @@ class Doorway:
                 return self._lines.read(line, receipt)
             except WrongFields as error:
                 problem = invalid(error.errors[:MOST_ERRORS])
-        self._door.metrics.refused.labels(ANY_KIND, str(problem.status)).inc()
+        self._door.count_refusal(ANY_KIND, grant, problem)
         return problem
 
     def _id_of(self, line: Line, body: Body, receipt: Receipt) -> str:
@@ -118,7 +118,7 @@ class Doorway:
         if self.gave_up is not None:
             return self.gave_up
         try:
-            with self._door.counting_refusals(body.called):
+            with self._door.counting_refusals(body.called, grant):
                 return await self._through.take(grant, body, receipt, is_dry_run=False)
         except Problem as problem:
             return problem

@@ -96,7 +96,7 @@ class Sending:
         return self._signing.sign_in_page(request, visitor, why, {FORM: form.called, **own})
 
     async def _take(self, form: Form, grant: Grant, typed: Typed) -> Slip:
-        with self._door.counting_refusals(form.called):
+        with self._door.counting_refusals(form.called, grant):
             self._door.admit(grant)
             receipt = self._door.receipt()
             try:

@@ -17,6 +17,7 @@ from services.notifier.store import Store
 from shared.election.calendar import Calendar
 from shared.loops import Loop
 from shared.metrics import Metrics
+from shared.metrics.notifier import OUTCOMES
 from shared.settings import Settings
 
 _TELL_AGAIN_S = 1.0
@@ -53,6 +54,9 @@ def build_sending(
 ) -> Sending:
     """Raises OSError if a secret's file cannot be read any more."""
     owner, lease_s = f"{socket.gethostname()}:{os.getpid()}", settings.delivery_lease_s
+    for channel in {address.channel for address in addresses}:
+        for outcome in OUTCOMES:
+            metrics.deliveries.labels(channel, outcome)
     senders = [
         Sender(a, make_channel(a, settings, calendar), deliveries, receivers, owner, lease_s, metrics)
         for a in addresses

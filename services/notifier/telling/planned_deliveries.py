@@ -83,6 +83,8 @@ def _delivery(
         "people": [{"team": team, "name": name} for team, name in people],
         "notice": notice.id,
         "alerts": list(notice.alerts),
+        "rule": notice.rule,
+        "happened_at": notice.at,
         "due_at": now,
         "payload": notice.payload,
         "webhook_id": notices.webhook_id(f"{notice.id}|{receiver.name}"),

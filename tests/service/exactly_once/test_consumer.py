@@ -179,6 +179,10 @@ class Bench:
             **{**plain, **settings},
         )
 
+    def value(self, name: str) -> float | None:
+        """Of a metric without labels."""
+        return self.metrics.registry.get_sample_value(name)
+
     def said(self, sample: str) -> bool:
         """Whether `/metrics` has this line."""
         return sample in self.metrics.render()[0].decode().splitlines()
@@ -223,6 +227,32 @@ async def test_commits_exactly_what_follows_the_last_of_each_partition(bench: Be
     assert bench.member.sought == {}
     assert bench.followed == 1
     assert bench.said("desk_batch_seconds_count 1.0")
+
+
+async def test_how_late_the_state_is(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    """At the commit, each record by its own time, under its topic; a batch that fails says nothing."""
+    monkeypatch.setattr("shared.exactly_once.pace.real", lambda: datetime.fromtimestamp(7, UTC))
+    bench.consumer(Scripted(ConnectionError("away")))
+    await bench.handle(BATCH)
+    assert bench.said('desk_accepted_to_state_seconds_count{topic="desk.reports"} 0.0')
+    await bench.handle(BATCH)  # of 1970
+    assert bench.said('desk_accepted_to_state_seconds_bucket{le="5.0",topic="desk.reports"} 0.0')
+    assert bench.said('desk_accepted_to_state_seconds_bucket{le="10.0",topic="desk.reports"} 5.0')
+    assert bench.said('desk_accepted_to_state_seconds_sum{topic="desk.reports"} 35.0')
+
+
+@pytest.mark.parametrize("is_stopped", [False, True])
+async def test_what_is_said_of_a_consumer_that_reads_nothing(bench: Bench, is_stopped: bool) -> None:
+    """Whose partitions are taken away is behind with none; who stopped itself stays as far behind as it was."""
+    bench.member.ends, bench.member.at = {ZERO: 9, ONE: 3}, {ZERO: 4, ONE: 3}
+    consumer = bench.consumer()
+    await consumer._watch()
+    progress = bench.value("desk_consumer_progress_timestamp_seconds")
+    consumer._stopped = "another log" if is_stopped else None
+    bench.member.at = {}
+    await consumer._watch()
+    assert bench.value("desk_lag_records") == (5 if is_stopped else 0)
+    assert (bench.value("desk_consumer_progress_timestamp_seconds") == progress) is is_stopped
 
 
 async def test_failing_batch_is_rewound_whole(bench: Bench) -> None:

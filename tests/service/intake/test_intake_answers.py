@@ -251,9 +251,9 @@ async def test_metrics_count(intake: Intake) -> None:
     await intake.post("/v1/reports?dry_run=1", {**REPORT, "id": "r9"})
     await intake.post("/v1/incidents", INCIDENT, key=None)
     text = (await intake.call("GET", "/metrics")).raw.decode()
-    assert 'desk_accepted_total{duplicate="false",kind="report"} 1.0' in text
-    assert 'desk_accepted_total{duplicate="true",kind="report"} 1.0' in text
-    assert 'desk_refused_total{kind="incident",status="401"} 1.0' in text
+    assert 'desk_accepted_total{agency="kaltim-desk",duplicate="false",kind="report"} 1.0' in text
+    assert 'desk_accepted_total{agency="kaltim-desk",duplicate="true",kind="report"} 1.0' in text
+    assert 'desk_refused_total{agency="(no key)",kind="incident",reason="unauthorized"} 1.0' in text
     assert "desk_publish_seconds_count 2.0" in text
 
 

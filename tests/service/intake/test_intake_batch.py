@@ -490,10 +490,10 @@ async def test_what_is_counted(desk: Intake) -> None:
     await post(desk, b"", key="nobody")
     exposition = desk.metrics.render()[0].decode()
     for sample in (
-        'desk_accepted_total{duplicate="false",kind="report"} 1.0',
-        'desk_accepted_total{duplicate="false",kind="incident"} 1.0',
-        'desk_refused_total{kind="batch",status="422"} 1.0',
-        'desk_refused_total{kind="batch",status="401"} 1.0',
+        'desk_accepted_total{agency="kaltim-desk",duplicate="false",kind="report"} 1.0',
+        'desk_accepted_total{agency="kaltim-desk",duplicate="false",kind="incident"} 1.0',
+        'desk_refused_total{agency="kaltim-desk",kind="batch",reason="invalid"} 1.0',
+        'desk_refused_total{agency="(no key)",kind="batch",reason="unauthorized"} 1.0',
     ):
         assert sample in exposition
 

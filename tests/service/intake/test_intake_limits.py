@@ -37,7 +37,8 @@ def limited(intake: Intake) -> Intake:
 def turned_away(intake: Intake) -> dict[str, float]:
     """How many were refused for load, by reason."""
     exposition = intake.metrics.render()[0].decode()
-    return {r: float(n) for r, n in re.findall(r'desk_turned_away_total{reason="(\w+)"} (\S+)', exposition)}
+    found = re.findall(r'desk_turned_away_total{reason="(\w+)"} (\S+)', exposition)
+    return {reason: float(number) for reason, number in found if float(number)}
 
 
 def gauge(intake: Intake, name: str) -> float:

@@ -709,8 +709,8 @@ async def test_refusals_and_acceptances_are_counted_as_the_apis_are(intake: Inta
     await clerk.submit(form)
     await clerk.submit(form, **REPORT)
     told = intake.metrics.render()[0].decode()
-    assert 'desk_refused_total{kind="report",status="422"} 1.0' in told
-    assert 'desk_accepted_total{duplicate="false",kind="report"} 1.0' in told
+    assert 'desk_refused_total{agency="samarinda-desk",kind="report",reason="invalid"} 1.0' in told
+    assert 'desk_accepted_total{agency="samarinda-desk",duplicate="false",kind="report"} 1.0' in told
 
 
 async def test_pages_are_no_part_of_the_api_and_its_documents(intake: Intake) -> None:

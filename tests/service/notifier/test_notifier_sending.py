@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -17,6 +18,7 @@ from services.notifier.delivery.sending import _loop_names
 from services.notifier.routing.receivers import ConsoleReceiver
 from services.notifier.store import Store
 from shared.metrics import Metrics
+from tests.builders import utc
 from tests.service.notifier.conftest import Crash, FakeChannel, dying
 
 Document = dict[str, Any]
@@ -69,6 +71,13 @@ def counted(sender: Sender, outcome: str) -> float:
     """How many attempts `/metrics` shows with this outcome."""
     labels = {"channel": "console", "outcome": outcome}
     return sender._metrics.registry.get_sample_value("desk_deliveries_total", labels) or 0.0
+
+
+def delays(sender: Sender) -> tuple[float, float]:
+    """How many deliveries are counted by how late they came, and how late they came together."""
+    registry, labels = sender._metrics.registry, {"rule": "outage"}
+    found = [registry.get_sample_value(f"desk_accepted_to_delivered_seconds_{n}", labels) for n in ("count", "sum")]
+    return found[0] or 0.0, found[1] or 0.0
 
 
 async def drain(sender: Sender, most: int = 200) -> None:
@@ -480,3 +489,25 @@ async def test_an_operator_sends_a_dead_one_again(store: DeliveryStore) -> None:
     assert (await one(store))["attempts"][0]["status"] == 404
     assert not await store.retry("n1|hook", "budi")
     assert not await store.retry("n3|hook", "budi")
+
+
+@pytest.mark.parametrize(
+    ("planned", "expected"),
+    [
+        ({}, 1),
+        ({"released_at": datetime.now(UTC)}, 0),  # it was held back on purpose
+        ({"retried_at": datetime.now(UTC)}, 0),  # an operator's wish
+    ],
+)
+async def test_how_late_a_receiver_knows(store: DeliveryStore, planned: dict[str, Any], expected: int) -> None:
+    """From what happened to the receiver's yes, without what waited on purpose; a retry is part of it."""
+    happened = utc("2024-11-18T18:00:00Z")
+    due = {"happened_at": happened, "due_at": happened + timedelta(seconds=40), "rule": "outage", **planned}
+    await plan(store, "n1")
+    await store.database.deliveries.update_one({"_id": "n1|hook"}, {"$set": due})
+    await age(store, hours=1 / 3600)
+    sender = a_sender(store, FakeChannel(PASSING))
+    await drain(sender)
+    count, seconds = delays(sender)
+    assert count == expected
+    assert 41 * expected <= seconds < 44
