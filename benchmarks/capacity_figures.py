@@ -1,6 +1,6 @@
 """The figures that docs/scaling.md is worked out from, in one place: what was measured, and what is assumed.
 
-Whoever measures anew changes them here and runs `python -m benchmarks.capacity --write`."""
+Whoever measures anew changes them here and runs `python -m benchmarks.scaling --write`."""
 
 from __future__ import annotations
 

@@ -68,28 +68,30 @@ def main(events: int) -> None:
         def look() -> Used:
             return used(client, Path(name), ready["pids"])
 
-        say("memory, MB", memory(ready["pids"]))
+        say("memory at the start, MB", memory(ready["pids"]))
         asyncio.run(send(ready, "report", WARM_UP, Way.CALLS))
-        first = settled(look)
-        time.sleep(IDLE_S)
-        idle = idling(first, look())
-        say("idle, per cent of a core", {name: share * 100 for name, share in idle.items()})
+        found = []
         for kind, count, way in plan(events):
             before = look()
             asyncio.run(send(ready, kind, count, way))
             sent_s = time.monotonic() - before.at
-            after = settled(look)
-            about = f"{kind}, {count} {way.value}, {count / sent_s:.0f} a second: bytes and us of CPU an event"
-            say(about, cost(before, after, idle, count))
-        say("memory, MB", memory(ready["pids"]))
+            found.append((f"{kind}, {count} {way.value}, {count / sent_s:.0f} a second", count, before, settled(look)))
+            print(f"sent: {found[-1][0]}", flush=True)
+        say("memory at the end, MB", memory(ready["pids"]))
+        rested = look()
+        time.sleep(IDLE_S)
+        idle = idling(rested, look())
+    say("idle, per cent of a core", {name: share * 100 for name, share in idle.items()})
+    for about, count, before, after in found:
+        say(f"{about}: bytes and us of CPU an event", cost(before, after, idle, count))
 
 
 def plan(events: int) -> Iterator[tuple[str, int, Way]]:
     """A violation is an alert and a delivery too: fewer do."""
     for kind in KINDS:
         yield kind, events // 5 if kind == "violation" else events, Way.LINES
-    yield "report", events // 2, Way.CALLS
-    yield "report", 30 * PER_S, Way.PACED
+    yield "report", events // 4, Way.CALLS
+    yield "report", 20 * PER_S, Way.PACED
 
 
 def cost(before: Used, after: Used, idle: Mapping[str, float], events: int) -> dict[str, float]:

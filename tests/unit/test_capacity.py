@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks import capacity
+from benchmarks import capacity, scaling
 from benchmarks.capacity_figures import ASSUMED, MEASURED, SCALES, Scale
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -16,14 +16,14 @@ KALTIM, NATION, TEN_TIMES = SCALES
 
 
 def test_the_document_is_as_the_figures_are() -> None:
-    document = capacity.DOCUMENT.read_text(encoding="utf-8")
-    assert capacity.written(document) == document, "run: python -m benchmarks.capacity --write"
+    document = scaling.DOCUMENT.read_text(encoding="utf-8")
+    assert scaling.written(document) == document, "run: python -m benchmarks.scaling --write"
 
 
 def test_every_setting_named_is_one_of_compose() -> None:
     """And has a value that is no less than the default."""
     example = (ROOT / ".env.example").read_text(encoding="utf-8")
-    named = set(re.findall(r"^(DESK_\w+|COMPOSE_FILE)=", capacity.as_document(), re.MULTILINE))
+    named = set(re.findall(r"^(DESK_\w+|COMPOSE_FILE)=", scaling.as_document(), re.MULTILINE))
     assert named == {name for name in named if f"# {name}=" in example}
     assert named >= {"DESK_INTAKE_REPLICAS", "DESK_MONGO_CACHE_GB", "DESK_KAFKA_CPUS"}
 

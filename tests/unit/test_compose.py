@@ -115,15 +115,6 @@ def test_each_service_gets_its_own_secrets_alone() -> None:
     assert "ca.key" not in str(found)
 
 
-def test_every_certificate_is_watched() -> None:
-    """Where clients and services are shown one: the gateway, each broker, each database."""
-    for name in (SECURE, SECURE_CLUSTER):
-        watched = composed(name)["services"]["intake"]["environment"]["DESK_CERTIFICATES"]
-        shown = {n for n, made in composed(SECURE)["services"].items() if n in ("kafka", "mongo", "gateway")}
-        shown |= composed(name)["services"].keys() & {"kafka2", "kafka3", "mongo2", "mongo3"}
-        assert {host for host, _ in addresses_of(watched)} == shown
-
-
 def test_receivers_secrets_reach_whoever_tells_them() -> None:
     """The notifier, and `desk receivers test`; nobody else sees them."""
     for name, made in composed(SECURE)["services"].items():
@@ -134,6 +125,15 @@ def test_receivers_secrets_reach_whoever_tells_them() -> None:
 def test_the_doctor_starts_nothing() -> None:
     """`docker compose run desk doctor` would start what it is to look at, and run `desk init` each time."""
     assert composed(BASE)["services"]["desk"]["depends_on"] == {}
+
+
+def test_every_certificate_is_watched() -> None:
+    """Where clients and services are shown one: the gateway, each broker, each database."""
+    for name in (SECURE, SECURE_CLUSTER):
+        watched = composed(name)["services"]["intake"]["environment"]["DESK_CERTIFICATES"]
+        shown = {n for n, made in composed(SECURE)["services"].items() if n in ("kafka", "mongo", "gateway")}
+        shown |= composed(name)["services"].keys() & {"kafka2", "kafka3", "mongo2", "mongo3"}
+        assert {host for host, _ in addresses_of(watched)} == shown
 
 
 def test_the_secrets_are_made(tmp_path: Path) -> None:
