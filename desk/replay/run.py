@@ -139,7 +139,7 @@ class Replay:
 
     async def _finish(self) -> int:
         await self.switch.finish()
-        await self.used.client.drop_database(self.shadow.database.name)
+        await self.shadow.drop()
         self.tell(f"{self.used.name} is what the log amounts to; the aggregators read on by themselves")
         return SAME
 

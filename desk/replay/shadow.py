@@ -83,6 +83,11 @@ class Shadow:
         await self.database[_MARK].insert_one({"_id": _MARK, "begins": dict(begins), "begun_at": real()})
         return begins
 
+    async def drop(self) -> None:
+        """Unless it is somebody else's database."""
+        if await self.database[_MARK].find_one({"_id": _MARK}) is not None:
+            await self.database.client.drop_database(self.database.name)
+
     async def read_to(self) -> Places:
         """By partition, the next offset to read; its first one where nothing is read yet."""
         return await read_to(self.guard, await self.log.partitions())
