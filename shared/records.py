@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 
@@ -23,6 +24,10 @@ class Position:
 @cache  # a handful of names, asked for several times an event
 def log_name(topic: str, partition: int) -> str:
     return f"{topic.removeprefix('desk.')}:{partition}"
+
+
+# By a partition's name, the next offset to read, or the one where to stop.
+Places = Mapping[str, int]
 
 
 @dataclass(frozen=True, slots=True)

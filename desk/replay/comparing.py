@@ -9,11 +9,11 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from desk.console import in_short, visible
-from desk.replay.reading import Places
 from services.aggregator import region_state
 from shared.exactly_once import journal
 from shared.exactly_once.retention import may_have_expired
 from shared.mongo import Document
+from shared.records import Places
 
 # What differs by nature, each with the reason.
 IGNORED: Mapping[str, str] = {

@@ -13,15 +13,12 @@ from shared.kafka.security import security_of
 from shared.kafka.subscription import to_record
 from shared.kafka.tolerant_consumer import TolerantConsumer
 from shared.kafka.whole_topic import TopicUnread
-from shared.records import Record, log_name
+from shared.records import Places, Record, log_name
 from shared.settings import Settings
 from shared.topics import Topic
 
 _SILENCE_S = 15.0
 _GATHER_S = 0.1  # small batches cost as much as large ones: it is worth a moment to fill one
-
-# By the partition's name (`reports:3`), the next offset to read, or the one where to stop.
-Places = Mapping[str, int]
 
 
 class Log:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from desk.counting import counting
 from desk.replay.comparing import told
-from desk.replay.reading import Log, Places, open_log
+from desk.replay.reading import Log, open_log
 from desk.replay.shadow import RESERVED, NoShadow, Shadow, make_shadow, read_to
 from desk.replay.switching import Switch
 from desk.replay.verifying import Found, Verifying
@@ -24,6 +24,7 @@ from shared.exactly_once.journal import Journal
 from shared.kafka.log_reader import LogReader
 from shared.kafka.security import security_of
 from shared.mongo import Database
+from shared.records import Places
 from shared.settings import Settings
 from shared.topics import AGGREGATOR_GROUP
 
@@ -139,7 +140,7 @@ class Replay:
 
     async def _finish(self) -> int:
         await self.switch.finish()
-        await self.used.client.drop_database(self.shadow.database.name)
+        await self.shadow.drop()
         self.tell(f"{self.used.name} is what the log amounts to; the aggregators read on by themselves")
         return SAME
 

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from contextlib import aclosing
 from dataclasses import dataclass
 
-from desk.replay.reading import Log, Places
+from desk.replay.reading import Log
 from services.aggregator.changes import COLLECTIONS, changes_of
 from shared import mongo
 from shared.clock import real
@@ -21,7 +21,7 @@ from shared.exactly_once.journal import Journal
 from shared.exactly_once.steps import Parts, Steps
 from shared.metrics import Metrics
 from shared.mongo import Database
-from shared.records import Position, log_name
+from shared.records import Places, Position, log_name
 from shared.topics import AGGREGATOR_GROUP
 
 # All that is exchanged, in this order: positions last, they say that the rest is there.
@@ -82,6 +82,11 @@ class Shadow:
         await self.database.client.drop_database(self.database.name)
         await self.database[_MARK].insert_one({"_id": _MARK, "begins": dict(begins), "begun_at": real()})
         return begins
+
+    async def drop(self) -> None:
+        """Unless it is somebody else's database."""
+        if await self.database[_MARK].find_one({"_id": _MARK}) is not None:
+            await self.database.client.drop_database(self.database.name)
 
     async def read_to(self) -> Places:
         """By partition, the next offset to read; its first one where nothing is read yet."""

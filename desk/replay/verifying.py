@@ -14,12 +14,12 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 
 from desk.replay.comparing import Difference, difference, has_expired, is_ahead
-from desk.replay.reading import Places
 from desk.replay.shadow import MODEL, Shadow
 from services.aggregator.changes import COLLECTIONS
 from shared.clock import real
 from shared.exactly_once import guard, journal
 from shared.mongo import Collection, Database, Document, Snapshot, snapshot
+from shared.records import Places
 
 COMPARED = (*COLLECTIONS, journal.COLLECTION)
 assert {*COMPARED, guard.COLLECTION} == set(MODEL)

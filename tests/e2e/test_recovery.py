@@ -25,7 +25,7 @@ pytestmark = pytest.mark.timeout(300)
 
 REGIONS = [region.code for region in read_regions(KALTIM)]
 ROOT = Path(__file__).resolve().parents[2]
-PER_S = 100.0
+PER_S = 40.0
 
 Say = Callable[[str], None]
 

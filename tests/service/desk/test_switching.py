@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from desk.replay.shadow import MODEL
+from desk.replay.shadow import MODEL, NoShadow, make_shadow
 from desk.replay.switching import STAGED, CannotAbandon, OthersFence, Switch
 from services.aggregator import indexes
 from services.aggregator.changes import COLLECTIONS
@@ -19,6 +19,7 @@ from shared.exactly_once import fence, guard, journal
 from shared.exactly_once.fence import Fenced
 from shared.exactly_once.guard import Guard
 from shared.settings import Settings
+from tests.builders import a_calendar
 from tests.service.exactly_once.test_steps import FakeLog
 
 WRITES = ("_put_up", "_make_indexes", "_copy", "_carry", "_go_forward", "_rename", "_take_down")
@@ -188,3 +189,20 @@ async def test_two_at_once(world: World) -> None:
     await second.stage(world.shadow)
     await second.finish()
     assert (await world.is_fenced(), await world.models()) == (False, all_of(NEW))
+
+
+async def test_only_a_shadow_of_ours_is_written_or_dropped(world: World) -> None:
+    """Whatever database is named by a slip."""
+    await world.shadow["theirs"].insert_one({"_id": 1})
+    nobody: Any = None
+    shadow = make_shadow(world.shadow, nobody, nobody, a_calendar())
+    with pytest.raises(NoShadow, match="holds other things"):
+        await shadow.begin({}, goes_on=False)
+    await shadow.drop()
+    assert await world.shadow["theirs"].find_one({}) is not None
+    await world.shadow["theirs"].drop()
+    assert await shadow.begin({"reports:0": 7}, goes_on=False) == {"reports:0": 7}
+    assert await shadow.begin({"reports:0": 9, "reports:1": 0}, goes_on=True) == {"reports:0": 7, "reports:1": 0}
+    assert await shadow.begin({"reports:0": 9}, goes_on=False) == {"reports:0": 9}
+    await shadow.drop()
+    assert await world.shadow.list_collection_names() == []
