@@ -1,4 +1,4 @@
-"""How a document of the model in use differs from the one that the log amounts to. Pure."""
+"""How a document of the model in use differs from the one that the log amounts to. Nothing is read or written here."""
 
 from __future__ import annotations
 
