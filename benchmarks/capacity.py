@@ -6,7 +6,7 @@ import math
 from collections import Counter
 from dataclasses import dataclass
 
-from benchmarks.capacity_figures import ASSUMED, FEW_PER_S, MEASURED, Scale
+from benchmarks.capacity_figures import ASSUMED, MEASURED, Scale
 from shared.kafka.partitioning import choose_partition
 from shared.topics import REPORTS
 
@@ -79,9 +79,10 @@ def peak_rate(scale: Scale) -> float:
 
 
 def cores_at(rate: float) -> dict[str, float]:
-    """Between the two rates that were measured an event costs less and less: this is never too little."""
+    """The less an event costs, the more there are: whoever reads many at once writes many at once."""
     violations = rate / assumed("polling stations for one violation")
-    few, many = min(rate, FEW_PER_S), max(0.0, rate - FEW_PER_S)
+    alone = assumed("events/s up to which each costs as one of few")
+    few, many = min(rate, alone), max(0.0, rate - alone)
     us = {name: few * measured(f"{name} CPU, few") + many * measured(f"{name} CPU, many") for name in PROCESSES}
     for name in ("notifier", "mongod"):
         us[name] += violations * measured(f"{name} CPU, a violation")

@@ -19,40 +19,37 @@ class Figure:
 
 
 _COST = "`python -m benchmarks.event_cost`"
-_FEW = f"{_COST}: reports by single calls, 121 a second"
+_FEW = f"{_COST}: reports by single calls, 21 a second, each read and written alone"
 _MANY = f"{_COST}: batches of 500 lines; the dearest kind without an alert"
 _JUDGING = "`python -m benchmarks.judging`, docs/performance.md"
-_DOMAIN = "2024's figures of the election commission"
-
-FEW_PER_S = 121.0  # the rate of "few"; with more a second, batches grow, and what is added costs as "many"
 
 MEASURED: Mapping[str, Figure] = MappingProxyType(
     {
-        "intake CPU, few": Figure(2716, "us", _FEW),
-        "aggregator CPU, few": Figure(2699, "us", _FEW),
-        "notifier CPU, few": Figure(4570, "us", _FEW),
-        "mongod CPU, few": Figure(7075, "us", _FEW),
-        "Kafka CPU, few": Figure(1152, "us", _FEW),
-        "intake CPU, many": Figure(980, "us", f"{_COST}: reports by single calls, 32 connections, as fast as they go"),
-        "aggregator CPU, many": Figure(130, "us", _MANY),
-        "notifier CPU, many": Figure(141, "us", _MANY),
-        "mongod CPU, many": Figure(425, "us", _MANY),
-        "Kafka CPU, many": Figure(103, "us", _MANY),
-        "notifier CPU, a violation": Figure(6506, "us", f"{_COST}: its alert, one delivery to the console"),
-        "mongod CPU, a violation": Figure(8002, "us", f"{_COST}: documents of three services, and their oplog"),
-        "Kafka disk": Figure(876, "bytes", f"{_COST}: one replica, 290 letters of text, no compression"),
-        "desk_intake disk": Figure(145, "bytes", f"{_COST}: files with indexes, one member"),
-        "desk_aggregator disk": Figure(808, "bytes", f"{_COST}: files with indexes, one member"),
-        "desk_notifier disk": Figure(233, "bytes", f"{_COST}: files with indexes, one member"),
-        "databases' disk, a violation": Figure(4948, "bytes", f"{_COST}: all three, one member"),
-        "a service's memory": Figure(120, "MB", f"{_COST}: the largest of the three, 508 regions"),
+        "intake CPU, few": Figure(3499, "us", _FEW),
+        "aggregator CPU, few": Figure(3696, "us", _FEW),
+        "notifier CPU, few": Figure(6622, "us", _FEW),
+        "mongod CPU, few": Figure(9078, "us", _FEW),
+        "Kafka CPU, few": Figure(3228, "us", _FEW),
+        "intake CPU, many": Figure(980, "us", "docs/performance.md: `POST /v1/reports`, 64 callers"),
+        "aggregator CPU, many": Figure(211, "us", _MANY),
+        "notifier CPU, many": Figure(289, "us", _MANY),
+        "mongod CPU, many": Figure(627, "us", _MANY),
+        "Kafka CPU, many": Figure(185, "us", _MANY),
+        "notifier CPU, a violation": Figure(8735, "us", f"{_COST}: its alert, one delivery to the console"),
+        "mongod CPU, a violation": Figure(9336, "us", f"{_COST}: documents of three services, and their oplog"),
+        "Kafka disk": Figure(877, "bytes", f"{_COST}: one replica, 290 letters of text, no compression"),
+        "desk_intake disk": Figure(150, "bytes", f"{_COST}: files with indexes, one member"),
+        "desk_aggregator disk": Figure(805, "bytes", f"{_COST}: files with indexes, one member"),
+        "desk_notifier disk": Figure(212, "bytes", f"{_COST}: files with indexes, one member"),
+        "databases' disk, a violation": Figure(5171, "bytes", f"{_COST}: all three, one member"),
+        "a service's memory": Figure(143, "MB", f"{_COST}: the largest of the three, 508 regions"),
         "memory of a reporting region": Figure(0.44, "KB", f"{_JUDGING}: 150 MB at 100,000, 544 MB at 1,000,000"),
-        "Kafka's memory": Figure(260, "MB", f"{_COST}: resident, with a heap of 512 MB at most"),
     }
 )
 
 ASSUMED: Mapping[str, Figure] = MappingProxyType(
     {
+        "events/s up to which each costs as one of few": Figure(121, "", "those beyond cost as of many: batches grow"),
         "events of a polling station in its busiest hour": Figure(1, "", "each sends one; single calls"),
         "events of a polling station in all": Figure(4, "", "logistics, opening, count, one incident"),
         "reports of a village in all": Figure(12, "", "every Monday from 30 September to 16 December"),
@@ -68,7 +65,7 @@ ASSUMED: Mapping[str, Figure] = MappingProxyType(
 
 @dataclass(frozen=True)
 class Scale:
-    """How much there is of what; `times` for a nation that does not exist."""
+    """How much there is of what: 2024's figures of the election commission, and ten times those of the nation."""
 
     name: str
     regencies: int

@@ -49,6 +49,7 @@ ROWS: Mapping[str, Callable[[Scale, Need], str]] = {
     "cores then, notifier": lambda _, n: f"{n.cores['notifier']:.3f}",
     "cores then, mongod that leads": lambda _, n: f"{n.cores['mongod']:.3f}",
     "cores then, Kafka": lambda _, n: f"{n.cores['Kafka']:.3f}",
+    "cores then, together": lambda _, n: f"{sum(n.cores.values()):.1f}",
     "replicas of intake, aggregator, notifier": lambda _, n: ", ".join(map(str, n.replicas.values())),
     "partitions of a topic": lambda _, n: f"{n.partitions}",
     "events in the busiest one": lambda _, n: f"{n.busiest_partition:.0%}",

@@ -65,6 +65,7 @@ def names_in(query: str) -> set[str]:
     """The metrics that a query asks for: what stands there without its texts, its labels and its functions."""
     query = re.sub(r'"(?:\\.|[^"\\])*"', "", query)
     query = re.sub(r"\{[^}]*\}|\[[^\]]*\]", " ", query)
+    query = re.sub(r"\boffset \w+", " ", query)
     query = re.sub(r"\b(by|on|without|ignoring)\s*\([^)]*\)", " ", query)
     words = re.findall(r"[a-zA-Z_][\w:]*(?!\s*\()\b(?!\s*\()", query)
     return {word for word in words if word not in ("and", "or", "unless", "by", "on", "NaN")}
