@@ -19,6 +19,7 @@ from services.intake.certificates import EVERY_S, Certificates, addresses_of
 from services.intake.door import Door
 from services.intake.pages.routes import add_pages
 from services.intake.places import Places
+from services.intake.plain_calls import plain_calls
 from services.intake.queues import Queues
 from services.intake.rate_limits import RateLimits
 from services.intake.rush import RushHours
@@ -66,6 +67,7 @@ def build(
     app.include_router(batch.routes(door, uploads))
     app.include_router(admin.routes(door, registry))
     add_pages(app, door)
+    app.router.routes[:0] = plain_calls(door)
     return app
 
 

@@ -7,8 +7,8 @@ The trace id is the correlation id: it is `trace_id` in the log, `X-Request-Id` 
 from __future__ import annotations
 
 import hashlib
+import random
 import re
-import secrets
 from collections.abc import Iterable
 from contextvars import ContextVar
 from dataclasses import dataclass, replace
@@ -54,7 +54,7 @@ def place_of(headers: Iterable[tuple[str, bytes | None]]) -> Place | None:
 
 def new_place() -> Place:
     """The beginning of a trace."""
-    drawn = secrets.token_hex(24)
+    drawn = random.randbytes(24).hex()  # noqa: S311 -- no secret: asking the system for each costs 10 us an event
     return Place(drawn[:32], drawn[32:])
 
 
