@@ -91,12 +91,11 @@ async def test_a_spoilt_model_is_told_and_exchanged_while_events_flow(desk: Chao
         status, said = await replay(desk, "--verify")
         assert (status, "the same" in said) == (0, True), said
         region = await spoil(desk)
-        status, said = await replay(desk, "--verify", "--go-on")
-        assert status == 1, said
+        status, said = await replay(desk, "--go-on", "--verify", "--switch")
+        assert status == 0, said
         assert f"regions {region}: total.reports.count is" in said
         assert "missing; the log has it" in said
-        status, said = await replay(desk, "--go-on", "--switch")
-        assert status == 0, said
+        assert "is what the log amounts to; the aggregators read on" in said
     await desk.assert_right()
     assert not desk.deaths
 
@@ -113,15 +112,13 @@ async def test_a_lost_database_comes_back_from_a_backup_and_the_log(
     await desk.until_read()
     status, said = await command(desk, "restore", file)
     assert (status, "aggregator at" in said) == (2, True), said
-    names = list(desk.replicas)
     desk.remove()
     async with desk.opened(mongo.AGGREGATOR_DB) as database:
         await database.client.drop_database(database.name)
     status, said = await command(desk, "restore", file)
     assert status == 0, said
-    for name in names:
-        desk.add(name)
-    await desk.until_ready(*names)
+    desk.add("three")
+    await desk.until_ready("three")
     await desk.until_database_has_read()
     await desk.assert_right()
 
@@ -150,15 +147,12 @@ async def test_a_lost_kafka_goes_on_where_the_databases_are(desk: ChaosDesk, loa
     await asyncio.gather(*(load.repeat(REPORTS.name, record.key, record.value) for record in again))
     status, said = await command(desk, "continue-log")
     assert status == 0, said
-    names = list(desk.replicas)
     desk.remove()
-    for name in names:
-        desk.add(name)
+    desk.add("four")
     await load.send(200)
     await desk.until_database_has_read()
     expected = reference_of([*before, *await desk.log()], changes_of(desk.calendar))
     wrong = await desk.complaints(expected)
     assert not wrong, "\n".join(wrong)
-    assert "nothing to do" in (await command(desk, "continue-log"))[1]
     status, said = await replay(desk, "--switch")
     assert (status, "the first records are gone of alerts:0" in said, "--accept-loss" in said) == (2, True, True), said
