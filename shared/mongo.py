@@ -107,9 +107,9 @@ def is_duplicates_only(error: BulkWriteError) -> bool:
 
 def in_words(error: Exception) -> str:
     """What went wrong, for a log or a person. A refused command's own text may quote the command, with all that it
-    carries: of it only the code is told. A connection's tells addresses."""
+    carries: of it only the code is told. A connection's tells addresses, and after them a page on timeouts."""
     if isinstance(error, ConnectionFailure):
-        return f"{type(error).__name__}: {error}"
+        return f"{type(error).__name__}: {str(error).partition(' (configured timeouts')[0]}"
     if isinstance(error, OperationFailure):
         return f"{type(error).__name__}: {(error.details or {}).get('codeName') or error.code}"
     return type(error).__name__
