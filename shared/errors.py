@@ -51,9 +51,10 @@ def _parts(error: BaseException, seen: set[int]) -> Iterator[str]:
 
 
 def _of_driver(error: Any) -> str:
-    """A connection's words are addresses; a refused command's quote the command, so of it only the code is told."""
+    """A connection's words are addresses, and a page on timeouts after them; a refused command's quote the command, so
+    of it only the code is told."""
     if any(kind.__name__ == "ConnectionFailure" for kind in type(error).__mro__):
-        return str(error)
+        return str(error).partition(" (configured timeouts")[0]
     details = getattr(error, "details", None)
     code = getattr(error, "code", None)
     return str((details or {}).get("codeName") or code or "")
