@@ -30,7 +30,7 @@ class PlainCall(BaseRoute):
 
     def matches(self, scope: Scope) -> tuple[Match, Scope]:
         is_ours = scope["type"] == "http" and scope["path"] == self.path and scope["method"] == "POST"
-        return (Match.FULL if is_ours and not scope["query_string"] else Match.NONE), {}
+        return (Match.FULL if is_ours and not scope["query_string"] else Match.NONE), {"route": self}
 
     async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Raises Problem, of which the app makes an answer."""
