@@ -9,11 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from datetime import date, timedelta
+from functools import lru_cache
 
 from shared.election.config import Every, ReportRule
 
 DAY = timedelta(days=1)
 WEEK = timedelta(days=7)
+_KEPT = 64  # days whose answers are kept: every event asks, nearly always about today
 
 
 def fits(rule: ReportRule, day: date) -> bool:
@@ -36,6 +38,7 @@ class PeriodDays:
 
     def __init__(self, rules: Sequence[ReportRule]) -> None:
         self._rules = tuple(rules)
+        self._latest, self._after = lru_cache(_KEPT)(self._find_latest), lru_cache(_KEPT)(self._find_after)
 
     def rules_on(self, day: date) -> tuple[ReportRule, ...]:
         """Those in force, else the first."""
@@ -49,9 +52,7 @@ class PeriodDays:
 
     def latest(self, day: date) -> date:
         """The period that a day belongs to."""
-        while not self.holds(day):
-            day -= DAY
-        return day
+        return self._latest(day)
 
     def before(self, day: date) -> date:
         """The nearest period day before a day."""
@@ -59,6 +60,14 @@ class PeriodDays:
 
     def after(self, day: date) -> date:
         """The nearest period day after a day."""
+        return self._after(day)
+
+    def _find_latest(self, day: date) -> date:
+        while not self.holds(day):
+            day -= DAY
+        return day
+
+    def _find_after(self, day: date) -> date:
         day += DAY
         while not self.holds(day):
             day += DAY

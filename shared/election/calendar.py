@@ -35,6 +35,7 @@ class Calendar:
         self._periods = tuple(frozenset(self.periods(duty)) for duty in self.duties)
         self._all_periods = tuple(sorted(frozenset[date]().union(*self._periods)))
         self._period_days: dict[tuple[int, ...], PeriodDays] = {}
+        self._days_of_region: dict[str, tuple[Level, PeriodDays]] = {}
         self._deadlines: dict[tuple[Slot, date], Deadline] = {}
         self._debtors: dict[tuple[int, ...], Debtors] = {}
 
@@ -72,10 +73,15 @@ class Calendar:
 
     def period_days(self, code: str, level: Level) -> PeriodDays:
         """Which days a region's reports are for. The first rule of all lends its days to those for whom none holds."""
+        known = self._days_of_region.get(code)
+        if known is not None and known[0] is level:
+            return known[1]
         rules = [duty.rule for duty in self.duties]
         own = tuple(n for n, rule in enumerate(rules) if rule.level is level and covers(rule, code)) or (0,)
         if own not in self._period_days:
             self._period_days[own] = PeriodDays([rules[n] for n in own])
+        if code in self.roster:
+            self._days_of_region[code] = level, self._period_days[own]
         return self._period_days[own]
 
     def period_of(self, code: str, level: Level, instant: datetime) -> date:

@@ -41,10 +41,9 @@ class Weekday(StrEnum):
     SATURDAY = "saturday"
     SUNDAY = "sunday"
 
-    @property
-    def number(self) -> int:
+    def __init__(self, _name: str) -> None:
+        self.number = len(type(self).__members__)
         """As `date.weekday()`: Monday is 0."""
-        return list(Weekday).index(self)
 
 
 class Every(StrEnum):
