@@ -33,7 +33,7 @@ class Options(BaseModel):
 AnyOptions = Annotated[Options, Query()]
 
 
-async def _take(
+async def take(
     door: Door, request: Request, body_type: type[Body], options: Options, path: Mapping[str, str] | None = None
 ) -> Accepted:
     """Take one submission or refuse it. Raises Problem."""
@@ -72,17 +72,17 @@ def routes(door: Door) -> APIRouter:
     @router.post("/reports", **documented(ReportBody, election))
     async def post_report(request: Request, options: AnyOptions) -> Accepted:
         """Send a region's weekly report. 202 means stored; the same id again is harmless."""
-        return await _take(door, request, ReportBody, options)
+        return await take(door, request, ReportBody, options)
 
     @router.post("/reports/{report}/withdraw", **documented(WithdrawalBody, election))
     async def withdraw_report(request: Request, options: AnyOptions, report: ReportInPath) -> Accepted:
         """Withdraw a report of yours: it stays in the history and no longer counts."""
-        return await _take(door, request, WithdrawalBody, options, {"report": report})
+        return await take(door, request, WithdrawalBody, options, {"report": report})
 
     @router.post("/incidents", **documented(IncidentBody, election))
     async def post_incident(request: Request, options: AnyOptions) -> Accepted:
         """Send an incident: a violation or anything else worth knowing, of a region of any level."""
-        return await _take(door, request, IncidentBody, options)
+        return await take(door, request, IncidentBody, options)
 
     @router.post("/incidents/{incident_agency}/{incident_id}/status", **documented(IncidentStatusBody, election))
     async def post_incident_status(
@@ -91,11 +91,11 @@ def routes(door: Door) -> APIRouter:
         """Say how far an incident has come. One that nobody knows yet, or of another region, is kept and shown as an
         orphan."""
         path = {"incident_agency": incident_agency, "incident_id": incident_id}
-        return await _take(door, request, IncidentStatusBody, options, path)
+        return await take(door, request, IncidentStatusBody, options, path)
 
     @router.post("/logistics", **documented(LogisticsBody, election))
     async def post_logistics(request: Request, options: AnyOptions) -> Accepted:
         """Say how much of an item a region has received so far. The latest `as_of` holds."""
-        return await _take(door, request, LogisticsBody, options)
+        return await take(door, request, LogisticsBody, options)
 
     return router

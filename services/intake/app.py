@@ -17,6 +17,7 @@ from services.intake.batch.upload import NO_OTHER_LIMITS, UploadLimits
 from services.intake.door import Door
 from services.intake.pages.routes import add_pages
 from services.intake.places import Places
+from services.intake.plain_calls import plain_calls
 from services.intake.queues import Queues
 from services.intake.rate_limits import RateLimits
 from services.intake.rush import RushHours
@@ -63,6 +64,7 @@ def build(
     app.include_router(batch.routes(door, uploads))
     app.include_router(admin.routes(door, registry))
     add_pages(app, door)
+    app.router.routes[:0] = plain_calls(door)
     return app
 
 
