@@ -46,11 +46,18 @@ format: $(STAMP)  ## put the code into the house's form
 	@$(BIN)/ruff format .
 	@$(BIN)/ruff check --fix .
 
-bench: $(STAMP)  ## speed, as ratios to the raw limit in one run
-	@$(BIN)/python -m benchmarks
+bench: $(VENV)/.bench  ## speed beside limits and peers, e.g. make bench PATHS="intake batch" MODE=full MINUTES=30
+	@$(BIN)/python -m benchmarks $(PATHS) --mode $(or $(MODE),quick) $(if $(MINUTES),--minutes $(MINUTES))
+
+$(VENV)/.bench: $(STAMP) requirements/bench.txt requirements/peers.txt
+	@echo "Installing what the benchmarks need, and the peers into $(VENV)/peers ..."
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/bench.txt
+	@test -x $(VENV)/peers/bin/python || $(PYTHON) -m venv $(VENV)/peers
+	@$(VENV)/peers/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/peers.txt
+	@touch $@
 
 pins: ## pin the newest versions with hashes (needs uv)
-	@for f in runtime dev; do uv pip compile --universal --python-version 3.11 --generate-hashes \
+	@for f in runtime dev bench peers; do uv pip compile --universal --python-version 3.11 --generate-hashes \
 		--no-emit-index-url --no-header --quiet --upgrade requirements/$$f.in -o requirements/$$f.txt; done
 
 clean: ## remove what make and the demo have made

@@ -1,190 +1,213 @@
-"""Log to read model, with many regions and a long past: the aggregator's steps on a real mongod, beside writing the
-same documents raw, in the same batches, without reading, comparing or deciding anything.
-
-`DESK_BENCH_PAST` is how many events there are already (20,000; a million takes two minutes to make),
-`DESK_BENCH_BATCH` how many records are folded in one go."""
+"""The log to exact state: the aggregator as compose runs it, catching up with a full log, beside those who count the
+same events into the same database: raw, and by FastStream, Bytewax and Quix Streams. None of them is exactly once."""
 
 from __future__ import annotations
 
+import asyncio
+import csv
 import itertools
-import os
-import statistics
-import tempfile
+import re
 import time
-from collections.abc import Callable, Iterable, Sequence
-from contextlib import ExitStack
-from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
-from pathlib import Path as FilePath
-from typing import Any
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+
+import aiohttp
 
 from benchmarks import nation
-from benchmarks.events import NoLetters, NoLog, report, report_record
-from desk.stack import mongod
-from desk.stack.ports import free_ports
-from services.aggregator import changes, indexes
+from benchmarks.filling import fill_with_reports
+from benchmarks.measure import LIMIT, OURS, PEER, Result, Row, Sample, Target, Way, at_least, at_most, interleave
+from benchmarks.processes import Cpu
+from benchmarks.running import Run
+from benchmarks.servers import ROOT, Servers, forget_group, servers
+from desk.stack.ports import HOST
+from desk.stack.process import Command, Process, start_process
 from shared import mongo
-from shared.election.calendar import Calendar
 from shared.election.config import Level
 from shared.election.files import read_roster
-from shared.election.roster import Roster
-from shared.exactly_once import journal
-from shared.exactly_once.cursors import Document, empty, fold
-from shared.exactly_once.dead_letters import DeadLetters
-from shared.exactly_once.documents import Documents
-from shared.exactly_once.guard import Guard
-from shared.exactly_once.journal import Journal
-from shared.exactly_once.sightings import Sighting
-from shared.exactly_once.steps import Parts, Steps
-from shared.http.serve import settle_garbage
-from shared.kafka.partitioning import choose_partition
-from shared.metrics import Metrics
-from shared.records import Position, Record
+from shared.settings import Settings
+from shared.topics import AGGREGATOR_GROUP, ALERTS, INCIDENTS, LOGISTICS, REPORTS
 
-PAST = int(os.environ.get("DESK_BENCH_PAST", "20000"))
-BATCH = int(os.environ.get("DESK_BENCH_BATCH", "2000"))
-ROUNDS = 8
-_DEPLOY = FilePath(__file__).resolve().parent.parent / "deploy"
-_BEGIN = datetime(2024, 11, 18, 1, tzinfo=UTC)
+TOPICS = (REPORTS, INCIDENTS, LOGISTICS, ALERTS)
+METHOD = (
+    "Each reads the same log of reports from its beginning and writes with majority and journal, in batches of 2,000; "
+    "the time runs from the first batch that is counted to the last. The ratio is to the raw journal and counts. Only "
+    "ours counts exactly once, keeps the reports, and writes what a region's page shows."
+)
+_PEERS = ROOT / ".venv" / "peers" / "bin" / "python"
+_DEPLOY = ROOT / "deploy"
+_GROUPS = itertools.count()
+_GIVEN_UP_S = 240.0
+_COUNTED = re.compile(rb'^desk_records_total\{outcome="(?:first|retry)".*\} (\S+)$', re.MULTILINE)
 
 
-@dataclass(frozen=True)
-class Measured:
-    """Medians. `ratio` is our events a second over those of the raw writes; `cpu_us` is what an event costs this
-    process, mongod not counted."""
+@dataclass
+class Progress:
+    """When how much was counted: the first word of it, and the word that reached the end."""
 
-    regions: int
-    past: int
-    events_per_s: float
-    ratio: float
-    cpu_us: float
+    wanted: int
+    cpu: Callable[[], dict[str, float]]
+    first: tuple[float, int, dict[str, float]] | None = None
+    last: tuple[float, int, dict[str, float]] | None = field(default=None)
 
+    def note(self, counted: int) -> bool:
+        """Whether all is counted."""
+        if counted and self.first is None:
+            self.first = (time.perf_counter(), counted, self.cpu())
+        if counted >= self.wanted and self.last is None:
+            self.last = (time.perf_counter(), counted, self.cpu())
+        return self.last is not None
 
-class Recorded:
-    """A database that remembers what was written, to be written once more elsewhere."""
-
-    def __init__(self, database: Any) -> None:
-        self._database, self.writes = database, list[tuple[str, str, Any]]()
-
-    def __getitem__(self, name: str) -> Any:
-        recorded, collection = self.writes, self._database[name]
-
-        class Recording:
-            def __getattr__(self, method: str) -> Any:
-                if method not in ("insert_many", "bulk_write"):
-                    return getattr(collection, method)
-
-                def write(what: Any, **options: Any) -> Any:
-                    recorded.append((name, method, what))
-                    return getattr(collection, method)(what, **options)
-
-                return write
-
-        return Recording()
+    def sample(self) -> Sample:
+        assert self.first is not None
+        assert self.last is not None
+        (began, before, used), (ended, after, used_then) = self.first, self.last
+        cpu = {name: used_then[name] - used[name] for name in used}
+        return Sample(max(after - before, 1), max(ended - began, 1e-6), cpu)
 
 
-def batches(codes: Sequence[str], first: int) -> Iterable[list[Record]]:
-    """Reports of the regions in turn, twelve partitions, fresh ids."""
-    offsets = [first] * 12
-    for begin in itertools.count(first, BATCH):
-        found = []
-        for n in range(begin, begin + BATCH):
-            region = codes[n * 7919 % len(codes)]
-            partition = choose_partition(region[:5].encode(), range(12))
-            found.append(report_record(n, region, Position("desk.reports", partition, offsets[partition])))
-            offsets[partition] += 1
-        yield found
+def main(run: Run) -> list[Result]:
+    """One table for each number of regions."""
+    results, ours = [], {}
+    for regions, events in (
+        (10, run.events(24_000, 200_000)),
+        (508, run.events(24_000, 200_000)),
+        (90_000, run.events(16_000, 200_000)),
+    ):
+        with servers(TOPICS) as found:
+            rows = asyncio.run(_measured(found, run, regions, events))
+        ours[regions] = rows[1]
+        results.append(Result(f"Log to exact state, {regions:,} regions", METHOD, rows, _targets(rows, regions, ours)))
+    return results
 
 
-async def main() -> str:
-    """The table of this path."""
-    settle_garbage()
-    real = _DEPLOY / "roster"
-    rosters: list[Callable[[], Roster]] = [
-        lambda: Roster(r for r in read_roster(real / "kaltim.csv") if r.level in (Level.PROVINCE, Level.REGENCY)),
-        lambda: read_roster(real / "nasional.csv"),
-        lambda: Roster(nation.regions()),
+async def _measured(found: Servers, run: Run, regions: int, events: int) -> list[Row]:
+    election, codes = roster_of(found.directory, regions)
+    await fill_with_reports(found.kafka, events, codes)
+    count = partial(_counting, found, events)
+    ways = [
+        Way("raw insert_many and bulk_write", LIMIT, partial(count, [_own(), "-m", "benchmarks.peers.raw_counts"])),
+        Way("aggregator", OURS, partial(_ours, found, events, election)),
+        Way(
+            "FastStream batch and bulk_write",
+            PEER,
+            partial(count, [_own(), "-m", "benchmarks.peers.faststream_counts"]),
+        ),
+        *(
+            Way(name, PEER, partial(count, [str(_PEERS), f"benchmarks/peers/{script}.py"]))
+            for name, script in (("Bytewax", "bytewax_counts"), ("Quix Streams", "quix_counts"))
+            if _PEERS.exists()
+        ),
     ]
-    rows = []
-    for roster, past in itertools.product(rosters, (0, PAST)):
-        calendar = Calendar(nation.election(Level.REGENCY), roster())
-        rows.append(await measured(calendar, past))
-    lines = [
-        f"## Log to read model, batches of {BATCH:,}",
-        "",
-        "| regions | events before | ratio to the same writes, raw | events/s | CPU, us/event |",
-        "| --- | --- | --- | --- | --- |",
+    return await interleave(ways, run.rounds(2 if regions == 508 else 1, 3), warm_up=0)
+
+
+def _own() -> str:
+    return str(ROOT / ".venv" / "bin" / "python")
+
+
+def roster_of(directory: Path, regions: int) -> tuple[dict[str, object], list[str]]:
+    """The settings of an election with so many regions, and those that report."""
+    if regions == 10:
+        codes = [r.code for r in read_roster(_DEPLOY / "roster" / "kaltim.csv").at_level(Level.REGENCY)]
+        return {"election": _DEPLOY / "elections" / "kaltim-2024.yaml"}, codes
+    election = _DEPLOY / "elections" / "nasional-2024.yaml"
+    if regions == 508:
+        return {"election": election}, [
+            r.code for r in read_roster(_DEPLOY / "roster" / "nasional.csv").at_level(Level.REGENCY)
+        ]
+    every = list(nation.regions())
+    path = directory / "roster.csv"
+    with path.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(["code", "parent_code", "level", "name", "zone"])
+        writer.writerows([r.code, r.parent or "", r.level.value, r.name, r.zone or ""] for r in every)
+    return {"election": election, "roster": path}, [r.code for r in every if r.level is not Level.PROVINCE]
+
+
+async def _ours(found: Servers, wanted: int, settings: dict[str, object]) -> Sample:
+    """A fresh database and a fresh group, as on the first day."""
+    await forget(found, AGGREGATOR_GROUP, mongo.AGGREGATOR_DB)
+    process, port = found.service("aggregator", **settings)
+    try:
+        return await until_counted(found, {process: port}, wanted)
+    finally:
+        await asyncio.to_thread(process.stop)
+        await forget(found, AGGREGATOR_GROUP, mongo.AGGREGATOR_DB)
+
+
+async def until_counted(found: Servers, replicas: dict[Process, int], wanted: int) -> Sample:
+    """Until the replicas together say that so many records are counted."""
+    pids = {("server" if len(replicas) == 1 else f"server {n}"): p.pid for n, p in enumerate(replicas, 1)}
+    progress = Progress(wanted, Cpu({**pids, **found.pids}).used)
+    async with asyncio.timeout(_GIVEN_UP_S), aiohttp.ClientSession() as asking:
+        while True:
+            counted = [await _counted(asking, process, port) for process, port in replicas.items()]
+            if progress.note(sum(counted)):
+                return progress.sample()
+            await asyncio.sleep(0.4)  # asking costs the service 6 ms
+
+
+async def _counted(asking: aiohttp.ClientSession, process: Process, port: int) -> int:
+    assert process.alive, process.tail()
+    try:
+        async with asking.get(f"http://{HOST}:{port}/metrics") as answer:
+            return sum(int(float(found)) for found in _COUNTED.findall(await answer.read()))
+    except aiohttp.ClientError:
+        return 0  # it does not listen yet
+
+
+async def _counting(found: Servers, wanted: int, argv: Sequence[str]) -> Sample:
+    """A process that writes how much it has counted, a line for each batch."""
+    group = f"peer-{next(_GROUPS)}"
+    log = found.directory / f"{group}.log"
+    arguments = [*argv, found.kafka, found.mongo, REPORTS.name, group, str(Settings().batch_max_records)]
+    process = start_process(Command(group, arguments, log, ROOT), lambda p: found.stack.callback(p.stop))
+    progress = Progress(wanted, Cpu({"server": process.pid, **found.pids}).used)
+    try:
+        async with asyncio.timeout(_GIVEN_UP_S):
+            while not progress.note(_last_number(log)):
+                assert process.alive, process.tail()
+                await asyncio.sleep(0.02)
+        return progress.sample()
+    finally:
+        process.kill()
+        await _drop(found, group)
+
+
+def _last_number(log: Path) -> int:
+    lines = log.read_bytes().rsplit(b"\n", 2)
+    return int(lines[-2]) if len(lines) > 1 and lines[-2].strip().isdigit() else 0
+
+
+async def forget(found: Servers, group: str, database: str) -> None:
+    await forget_group(found.kafka, group, TOPICS)
+    await _drop(found, database)
+
+
+async def _drop(found: Servers, name: str) -> None:
+    client = mongo.connect(found.mongo)
+    try:
+        await client.drop_database(name)
+    finally:
+        await mongo.close(client)
+
+
+def _targets(rows: Sequence[Row], regions: int, ours: dict[int, Row]) -> list[Target]:
+    mine, peers = rows[1], rows[2:]
+    rate = mine.figures["events/s"]
+    targets = [at_least(1.6, "times FastStream batch and bulk_write", rate / peers[0].figures["events/s"])]
+    targets += [
+        Target(f"faster than {p.name}", f"{rate / p.figures['events/s']:.2f}", rate > p.figures["events/s"])
+        for p in peers
     ]
-    lines += [f"| {r.regions:,} | {r.past:,} | {r.ratio:.2f} | {r.events_per_s:,.0f} | {r.cpu_us:.0f} |" for r in rows]
-    return "\n".join(lines) + "\n"
+    targets.append(at_least({10: 50_000, 508: 50_000, 90_000: 15_000}[regions], "events/s", rate))
+    if regions == 508:
+        cost = _cost(mine) / _cost(ours[10])
+        targets.append(at_most(1.2, "times the CPU of 10 regions", cost))
+    return targets
 
 
-async def measured(calendar: Calendar, past: int) -> Measured:
-    """On a mongod of its own."""
-    with ExitStack() as stack:
-        data = FilePath(stack.enter_context(tempfile.TemporaryDirectory()))
-        (port,) = free_ports(1)
-        mongod.start(data, port, lambda process: stack.callback(process.stop))
-        client = mongo.connect(mongod.url(port), timeout_ms=60_000)
-        try:
-            ours, raw = Recorded(mongo.database(client, "ours")), mongo.database(client, "raw")
-            for database in (ours._database, raw):
-                await indexes.ensure_indexes(database)
-                await journal.keep_for(database[journal.COLLECTION], timedelta(days=400))
-                await _fill(database, calendar, past)
-            return await _compared(calendar, past, ours, raw)
-        finally:
-            await mongo.close(client)
-
-
-async def _compared(calendar: Calendar, past: int, ours: Recorded, raw: Any) -> Measured:
-    codes = [r.code for r in calendar.roster if r.level is not Level.PROVINCE]
-    steps, took, took_raw, cpu = _steps(ours, calendar), [], [], []
-    for turn, records in zip(range(ROUNDS + 1), batches(codes, past), strict=False):
-        ours.writes.clear()
-        began, cpu_began = time.perf_counter(), time.process_time()
-        await steps.process(records)
-        ended, cpu_ended = time.perf_counter(), time.process_time()
-        for name, method, what in ours.writes:
-            await getattr(raw[name], method)(what, ordered=False)
-        if turn:
-            took.append(ended - began)
-            cpu.append(cpu_ended - cpu_began)
-            took_raw.append(time.perf_counter() - ended)
-    ratio = statistics.median(there / here for here, there in zip(took, took_raw, strict=True))
-    cpu_us = statistics.median(cpu) / BATCH * 1e6
-    return Measured(len(codes), past, BATCH / statistics.median(took), ratio, cpu_us)
-
-
-async def _fill(database: Any, calendar: Calendar, past: int) -> None:
-    """The journal and the reports of events before; the regions' documents as large as they get."""
-    region = next(r.code for r in calendar.roster.at_level(Level.REGENCY))
-    position = Position("desk.reports", 0, 0)
-    changed = changes.changes_of(calendar)
-    event = report(0, region)
-    (sent, state) = changed(Sighting(position, event, Record(position, None, b"")))
-    document = fold(empty(event.identity), [sent])
-    entry = {**document, "written_at": _BEGIN}
-    for begin in range(0, past, 10_000):
-        ids = [f"/agencies/bench/bench-{n}" for n in range(begin, min(begin + 10_000, past))]
-        await database[journal.COLLECTION].insert_many([{**entry, "_id": i} for i in ids], ordered=False)
-        await database["reports"].insert_many([{**document, "_id": i} for i in ids], ordered=False)
-    whole: Document = fold(empty(region), [replace(state, position=Position("desk.reports", 0, n)) for n in range(30)])
-    codes = (r.code for r in calendar.roster if r.level is not Level.PROVINCE)
-    regions = [{**whole, "_id": code, "cursors": {}} for code in codes] if past else []
-    if regions:
-        await database["regions"].insert_many(regions, ordered=False)
-
-
-def _steps(database: Any, calendar: Calendar) -> Steps:
-    return Steps(
-        Parts(
-            journal=Journal(database[journal.COLLECTION]),
-            documents=Documents(database, changes.COLLECTIONS),
-            dead_letters=DeadLetters(NoLetters(), "bench"),
-            guard=Guard(database["positions"], NoLog()),
-            changes=changes.changes_of(calendar),
-            metrics=Metrics("bench"),
-            dead_letter_run=100,
-        )
-    )
+def _cost(row: Row) -> float:
+    return row.figures["CPU of server, us/event"] + row.figures["CPU of mongod, us/event"]

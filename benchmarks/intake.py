@@ -1,154 +1,95 @@
-"""A submission from its bytes to the answer 202: intake's own app on a real broker and a real mongod, called without
-sockets (what HTTP's framing costs is uvicorn's), beside publishing the same number of records that are ready made."""
+"""One event from POST to 202, by real processes over sockets: intake as compose runs it (keys, rates, fingerprints in
+MongoDB, acks=all), beside the same bytes through bare httptools with no Kafka at all, and beside a FastAPI body model
+with `send_and_wait`."""
 
 from __future__ import annotations
 
 import asyncio
-import itertools
-import tempfile
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, asynccontextmanager
-from pathlib import Path as FilePath
-from typing import Any
+from contextlib import suppress
+from functools import partial
 
-import orjson
-
-from benchmarks.events import report_records
-from benchmarks.measure import Path, compare, table
-from desk.stack import mongod
-from desk.stack.brokers import choose_broker
+from benchmarks.load import Load, loaded
+from benchmarks.measure import LIMIT, OURS, PEER, Result, Row, Sample, Target, Way, at_least, interleave
+from benchmarks.processes import Cpu
+from benchmarks.running import Run
+from benchmarks.servers import Servers, agencies, servers, until_listening, until_ready
 from desk.stack.ports import free_ports
-from services.intake.app import create_app
-from shared import mongo
-from shared.access import store as access_store
-from shared.access.keys import MOST_EVENTS_PER_MINUTE, Grant, Kind
-from shared.access.registry import Registry
-from shared.http.serve import settle_garbage
-from shared.kafka.producer import Producer
-from shared.kafka.topic_admin import create_topics
-from shared.metrics import Metrics
-from shared.settings import Settings
+from desk.stack.process import Process
 from shared.topics import REPORTS
 
-CALLERS = 50
-LINES = 500  # of a batch
-AGENCIES = 8  # a batch of each at a time; one agency may have a quarter of what is under way
-EVENTS = AGENCIES * LINES
-REGIONS = ("64.01", "64.02", "64.03", "64.07", "64.08", "64.09", "64.11", "64.71", "64.72", "64.74")
-_ROUNDS = 5
-_JSON, _NDJSON = b"application/json", b"application/x-ndjson"
-
-App = Callable[[Any, Any, Any], Awaitable[None]]
+AGENCIES = 8
+CONNECTIONS = (64, 256)
+REGIONS = ["64.01", "64.02", "64.03", "64.07", "64.08", "64.09", "64.11", "64.71", "64.72", "64.74"]
+METHOD = (
+    "Closed loop: each of so many connections of 8 agencies sends its next report when the last is answered. Load, "
+    "server, broker and database share this machine; CPU by process."
+)
 
 
-async def main() -> str:
-    """The table of this path."""
-    settle_garbage()
-    with ExitStack() as stack:
-        data = FilePath(stack.enter_context(tempfile.TemporaryDirectory()))
-        port, controller_port, mongo_port = free_ports(3)
-        broker = choose_broker(lambda _: None)
-        broker.start(data / "broker", port, controller_port, lambda process: stack.callback(process.stop))
-        mongod.start(data / "mongod", mongo_port, lambda process: stack.callback(process.stop))
-        kafka = f"127.0.0.1:{port}"
-        await create_topics(kafka, [REPORTS], 1, 1)
-        settings = Settings(kafka=kafka, mongo=mongod.url(mongo_port), log_level="ERROR")
-        keys = await _keys(settings.mongo)
-        async with _intake(settings) as app, _publisher(kafka) as publisher:
-            return await _compare(app, publisher, keys, broker.name)
+def main(run: Run) -> list[Result]:
+    """The table."""
+    with servers([REPORTS]) as found:
+        return asyncio.run(_measured(found, run))
 
 
-async def _compare(app: App, publisher: Producer, keys: Sequence[str], broker: str) -> str:
-    fresh = itertools.count()
-    ready = report_records(EVENTS, len(REGIONS))
-
-    async def publish(records: Iterator[Any]) -> None:
-        for record in records:
-            await publisher.publish(REPORTS.name, record.key, record.value, [("content-type", _JSON)])
-
-    async def single(calls: Iterator[int]) -> None:
-        for n in calls:
-            await _post(app, "/v1/reports", keys[n % AGENCIES], _report(next(fresh)), _JSON, 202)
-
-    async def batches(calls: Iterator[int]) -> None:
-        for n in calls:
-            lines = b"\n".join(_report(next(fresh), kind="report") for _ in range(LINES))
-            await _post(app, "/v1/batch", keys[n % AGENCIES], lines, _NDJSON, 200)
-
-    def shared_by(callers: int, call: Callable[[Iterator[Any]], Awaitable[None]], work: Sequence[Any]) -> Any:
-        """Each caller does its part, one after the other, as a connection does."""
-        return lambda: _gather(call(iter(work[n::callers])) for n in range(callers))
-
-    files = range(EVENTS // LINES)
-    paths = [
-        Path(f"limit: Producer.publish of ready records, {CALLERS} callers", shared_by(CALLERS, publish, ready)),
-        Path(f"POST /v1/reports, {CALLERS} callers", shared_by(CALLERS, single, range(EVENTS))),
-        Path(f"POST /v1/batch, {LINES} lines, {AGENCIES} callers", shared_by(AGENCIES, batches, files)),
-    ]
-    return table(f"Bytes to 202 ({broker})", await compare(paths, EVENTS, _ROUNDS))
-
-
-async def _gather(parts: Iterator[Awaitable[None]]) -> None:
-    await asyncio.gather(*parts)
-
-
-def _report(n: int, **more: str) -> bytes:
-    report = {"id": f"bench-{n}", "region": REGIONS[n % len(REGIONS)], "period": "2024-11-18", "condition": "normal"}
-    return orjson.dumps({**report, "summary": "Situasi aman dan terkendali; logistik lengkap.", **more})
-
-
-async def _post(app: App, path: str, key: str, body: bytes, media_type: bytes, wanted: int) -> None:
-    """Fails for another status, and for a batch with a line that is not accepted."""
-    headers = [(b"authorization", f"Bearer {key}".encode()), (b"content-type", media_type)]
-    scope: dict[str, Any] = {"type": "http", "http_version": "1.1", "method": "POST", "scheme": "http"}
-    scope |= {"path": path, "raw_path": path.encode(), "query_string": b"", "root_path": "", "headers": headers}
-    scope |= {"client": ("127.0.0.1", 1), "server": ("intake", 80), "state": {}}
-    statuses: list[int] = []
-    answer = bytearray()
-
-    async def receive() -> Mapping[str, Any]:
-        return {"type": "http.request", "body": body, "more_body": False}
-
-    async def send(message: Mapping[str, Any]) -> None:
-        if message["type"] == "http.response.start":
-            statuses.append(message["status"])
-        answer.extend(message.get("body", b""))
-
-    await app(scope, receive, send)
-    assert statuses == [wanted], bytes(answer)
-    assert answer.count(b'"duplicate":false') == body.count(b'"id":'), bytes(answer[:500])
-
-
-async def _keys(url: str) -> list[str]:
-    client = mongo.connect(url)
-    try:
-        registry = Registry(mongo.database(client, mongo.ACCESS_DB)[access_store.COLLECTION])
-        await registry.ensure_indexes()
-        kinds = frozenset({Kind.REPORTS.value})
-        grants = [
-            Grant(f"bench-{n}", f"bench-{n}", kinds, ("*",), events_per_minute=MOST_EVENTS_PER_MINUTE)
-            for n in range(AGENCIES)
+async def _measured(found: Servers, run: Run) -> list[Result]:
+    targets = await three(found)
+    keys = await agencies(found.mongo, AGENCIES)
+    rows: list[Row] = []
+    for connections in CONNECTIONS:
+        ways = [
+            Way(
+                f"{name}, {connections} connections",
+                role,
+                partial(_once, found, process, port, keys, connections, run),
+            )
+            for name, role, process, port in targets
         ]
-        return [(await registry.add(grant, "bench")).key for grant in grants]
-    finally:
-        await mongo.close(client)
+        rows += await interleave(ways, run.rounds(3, 5))
+    return [Result("One event: POST to 202", METHOD, rows, _targets(rows))]
 
 
-@asynccontextmanager
-async def _intake(settings: Settings) -> AsyncIterator[App]:
-    app = create_app(settings)
-    async with app.router.lifespan_context(app):
-        yield app
+async def three(found: Servers) -> list[tuple[str, str, Process, int]]:
+    """The limit, ours and the peer, started and ready."""
+    ours, port = found.service("intake")
+    bare_port, fastapi_port = free_ports(2)
+    bare = found.start("bare", ["-m", "benchmarks.peers.bare_http", str(bare_port)])
+    fastapi = found.start("fastapi", ["-m", "benchmarks.peers.fastapi_intake", str(fastapi_port), found.kafka])
+    await until_ready(ours, port)
+    await until_listening(bare, bare_port)
+    await until_listening(fastapi, fastapi_port)
+    return [
+        ("httptools, no Kafka", LIMIT, bare, bare_port),
+        ("intake", OURS, ours, port),
+        ("FastAPI, send_and_wait", PEER, fastapi, fastapi_port),
+    ]
 
 
-@asynccontextmanager
-async def _publisher(kafka: str) -> AsyncIterator[Producer]:
-    producer = Producer(kafka, 8.0, "bench", Metrics("bench"))
-    await producer.start()
-    try:
-        async with asyncio.timeout(10):
-            while not producer.is_ready:  # noqa: ASYNC110 - it connects in the background
-                await asyncio.sleep(0.01)
-        yield producer
-    finally:
-        await producer.stop()
+async def _once(found: Servers, process: Process, port: int, keys: list[str], connections: int, run: Run) -> Sample:
+    load = Load(port, "/v1/reports", keys, REGIONS, connections, run.seconds(1.3, 5.0), warm_up_s=0.5)
+    return await sample(found, process, load)
+
+
+async def sample(found: Servers, process: Process, load: Load) -> Sample:
+    """One load on one server, with the CPU of everybody."""
+    cpu: list[Cpu] = []
+    result = await loaded(load, lambda: cpu.append(Cpu({"server": process.pid, **found.pids})))
+    used = cpu[0].used()
+    with suppress(IndexError):
+        used["load"] = result.cpu_s
+    seen = {"p50, ms": result.p50_ms, "p99, ms": result.p99_ms}
+    return Sample(result.requests * max(load.lines, 1), result.seconds, used, seen)
+
+
+def _targets(rows: list[Row]) -> list[Target]:
+    found = []
+    for n, connections in enumerate(CONNECTIONS):
+        _, ours, peer = rows[3 * n : 3 * n + 3]
+        at = f"at {connections} connections"
+        assert ours.ratio is not None
+        found.append(at_least(0.45, f"of the limit's events/s {at}", ours.ratio))
+        faster = ours.figures["events/s"] / peer.figures["events/s"]
+        found.append(at_least(4.0, f"times FastAPI's events/s {at}", faster))
+        ours_ms, peer_ms = ours.figures["p99, ms"], peer.figures["p99, ms"]
+        found.append(Target(f"p99 below FastAPI's {at}", f"{ours_ms:.1f} ms, {peer_ms:.1f} ms", ours_ms < peer_ms))
+    return found

@@ -1,7 +1,8 @@
 """A judgement of a million reporters, of whom a tenth is silent: `python -m benchmarks.judging [reporters]`.
 
 On a real mongod. As many as every village and polling station of the nation, twice; the judge's own steps, one portion
-each, then the alerts, then the digests. Not among `make bench`: it takes minutes and some gigabytes of disk.
+each, then the alerts, then the digests. A million takes minutes and some
+gigabytes of disk.
 """
 
 from __future__ import annotations
@@ -55,6 +56,24 @@ class ReadToTheEnd:
 
 
 @dataclass(frozen=True)
+class Step:
+    """Seconds, all told and of the longest turn."""
+
+    seconds: float
+    turns: int
+    longest: float
+
+
+@dataclass(frozen=True)
+class Judged:
+    """Of one judgement: how long the roster and who owes take from nothing, who owes once more, and the steps."""
+
+    ready_s: float
+    owing_s: float
+    steps: dict[str, Step]
+
+
+@dataclass(frozen=True)
 class Standing:
     """A clock that stands at the moment of judgement."""
 
@@ -67,14 +86,25 @@ class Standing:
         return self.moment
 
 
-async def main(reporters: int) -> str:
-    """The table."""
+async def judged(reporters: int) -> Judged:
+    """A judgement of so many."""
+    began = time.perf_counter()
     calendar = Calendar(nation.election(Level.VILLAGE), Roster(nation.regions(villages=reporters)))
+    owed = len(calendar.owing(PERIOD))
+    ready_s, began = time.perf_counter() - began, time.perf_counter()
+    assert len(calendar.owing(PERIOD)) == owed == reporters
+    owing_s = time.perf_counter() - began
     async with _database() as client:
         store = Store(mongo.database(client, "desk_notifier"))
         await store.ensure_indexes()
         await _report(store, calendar)
-        rows = [row async for row in _measured(store, calendar, client)]
+        return Judged(ready_s, owing_s, await _steps(store, calendar, client))
+
+
+async def main(reporters: int) -> str:
+    """The table."""
+    found = await judged(reporters)
+    rows = [f"| {name} | {s.seconds:.1f} | {s.turns} | {s.longest:.2f} |" for name, s in found.steps.items()]
     lines = ["| step | seconds | turns | longest turn, s |", "| --- | --- | --- | --- |", *rows]
     memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     title = f"## {reporters:,} reporters, {reporters // SILENT_EVERY:,} of them silent; {memory:,.0f} MB at most"
@@ -130,7 +160,7 @@ def _on_time(code: str, deadline: Any) -> Document:
     }
 
 
-async def _measured(store: Store, calendar: Calendar, client: Any) -> AsyncIterator[str]:
+async def _steps(store: Store, calendar: Calendar, client: Any) -> dict[str, Step]:
     last = max(deadline.judge_at for deadline in calendar.owing(PERIOD).deadlines())
     judge = Judge(store, calendar, ReadToTheEnd(), Standing(last), lambda: mongo.server_time(client), 900)
     await judge.plan()
@@ -142,18 +172,18 @@ async def _measured(store: Store, calendar: Calendar, client: Any) -> AsyncItera
 
     muting = Muting(store, SilenceStore(store.database), calendar, Routing(receivers))
     planning = Planning(store, DeliveryStore(store.database), calendar, receivers, muting, now, lambda: None)
-    for name, step in {"judge": judge.step, "digests": planning.step, "alerts": Settling(store).step}.items():
-        yield await _timed(name, step)
+    steps = {"judge": judge.step, "digests": planning.step, "alerts": Settling(store).step}
+    return {name: await _timed(step) for name, step in steps.items()}
 
 
-async def _timed(name: str, step: Callable[[], Awaitable[bool]]) -> str:
+async def _timed(step: Callable[[], Awaitable[bool]]) -> Step:
     turns: list[float] = []
     had_work = True
     while had_work:
         began = time.perf_counter()
         had_work = await step()
         turns.append(time.perf_counter() - began)
-    return f"| {name} | {sum(turns):.1f} | {len(turns)} | {max(turns):.2f} |"
+    return Step(sum(turns), len(turns), max(turns))
 
 
 if __name__ == "__main__":

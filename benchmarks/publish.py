@@ -4,20 +4,21 @@ at hand and fills aiokafka's batches himself. On a real broker, acks=all."""
 from __future__ import annotations
 
 import asyncio
-import tempfile
+import os
+import time
 from collections import defaultdict
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import ExitStack, asynccontextmanager
-from pathlib import Path as FilePath
+from contextlib import asynccontextmanager
+from functools import partial
 
 from aiokafka import AIOKafkaProducer
 
 from benchmarks.events import report_records
-from benchmarks.measure import Path, compare, table
-from desk.stack.brokers import choose_broker
-from desk.stack.ports import free_ports
+from benchmarks.measure import LIMIT, OURS, PEER, Result, Sample, Way, at_least, interleave
+from benchmarks.processes import Cpu
+from benchmarks.running import Run
+from benchmarks.servers import Servers, servers
 from shared.kafka.producer import Producer
-from shared.kafka.topic_admin import create_topics
 from shared.metrics import Metrics
 from shared.records import Record
 from shared.topics import REPORTS
@@ -29,27 +30,33 @@ Headers = list[tuple[str, bytes]]
 HEADERS: Headers = [("content-type", b"application/cloudevents+json"), ("traceparent", b"00-" + b"a" * 52)]
 
 
-async def main() -> str:
-    """The table of this path."""
-    with ExitStack() as stack:
-        data = FilePath(stack.enter_context(tempfile.TemporaryDirectory()))
-        port, controller_port = free_ports(2)
-        broker = choose_broker(lambda _: None)
-        broker.start(data, port, controller_port, lambda process: stack.callback(process.stop))
-        address = f"127.0.0.1:{port}"
-        await create_topics(address, [REPORTS], 1, 1)
-        return await _compare(address, broker.name)
+def main(run: Run) -> list[Result]:
+    """The table."""
+    with servers([REPORTS]) as found:
+        return asyncio.run(_measured(found, run))
 
 
-async def _compare(address: str, broker: str) -> str:
+async def _measured(found: Servers, run: Run) -> list[Result]:
     records = report_records(EVENTS, REGENCIES)
-    async with _raw_producer(address) as raw, _our_producer(address) as ours:
-        paths = [
-            Path(f"limit: create_batch and send_batch, {CALLERS} records at a time", lambda: _batches(raw, records)),
-            Path(f"send_and_wait, {CALLERS} callers", lambda: _by_callers(records, _send_and_wait(raw))),
-            Path(f"Producer.publish, {CALLERS} callers", lambda: _by_callers(records, _publish(ours))),
+    async with _raw_producer(found.kafka) as raw, _our_producer(found.kafka) as ours:
+        timed = partial(_timed, found)
+        ways = [
+            Way(f"create_batch, {CALLERS} records at a time", LIMIT, timed(lambda: _batches(raw, records))),
+            Way(f"Producer.publish, {CALLERS} callers", OURS, timed(lambda: _by_callers(records, _publish(ours)))),
+            Way(f"send_and_wait, {CALLERS} callers", PEER, timed(lambda: _by_callers(records, _send_and_wait(raw)))),
         ]
-        return table(f"Records to Kafka's confirmation ({broker})", await compare(paths, EVENTS))
+        rows = await interleave(ways, run.rounds(3, 7))
+    method = f"{EVENTS:,} records of {REGENCIES} regencies a round, acks=all."
+    return [Result("Records to Kafka's confirmation", method, rows, [at_least(0.5, "of the limit", rows[1].ratio)])]
+
+
+def _timed(found: Servers, work: Callable[[], Awaitable[None]]) -> Callable[[], Awaitable[Sample]]:
+    async def run() -> Sample:
+        cpu, began = Cpu({"client": os.getpid(), **found.pids}), time.perf_counter()
+        await work()
+        return Sample(EVENTS, time.perf_counter() - began, cpu.used())
+
+    return run
 
 
 Send = Callable[[Record], Awaitable[object]]

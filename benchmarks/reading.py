@@ -19,6 +19,8 @@ from typing import Any
 import httpx
 
 from benchmarks import nation
+from benchmarks.measure import OURS, Result, Row
+from benchmarks.running import Run
 from desk.stack import mongod
 from desk.stack.ports import free_ports
 from services.aggregator import app as aggregator
@@ -129,8 +131,12 @@ def documents(calendar: Calendar) -> dict[str, dict[str, Document]]:
     return folded
 
 
-async def main() -> str:
-    """The table of this path."""
+def main(_run: Run) -> list[Result]:
+    """The table."""
+    return asyncio.run(_main())
+
+
+async def _main() -> list[Result]:
     with ExitStack() as stack:
         data = FilePath(stack.enter_context(tempfile.TemporaryDirectory()))
         (port,) = free_ports(1)
@@ -142,7 +148,7 @@ async def main() -> str:
             await mongo.close(client)
 
 
-async def _measured(client: Any, url: str) -> str:
+async def _measured(client: Any, url: str) -> list[Result]:
     began = time.perf_counter()
     calendar = nation.calendar()
     owed = len(calendar.owing(MONDAY))
@@ -158,19 +164,22 @@ async def _measured(client: Any, url: str) -> str:
     async with httpx.AsyncClient(transport=transport, base_url="http://aggregator", timeout=300) as asking:
         rows = [await _asked(asking, path) for path in paths(village)]
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
-    lines = [
-        f"## Reading, {len(calendar.roster):,} regions of which {owed:,} owe, {PERIODS} judged periods",
-        "",
-        f"Roster and who owes are worked out in {ready_s:.1f} s; the process took {peak} MiB at most.",
-        "",
-        "| asked for | status | KB | first, ms | then, ms | loop blocked, ms |",
-        "| --- | --- | --- | --- | --- | --- |",
-    ]
-    lines += [
-        f"| `{r.path}` | {r.status} | {r.kilobytes:,.0f} | {r.first_ms:,.0f} | {r.ms:,.0f} | {r.blocked_ms:,.0f} |"
-        for r in rows
-    ]
-    return "\n".join(lines) + "\n"
+    method = (
+        f"{len(calendar.roster):,} regions of which {owed:,} owe, {PERIODS} judged periods. Roster and who owes are "
+        f"worked out in {ready_s:.1f} s; the process took {peak} MiB at most. *Blocked* is the longest that nobody "
+        "else was served."
+    )
+    return [Result("Pages of a nation of villages", method, [_row(asked) for asked in rows], plotted="then, ms")]
+
+
+def _row(asked: Asked) -> Row:
+    figures = {
+        "first, ms": asked.first_ms,
+        "then, ms": asked.ms,
+        "blocked, ms": asked.blocked_ms,
+        "KB": asked.kilobytes,
+    }
+    return Row(f"`{asked.path}` ({asked.status})", OURS, None, figures)
 
 
 def _app(calendar: Calendar, client: Any, database: Any, url: str) -> Any:

@@ -1,0 +1,70 @@
+"""Catching up after an hour's outage at national load, 121 events a second: the aggregator on one replica and on two,
+the notifier on one, each with a full log and an empty database."""
+
+from __future__ import annotations
+
+import asyncio
+from functools import partial
+
+from benchmarks.aggregate import TOPICS, forget, until_counted
+from benchmarks.filling import fill_with_reports
+from benchmarks.measure import OURS, Result, Row, Sample, Target, Way, at_least, at_most, interleave
+from benchmarks.running import Run
+from benchmarks.servers import ROOT, Servers, servers
+from shared import mongo
+from shared.election.config import Level
+from shared.election.files import read_roster
+from shared.topics import AGGREGATOR_GROUP, DEAD_LETTERS, NOTIFIER_GROUP
+
+PER_S, OUTAGE_S = 121, 3_600
+MISSED = PER_S * OUTAGE_S
+SECONDS = "seconds for the hour"
+
+
+def main(run: Run) -> list[Result]:
+    """The table."""
+    with servers([*TOPICS, DEAD_LETTERS]) as found:
+        return asyncio.run(_measured(found, run))
+
+
+async def _measured(found: Servers, run: Run) -> list[Result]:
+    events = run.events(MISSED // 8, MISSED)
+    regions = read_roster(ROOT / "deploy" / "roster" / "nasional.csv").at_level(Level.REGENCY)
+    await fill_with_reports(found.kafka, events, [region.code for region in regions])
+    ways = [
+        Way("aggregator, one replica", OURS, partial(_caught_up, found, events, "aggregator", 1)),
+        Way("aggregator, two replicas", OURS, partial(_caught_up, found, events, "aggregator", 2)),
+        Way("notifier, one replica", OURS, partial(_caught_up, found, events, "notifier", 1)),
+    ]
+    rows = [_with_hour(row) for row in await interleave(ways, run.rounds(1, 3), warm_up=0)]
+    method = (
+        f"{events:,} reports of {len(regions)} regions wait in the log; the time runs from the first batch that is "
+        f"counted to the last, and is told for the {MISSED:,} of an hour. The ratio is to one replica."
+    )
+    return [Result("Catching up after an hour's outage", method, rows, _targets(rows))]
+
+
+async def _caught_up(found: Servers, events: int, service: str, replicas: int) -> Sample:
+    group, database = {
+        "aggregator": (AGGREGATOR_GROUP, mongo.AGGREGATOR_DB),
+        "notifier": (NOTIFIER_GROUP, mongo.NOTIFIER_DB),
+    }[service]
+    await forget(found, group, database)
+    election = ROOT / "deploy" / "elections" / "nasional-2024.yaml"
+    started = dict(found.service(service, election=election) for _ in range(replicas))
+    try:
+        return await until_counted(found, started, events)
+    finally:
+        for process in started:
+            await asyncio.to_thread(process.stop)
+
+
+def _with_hour(row: Row) -> Row:
+    return Row(row.name, row.role, row.ratio, {SECONDS: MISSED / row.figures["events/s"], **row.figures})
+
+
+def _targets(rows: list[Row]) -> list[Target]:
+    return [
+        at_most(60, "s until the lag is zero, aggregator on one replica", rows[0].figures[SECONDS]),
+        at_least(1.7, "times as fast on two replicas", rows[1].ratio),
+    ]

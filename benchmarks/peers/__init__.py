@@ -1,0 +1,1 @@
+"""The limits and the peers that are processes of their own."""

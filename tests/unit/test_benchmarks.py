@@ -1,0 +1,93 @@
+"""What `make bench` tells is computed as it says, and its load generator notices whole, broken and wrong answers."""
+
+from __future__ import annotations
+
+import asyncio
+import importlib.util
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+
+import pytest
+
+from benchmarks.load import Connection, Load, Seen, run
+from benchmarks.measure import LIMIT, OURS, Result, Row, Sample, Target, Way, at_least, at_most, interleave, table
+from benchmarks.peers.bare_http import Bare
+from benchmarks.running import PATHS
+from desk.stack.ports import HOST
+
+SENT = {"keys": ["k"], "regions": ["64.72", "64.01"], "connections": 3, "seconds": 0.15, "warm_up_s": 0.05}
+
+
+def _way(name: str, role: str, rates: Iterator[int]) -> Way:
+    async def once() -> Sample:
+        return Sample(next(rates), 1.0, {"server": 0.001}, {"p99, ms": 5.0})
+
+    return Way(name, role, once)
+
+
+async def test_a_ratio_is_the_median_of_the_rounds_ratios_and_the_warm_up_counts_for_nothing() -> None:
+    """Rounds with 0.5, 0.1 and 0.6 of the limit: the ratio of the medians would be another one (0.1)."""
+    ways = [_way("raw", LIMIT, iter([7, 100, 1000, 1000])), _way("ours", OURS, iter([7, 50, 100, 600]))]
+    raw, ours = await interleave(ways, rounds=3)
+    assert (raw.ratio, ours.ratio) == (1.0, 0.5)
+    assert ours.figures["events/s"] == 100
+    assert ours.figures["p99, ms"] == 5.0
+    assert ours.figures["CPU of server, us/event"] == pytest.approx(10.0)
+    assert ours.figures["CPU ratio"] == pytest.approx(0.1)
+
+
+def test_a_table_has_the_ratio_first_and_says_which_targets_are_missed() -> None:
+    rows = [Row("raw", LIMIT, 1.0, {"events/s": 2_000.0}), Row("ours", OURS, 0.5, {"events/s": 1_000.0})]
+    targets = [at_least(0.7, "of the limit", 0.5), at_most(2, "times", 1.5), at_most(1, "times", None)]
+    told = table(Result("One path", "How.", rows, targets))
+    assert "| way | is | ratio | events/s |" in told
+    assert "| ours | ours | 0.50 | 1,000 |" in told
+    assert "| at least 0.7 of the limit | 0.5 | no |" in told
+    assert "| at most 2 times | 1.5 | yes |" in told
+    assert "| at most 1 times | not measured | ? |" in told
+    assert targets[2] == Target("at most 1 times", "not measured", None)
+
+
+@pytest.mark.parametrize("name", PATHS)
+def test_every_path_has_a_module(name: str) -> None:
+    assert importlib.util.find_spec(f"benchmarks.{name}") is not None
+
+
+@pytest.mark.parametrize(
+    ("pieces", "wrong"),
+    [
+        pytest.param([b"HTTP/1.1 202 Accepted\r\nContent-Length: 2\r\n\r\n{}"], 0, id="whole"),
+        pytest.param([b"HTTP/1.1 202 Accepted\r\ncontent-le", b"ngth: 2\r\n\r\n{", b"}"], 0, id="in pieces"),
+        pytest.param([b"HTTP/1.1 202 Accepted\r\nx: y\r\n\r\n2\r\n{}", b"\r\n0\r\n\r\n"], 0, id="chunked"),
+        pytest.param([b"HTTP/1.1 503 Busy\r\ncontent-length: 0\r\n\r\n"], 1, id="refused"),
+        pytest.param([b'HTTP/1.1 202 OK\r\ncontent-length: 13\r\n\r\n{"problem":1}'], 1, id="a line refused"),
+    ],
+)
+def test_an_answer_counts_once_when_it_is_whole(pieces: list[bytes], wrong: int) -> None:
+    seen = Seen()
+    connection = Connection(lambda: b"", b"202", seen, is_free=False)
+    for piece in pieces:
+        assert not seen.took
+        connection.data_received(piece)
+    assert len(seen.took) == 1
+    assert seen.wrong == wrong
+
+
+@asynccontextmanager
+async def _serving() -> AsyncIterator[int]:
+    server = await asyncio.get_running_loop().create_server(Bare, HOST, 0)
+    async with server:
+        yield int(server.sockets[0].getsockname()[1])
+
+
+@pytest.mark.parametrize(("lines", "per_s"), [(0, None), (5, None), (0, 100.0)])
+async def test_a_load_is_sent_and_counted(lines: int, per_s: float | None) -> None:
+    """Singly, in batches, and at a rate."""
+    begun: list[bool] = []
+    async with _serving() as port:
+        load = Load(port, "/v1/reports", lines=lines, per_s=per_s, **SENT)  # type: ignore[arg-type]
+        found = await run(load, lambda: begun.append(True))
+    assert begun == [True]
+    assert not found.wrong
+    assert found.requests > 0
+    assert per_s is None or found.requests < per_s
