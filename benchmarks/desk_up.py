@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
+
+import aiohttp
 
 from benchmarks.servers import ROOT
 
@@ -38,3 +41,22 @@ async def desk_up(data_dir: Path, *options: str) -> AsyncIterator[dict[str, Any]
             process.terminate()
         async with asyncio.timeout(_STOP_S):
             await process.wait()
+
+
+_ACCEPTED = re.compile(r"^desk_accepted_total\{.*\} (\S+)$", re.MULTILINE)
+_READ = re.compile(r"^desk_records_total\{.*\} (\S+)$", re.MULTILINE)
+
+
+async def accepted(ready: dict[str, Any]) -> int:
+    """How many events intake has accepted: whether a load arrives is asked of who receives it."""
+    return await _told(ready["intake"], _ACCEPTED)
+
+
+async def read(ready: dict[str, Any], service: str) -> int:
+    """How many records a consuming service has read."""
+    return await _told(ready[service], _READ)
+
+
+async def _told(url: str, pattern: re.Pattern[str]) -> int:
+    async with aiohttp.ClientSession() as asking, asking.get(f"{url}/metrics") as answer:
+        return sum(int(float(found)) for found in pattern.findall(await answer.text()))

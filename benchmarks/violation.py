@@ -20,7 +20,7 @@ import aiohttp
 import yaml
 from aiohttp import web
 
-from benchmarks.desk_up import desk_up
+from benchmarks.desk_up import accepted, desk_up
 from benchmarks.intake import AGENCIES, REGIONS
 from benchmarks.load import Load, loaded
 from benchmarks.measure import OURS, PEER, Result, Row, Target, at_most, percentile
@@ -30,11 +30,12 @@ from desk.stack.ports import HOST, free_ports
 
 CLOCK = "2024-11-25T10:00:00+08:00@1"  # in the quiet period
 PER_S, LINES = 1_000, 100
+ARRIVED = "events/s accepted meanwhile"
 ALERTMANAGER = shutil.which("prometheus-alertmanager") or shutil.which("alertmanager")
 METHOD = (
     "From the first byte sent to the webhook's arrival at a receiver in this process, one violation after the other. "
     "Under load 8 agencies send batches of 100 reports, 1,000 lines a second, which all three services read. "
-    "Alertmanager (group_wait 0) gets a violation and nothing else: it keeps no log, and knows no key and no region."
+    "A p99 of 60 is the worst of them. Alertmanager (group_wait 0) gets a violation and nothing else: it keeps no log, and knows no key and no region."
 )
 _SECRET = "whsec_" + "YSBzZWNyZXQgb2YgdGhlIGJlbmNobWFya3MhISEhISE="
 _ID = re.compile(rb"violation-\d+")
@@ -88,21 +89,26 @@ async def _rows(run: Run, ready: dict[str, Any], alertmanager: str | None, arriv
         busy = asyncio.create_task(loaded(load))
         try:
             await asyncio.sleep(4.0 if run.mode != "tiny" else 1.5)
+            before, began = await accepted(ready), time.perf_counter()
             under_load = await _told(senders, arrivals, count)
+            arrived = (await accepted(ready) - before) / (time.perf_counter() - began)
+            assert not busy.done(), "the load has ended"
         finally:
             busy.cancel()
             with suppress(asyncio.CancelledError):
                 await busy
     rows = []
-    for when, took in (("idle", idle), (f"{PER_S:,} events/s", under_load)):
-        rows += [_row(f"{name}, {when}", OURS if name == "desk" else PEER, seconds) for name, seconds in took.items()]
+    for when, took, per_s in (("idle", idle, 0.0), (f"{PER_S:,} events/s wanted", under_load, arrived)):
+        rows += [
+            _row(f"{name}, {when}", OURS if name == "desk" else PEER, seconds, per_s) for name, seconds in took.items()
+        ]
     return rows
 
 
-def _row(name: str, role: str, seconds: list[float]) -> Row:
+def _row(name: str, role: str, seconds: list[float], arrived: float) -> Row:
     shares = {"p50, ms": 0.5, "p90, ms": 0.9, "p99, ms": 0.99, "worst, ms": 1.0}
     figures = {title: percentile(seconds, share) * 1e3 for title, share in shares.items()}
-    return Row(name, role, None, {**figures, "violations": len(seconds)})
+    return Row(name, role, None, {**figures, "violations": len(seconds), ARRIVED: arrived})
 
 
 Send = Callable[[str], Awaitable[None]]
@@ -203,9 +209,11 @@ async def _until_ready(url: str) -> None:
 
 
 def _targets(rows: list[Row]) -> list[Target]:
+    """What was seen under less load than was wanted meets nothing."""
     idle, busy = [row for row in rows if row.role == OURS]
+    is_loaded = busy.figures[ARRIVED] >= 0.9 * PER_S
     return [
         at_most(30, "ms p50, idle", idle.figures["p50, ms"]),
         at_most(100, "ms p99, idle", idle.figures["p99, ms"]),
-        at_most(400, f"ms p99, while {PER_S:,} events a second pass", busy.figures["p99, ms"]),
+        at_most(400, f"ms p99, while {PER_S:,} events a second pass", busy.figures["p99, ms"] if is_loaded else None),
     ]
