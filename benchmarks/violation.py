@@ -35,7 +35,8 @@ ALERTMANAGER = shutil.which("prometheus-alertmanager") or shutil.which("alertman
 METHOD = (
     "From the first byte sent to the webhook's arrival at a receiver in this process, one violation after the other. "
     "Under load 8 agencies send batches of 100 reports, 1,000 lines a second, which all three services read. "
-    "A p99 of 60 is the worst of them. Alertmanager (group_wait 0) gets a violation and nothing else: it keeps no log, and knows no key and no region."
+    "A p99 of 60 is the worst of them. Alertmanager (group_wait 0) gets a violation and nothing else: it keeps no "
+    "log, and knows no key and no region."
 )
 _SECRET = "whsec_" + "YSBzZWNyZXQgb2YgdGhlIGJlbmNobWFya3MhISEhISE="
 _ID = re.compile(rb"violation-\d+")
