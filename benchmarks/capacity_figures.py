@@ -30,7 +30,7 @@ MEASURED: Mapping[str, Figure] = MappingProxyType(
         "notifier CPU, few": Figure(6622, "us", _FEW),
         "mongod CPU, few": Figure(9078, "us", _FEW),
         "Kafka CPU, few": Figure(3228, "us", _FEW),
-        "intake CPU, many": Figure(980, "us", "docs/performance.md: `POST /v1/reports`, 64 callers"),
+        "intake CPU, many": Figure(694, "us", "docs/performance.md: one event, 64 connections"),
         "aggregator CPU, many": Figure(211, "us", _MANY),
         "notifier CPU, many": Figure(289, "us", _MANY),
         "mongod CPU, many": Figure(627, "us", _MANY),
