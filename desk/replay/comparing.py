@@ -59,16 +59,19 @@ def difference(collection: str, document_id: str, used: Document | None, logged:
         return None
     known = used or logged or {}
     region = document_id if collection == region_state.COLLECTION else known.get("region")
-    return Difference(collection, document_id, region or "system", one, other)
+    return Difference(collection, document_id, region if region and isinstance(region, str) else "system", one, other)
 
 
 def is_ahead(collection: str, document: Document, read_to: Places) -> bool:
     """Whether a document holds more than the database says it has read: a batch is being folded, its documents are
-    written one after the other."""
-    if collection == journal.COLLECTION:
-        where = journal.position_of(document)
-        return where.offset >= read_to.get(where.log, 0)
-    return any(offset >= read_to.get(log, 0) for log, offset in document["cursors"].items())
+    written one after the other. One that does not say what it holds is none of ours, and hence a difference."""
+    try:
+        if collection == journal.COLLECTION:
+            where = journal.position_of(document)
+            return where.offset >= read_to.get(where.log, 0)
+        return any(offset >= read_to.get(log, 0) for log, offset in document["cursors"].items())
+    except (KeyError, TypeError, AttributeError):
+        return False
 
 
 def has_expired(collection: str, logged: Document, now: datetime, retention: timedelta | None) -> bool:

@@ -17,10 +17,9 @@ from desk.who import who
 from services.aggregator.app import TOPICS
 from shared import mongo
 from shared.election.calendar import Calendar
-from shared.exactly_once import guard, journal
+from shared.exactly_once import guard
 from shared.exactly_once.comparison import Comparison
 from shared.exactly_once.guard import Guard
-from shared.exactly_once.journal import Journal
 from shared.kafka.log_reader import LogReader
 from shared.kafka.security import security_of
 from shared.mongo import Database
@@ -142,6 +141,7 @@ class Replay:
         await self.switch.finish()
         await self.shadow.drop()
         self.tell(f"{self.used.name} is what the log amounts to; the aggregators read on by themselves")
+        self.tell("(one that had stopped before, as its /readyz says, wants a restart)")
         return SAME
 
 
@@ -177,8 +177,7 @@ async def open_replay(
     client = mongo.connect(settings.mongo, settings.mongo_driver, LONG_CALL_MS)
     looks = LogReader(settings.kafka, AGGREGATOR_GROUP, "desk.replay", security_of(settings))
     used = mongo.database(client, mongo.AGGREGATOR_DB)
-    entries = Journal(used[journal.COLLECTION])
-    keeper = Guard(used[guard.COLLECTION], looks, entries, settings.journal_retention)
+    keeper = Guard(used[guard.COLLECTION], looks)  # without the journal: what that lacks is found, or mended, here
     try:
         async with open_log(settings, TOPICS) as log:
             yield Replay(

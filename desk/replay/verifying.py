@@ -57,6 +57,7 @@ class Verifying:
         for name in COMPARED:
             waiting = [one async for one in self._all(name, found)]
             await self._again(name, waiting, found)
+            await self._strange(name, found)
         return found
 
     async def _all(self, name: str, found: Found) -> AsyncIterator[str]:
@@ -65,7 +66,7 @@ class Verifying:
         while True:
             async with snapshot(self.used.client) as moment:
                 read_to = await self._read_to(moment)
-                query = {"_id": {"$gt": after}} if after is not None else {}
+                query: Document = {"_id": {"$type": "string"} | ({"$gt": after} if after is not None else {})}
                 used = await _look(self.used[name], query, moment)
                 logged = await _look(self.shadow.database[name], query, None)
             after = min((one[-1]["_id"] for one in (used, logged) if len(one) == _LOOK), default=None)
@@ -74,6 +75,14 @@ class Verifying:
                 yield one
             if after is None:
                 return
+
+    async def _strange(self, name: str, found: Found) -> None:
+        """What a hand wrote under an id that is no text; none of ours is."""
+        for one in await _look(self.used[name], {"_id": {"$not": {"$type": "string"}}}, None):
+            found.compared += 1
+            unequal = difference(name, str(one["_id"]), one, None)
+            assert unequal is not None
+            found.differences.append(unequal)
 
     async def _again(self, name: str, waiting: Sequence[str], found: Found) -> None:
         began = time.monotonic()

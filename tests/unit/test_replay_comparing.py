@@ -107,3 +107,20 @@ def test_progress_in_a_line() -> None:
     """Read, of how many, how fast, how long still."""
     line = in_line("reading records", 12_000, 50_000, 2.0)
     assert line == "reading: 12,000 of 50,000 records, 6,000 a second, 6 s left"
+
+
+@pytest.mark.parametrize(
+    ("collection", "document"),
+    [
+        ("incidents", {"_id": "made-up", "region": "64.02"}),
+        ("incidents", {"_id": "made-up", "cursors": None}),
+        ("incidents", {"_id": "made-up", "cursors": {"reports:1": "7"}, "region": ["64.02"]}),
+        ("journal", {"_id": "made-up"}),
+    ],
+)
+def test_what_a_hand_has_written_is_a_difference(collection: str, document: Any) -> None:
+    """It does not say what it holds, so nothing is waited for."""
+    assert not is_ahead(collection, document, {})
+    unequal = difference(collection, "made-up", document, None)
+    assert unequal is not None
+    assert list(told([unequal], {}))[-1] == f"    {collection} made-up: nothing in the log accounts for it"
