@@ -24,6 +24,7 @@ Say = Callable[[str], None]
 # HISTORY_EVENTS=20000 runs a longer history, with as many more faults.
 USUAL_EVENTS = 1_500
 ANSWER_S = 10.0
+STOPPED_S = 0.5  # until each of its threads stands still, on a busy machine
 RECOVERY_S = 30.0
 
 
@@ -72,6 +73,7 @@ def test_a_503_whose_write_did_happen_counts_once(lasting: Trial, seed: int, say
         plan.sending(kind, is_spoken_of=False) for kind in ("report", "incident", "report")
     ]
     lasting.desk.signal("kafka", signal.SIGSTOP)
+    time.sleep(STOPPED_S)
     try:
         _assert_unavailable_in_time(lasting, [*ghosts, *hopeless])
     finally:
@@ -90,5 +92,6 @@ def test_a_503_whose_write_did_happen_counts_once(lasting: Trial, seed: int, say
 def _assert_unavailable_in_time(trial: Trial, sendings: Sequence[Sending]) -> None:
     before = len(trial.notes.attempts)
     exchanges = trial.ask_once(sendings)
-    assert {(e.status, e.retry_after is None) for e in exchanges} == {(503, False)}
+    others = [(n, e) for n, e in enumerate(exchanges) if (e.status, e.retry_after is None) != (503, False)]
+    assert others == []
     assert slow_answers(trial.notes.attempts[before:], ANSWER_S) == []

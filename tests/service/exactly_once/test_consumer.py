@@ -134,6 +134,9 @@ class KnownGuard(Guard):
     async def read_to(self, topic: str, partitions: Iterable[int]) -> dict[int, int]:
         return {p: self.read.get(p, 0) for p in partitions}
 
+    async def refuse_fence(self) -> None:
+        """Nobody exchanges anything here."""
+
     async def verify_all(self, partitions: Any) -> None:
         self.asked += partitions
         if self.refusal is not None:

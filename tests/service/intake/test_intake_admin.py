@@ -293,7 +293,7 @@ async def test_unknown_regions_come_with_the_nearest_ones(desk: Desk) -> None:
     [wrong] = answer.body["errors"]
     assert (wrong["field"], wrong["problem"]) == (
         "regions.1",
-        "is no known region; perhaps 64.74, 64.72, 64.71",
+        "is no known region; perhaps 64.74 (Kota Bontang), 64.72 (Kota Samarinda), 64.71 (Kota Balikpapan)",
     )
 
 
