@@ -104,7 +104,9 @@ async def test_a_collector_that_refuses_costs_two_lines(
             pass
         await asyncio.sleep(0.03)
     await spans.stop()
-    assert said(caplog) == ["traces_lost", "traces_taken_again"]
+    *others, lost_said, taken_said = said(caplog)
+    assert (lost_said, taken_said) == ("traces_lost", "traces_taken_again")
+    assert others in ([], ["traces_lost"])  # the sender of the test before may still be ending
 
 
 async def test_a_collector_that_hangs_holds_nobody_up(
