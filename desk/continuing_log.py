@@ -12,6 +12,7 @@ refuses to read.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass
@@ -39,6 +40,7 @@ from shared.topics import ALERTS, INCIDENTS, LOGISTICS, REPORTS
 TOPICS = (REPORTS, INCIDENTS, LOGISTICS, ALERTS)
 # A batch that was in hand may be folded and not yet noted as read.
 _MARGIN_BATCHES = 2
+_CONFIRM_S = 3 * CALL_TIMEOUT_S  # a full batch, on a Kafka that has just come back
 
 
 class CannotContinue(Exception):
@@ -80,7 +82,8 @@ async def continue_log(settings: Settings, databases: Sequence[Database]) -> Con
             done.sent_again = await _send_again(log, producer, starts)
         if starts:
             async with connected(settings.kafka, security_of(settings)) as admin:
-                await admin.delete_records({w: RecordsToDelete(before_offset=at) for w, at in starts.items()})
+                async with asyncio.timeout(_CONFIRM_S):
+                    await admin.delete_records({w: RecordsToDelete(before_offset=at) for w, at in starts.items()})
     finally:
         await looks.stop()
     return done
@@ -176,7 +179,8 @@ async def _append(
             if builder.append(timestamp=None, key=key, value=value, headers=list(headers)) is None:
                 break
             at += 1
-        await (await producer.send_batch(builder, where.topic, partition=where.partition))
+        async with asyncio.timeout(_CONFIRM_S):
+            await (await producer.send_batch(builder, where.topic, partition=where.partition))
         counted(at - first)
 
 
@@ -189,10 +193,11 @@ async def _producing(settings: Settings) -> AsyncIterator[AIOKafkaProducer]:
         enable_idempotence=False,
         compression_type="gzip",
         max_batch_size=MAX_BATCH_BYTES,
-        request_timeout_ms=int(3 * CALL_TIMEOUT_S * 1000),
+        request_timeout_ms=int(_CONFIRM_S * 1000),
     )
     try:
-        await producer.start()
+        async with asyncio.timeout(CALL_TIMEOUT_S):
+            await producer.start()
         yield producer
     finally:
         await close_producer(producer, CALL_TIMEOUT_S)

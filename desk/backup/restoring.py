@@ -16,6 +16,7 @@ from typing import IO, Any
 
 from bson import decode_all
 from bson.codec_options import CodecOptions
+from bson.errors import BSONError
 from bson.raw_bson import RawBSONDocument
 from pymongo.errors import OperationFailure
 
@@ -113,7 +114,10 @@ class Restoring:
     def _insert(self, chunk: Chunk, counted: Callable[[int], None]) -> None:
         if chunk.database not in DATABASES or chunk.collection.startswith("system."):
             raise BadArchive(f"it holds {chunk.database}.{chunk.collection}, which is none of ours")
-        documents: list[Any] = decode_all(chunk.raw, _RAW)
+        try:
+            documents: list[Any] = decode_all(chunk.raw, _RAW)
+        except BSONError:
+            raise BadArchive(f"what it holds of {chunk.database}.{chunk.collection} are no documents") from None
         if documents:
             database(self.client, chunk.database)[RESTORED + chunk.collection].insert_many(documents, ordered=False)
         counted(count(chunk.raw))

@@ -32,6 +32,7 @@ STAGED = "shadow."
 _PREPARING, _RENAMING = "preparing", "renaming"
 _WHY = "desk replay exchanges the read model"
 _NO_SUCH_COLLECTION = 26
+_NUMBERED: list[Document] = [{"$match": {"rev": {"$type": "number"}}}]  # a hand may have written anything
 # A batch in hand is folded first, at most 15 s; the broker misses who was killed after six.
 _LEAVE_S = 60.0
 _PAUSE_S = 0.5
@@ -176,7 +177,9 @@ class Switch:
     async def _highest_revision(self) -> int:
         highest = 0
         for name in COLLECTIONS:
-            async for found in aggregate(self.used[name], [{"$group": {"_id": None, "rev": {"$max": "$rev"}}}]):
+            async for found in aggregate(
+                self.used[name], [*_NUMBERED, {"$group": {"_id": None, "rev": {"$max": "$rev"}}}]
+            ):
                 highest = max(highest, int(found["rev"] or 0))
         return highest
 

@@ -162,6 +162,7 @@ def newer(name: str, content: bytes) -> bytes:
         (lambda made: repacked(made, lambda n, c: None if n == COMPLETE else c), "its end is missing"),
         (lambda made: repacked(made, lambda n, c: None if "regions" in n else c), "is missing"),
         (lambda made: repacked(made, lambda n, c: c.replace(b"old", b"bad")), "its checksum is another one"),
+        (lambda made: repacked(made, lambda n, c: b"\x05x" if "regions" in n else c), "regions are no documents"),
         (lambda made: repacked(made, newer), "format 2 .desk 9.0., and this version reads 1"),
     ],
 )

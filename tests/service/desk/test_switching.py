@@ -138,6 +138,7 @@ async def test_the_new_model_is_whole(world: World) -> None:
     await world.begin()
     await indexes.ensure_indexes(world.used)
     before = {name: await world.used[name].index_information() for name in COLLECTIONS}
+    await world.used["regions"].insert_one({"_id": "by hand", "rev": "three"})
     await world.switch(makes_indexes=True).run(world.shadow)
     assert {name: (await world.used[name].index_information()).keys() for name in COLLECTIONS} == {
         name: keys.keys() for name, keys in before.items()
