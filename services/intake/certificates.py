@@ -12,6 +12,7 @@ import ssl
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
+from shared.errors import said
 from shared.logs import get_logger
 from shared.metrics import Metrics
 
@@ -57,7 +58,7 @@ class Certificates:
             try:
                 ends = ends_at(await _shown_by(host, port))
             except (OSError, TimeoutError, ValueError) as error:
-                log.info("certificate_not_seen", address=f"{host}:{port}", error=f"{type(error).__name__}: {error}")
+                log.info("certificate_not_seen", address=f"{host}:{port}", error=said(error))
             else:
                 self._metrics.certificate_ends_at.labels(f"{host}:{port}").set(ends.timestamp())
         return False
