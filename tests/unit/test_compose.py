@@ -123,7 +123,7 @@ def test_receivers_secrets_reach_whoever_tells_them() -> None:
 
 
 def test_nobody_asks_for_what_the_image_does_not_hold() -> None:
-    """It has our sources and no installed package of ours: `desk backup` once asked for its version, and found none."""
+    """It has our sources and no installed package of ours: `desk backup` asked for its version, in vain."""
     sources = [path for name in ("shared", "services", "desk") for path in (ROOT / name).rglob("*.py")]
     asking = re.compile(r'(version|files|metadata|distribution)\("desk-pilkada"\)')
     assert [str(path) for path in sources if asking.search(path.read_text(encoding="utf-8"))] == []
