@@ -77,9 +77,9 @@ async def continue_log(settings: Settings, databases: Sequence[Database]) -> Con
             for one in others:
                 starts[one.where] = max(starts.get(one.where, 0), one.offset + 1 + margin)
             await _refuse_the_same_log(starts, databases, looks)
-            done = Continued(starts)
             await _fill(log, producer, starts)
-            done.sent_again = await _send_again(log, producer, starts)
+            starts = await _beyond_what_was_filled(log, starts)
+            done = Continued(starts, sent_again=await _send_again(log, producer, starts))
         if starts:
             async with connected(settings.kafka, security_of(settings)) as admin:
                 async with asyncio.timeout(_CONFIRM_S):
@@ -147,6 +147,13 @@ async def _fill(log: Log, producer: AIOKafkaProducer, starts: Mapping[TopicParti
     with counting("filling offsets", sum(left.values())) as counted:
         for where, count in left.items():
             await _append(producer, where, [(None, b"", ())] * count, counted)
+
+
+async def _beyond_what_was_filled(log: Log, starts: Mapping[TopicPartition, int]) -> dict[TopicPartition, int]:
+    """Intake accepts meanwhile: each event that came between the look at the end and the filling has pushed an empty
+    record beyond the start, where services would find it, as a dead letter."""
+    ends = (await log.bounds())[1]
+    return {where: max(at, ends[_name(where)]) for where, at in starts.items()}
 
 
 async def _send_again(log: Log, producer: AIOKafkaProducer, starts: Mapping[TopicPartition, int]) -> int:

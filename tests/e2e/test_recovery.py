@@ -145,8 +145,10 @@ async def test_a_lost_kafka_goes_on_where_the_databases_are(desk: ChaosDesk, loa
     await load.send(200)
     again = [record for record in before if record.position.topic == REPORTS.name][:50]
     await asyncio.gather(*(load.repeat(REPORTS.name, record.key, record.value) for record in again))
-    status, said = await command(desk, "continue-log")
+    async with load.flowing(PER_S):
+        status, said = await command(desk, "continue-log")
     assert status == 0, said
+    assert all(record.value for record in await desk.log()), "an empty record to fill with is left to be read"
     desk.remove()
     desk.add("four")
     await load.send(200)
