@@ -94,7 +94,10 @@ async def _read(database: Database, there: set[TopicPartition]) -> list[Read]:
     found = [Read(_partition(one["_id"]), int(one["offset"]), one["hash"]) async for one in stored]
     if absent := sorted({one.where for one in found} - there):
         most = max(where.partition for where in absent) + 1
-        raise CannotContinue(f"there were {most} partitions of {absent[0].topic}: `desk partitions {most}` first")
+        raise CannotContinue(
+            f"there were {most} partitions of {absent[0].topic}, or more: `desk partitions {most}` first, or as "
+            "many as there were"
+        )
     return found
 
 
