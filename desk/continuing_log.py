@@ -77,9 +77,9 @@ async def continue_log(settings: Settings, databases: Sequence[Database]) -> Con
             for one in others:
                 starts[one.where] = max(starts.get(one.where, 0), one.offset + 1 + margin)
             await _refuse_the_same_log(starts, databases, looks)
-            done = Continued(starts)
             await _fill(log, producer, starts)
-            done.sent_again = await _send_again(log, producer, starts)
+            starts = await _beyond_what_was_filled(log, starts)
+            done = Continued(starts, sent_again=await _send_again(log, producer, starts))
         if starts:
             async with connected(settings.kafka, security_of(settings)) as admin:
                 async with asyncio.timeout(_CONFIRM_S):
@@ -94,7 +94,10 @@ async def _read(database: Database, there: set[TopicPartition]) -> list[Read]:
     found = [Read(_partition(one["_id"]), int(one["offset"]), one["hash"]) async for one in stored]
     if absent := sorted({one.where for one in found} - there):
         most = max(where.partition for where in absent) + 1
-        raise CannotContinue(f"there were {most} partitions of {absent[0].topic}: `desk partitions {most}` first")
+        raise CannotContinue(
+            f"there were {most} partitions of {absent[0].topic}, or more: `desk partitions {most}` first, or as "
+            "many as there were"
+        )
     return found
 
 
@@ -147,6 +150,13 @@ async def _fill(log: Log, producer: AIOKafkaProducer, starts: Mapping[TopicParti
     with counting("filling offsets", sum(left.values())) as counted:
         for where, count in left.items():
             await _append(producer, where, [(None, b"", ())] * count, counted)
+
+
+async def _beyond_what_was_filled(log: Log, starts: Mapping[TopicPartition, int]) -> dict[TopicPartition, int]:
+    """Intake accepts meanwhile: each event that came between the look at the end and the filling has pushed an empty
+    record beyond the start, where services would find it, as a dead letter."""
+    ends = (await log.bounds())[1]
+    return {where: max(at, ends[_name(where)]) for where, at in starts.items()}
 
 
 async def _send_again(log: Log, producer: AIOKafkaProducer, starts: Mapping[TopicPartition, int]) -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from shared.exactly_once.letters import Kept, Letter, Resolution, letters_in, resolution_headers
@@ -43,20 +43,26 @@ class Resolver:
     producer: Producer
     reader: LogReader
     by: str
+    sent: set[Position] = field(default_factory=set)  # both groups may hold a letter of one record: it goes out once
 
     async def retry(self, letter: Letter, why: str) -> None:
         """Send the record again, to where it was; whoever counted it already skips it by its identity. Raises
         Unsendable. A death before the letter is marked lets it be retried again, which counts nothing twice."""
-        value = await self._whole(letter)
-        headers = [("retry-of", letter.id.encode())]
-        if letter.place is not None:
-            headers.append((TRACEPARENT, letter.place.traceparent.encode()))
-        await self.producer.publish(letter.topic, letter.key, value, headers)
+        where = Position(letter.topic, letter.partition, letter.offset)
+        if where not in self.sent:
+            await self._send(letter, await self._whole(letter))
+            self.sent.add(where)
         await self._mark(letter, Resolution.RETRIED, why)
 
     async def drop(self, letter: Letter, why: str) -> None:
         """Put it away for good: it stays in the topic and is no longer listed as open."""
         await self._mark(letter, Resolution.DROPPED, why)
+
+    async def _send(self, letter: Letter, value: bytes) -> None:
+        headers = [("retry-of", letter.id.encode())]
+        if letter.place is not None:
+            headers.append((TRACEPARENT, letter.place.traceparent.encode()))
+        await self.producer.publish(letter.topic, letter.key, value, headers)
 
     async def _whole(self, letter: Letter) -> bytes:
         if not letter.is_truncated:

@@ -6,7 +6,6 @@ import struct
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC
-from importlib.metadata import version
 from typing import IO, Any
 
 import pymongo
@@ -21,6 +20,7 @@ from desk.counting import counting
 from desk.replay.switching import STAGED
 from shared.exactly_once import fence, guard
 from shared.mongo import ACCESS_DB, AGGREGATOR_DB, INTAKE_DB, NOTIFIER_DB
+from shared.version import VERSION
 
 # Keys last: one that was given out meanwhile is better there than not.
 DATABASES = (AGGREGATOR_DB, NOTIFIER_DB, INTAKE_DB, ACCESS_DB)
@@ -57,7 +57,7 @@ def take(client: Client, file: IO[bytes]) -> Head:
     names = {name: sorted(_collections(client, name)) for name in DATABASES}
     total = sum(client[name][one].estimated_document_count() for name, many in names.items() for one in many)
     as_of = client.admin.command("hello")["localTime"].astimezone(UTC)
-    head = Head(FORMAT, version("desk-pilkada"), as_of.isoformat(timespec="seconds"), total)
+    head = Head(FORMAT, VERSION, as_of.isoformat(timespec="seconds"), total)
     try:
         with client.start_session(snapshot=True) as moment:
             client[DATABASES[0]][guard.COLLECTION].find_one({}, session=moment)  # the first read makes the moment

@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from desk.console import in_short, visible
 from services.aggregator import region_state
 from shared.exactly_once import journal
-from shared.exactly_once.retention import may_have_expired
 from shared.mongo import Document
 from shared.records import Places
 
@@ -74,9 +73,14 @@ def is_ahead(collection: str, document: Document, read_to: Places) -> bool:
         return False
 
 
-def has_expired(collection: str, logged: Document, now: datetime, retention: timedelta | None) -> bool:
-    """Whether what the model in use lacks is an entry of the journal that may be gone by its age."""
-    return collection == journal.COLLECTION and may_have_expired(logged["received_at"], now, retention)
+def has_expired(collection: str, logged: Document, kept_from: Places) -> bool:
+    """Whether what the model in use lacks is an entry of the journal that may be gone by its age. `kept_from`: by
+    partition, the first record that is too young for that. The record's own time counts, which is real, and not
+    `received_at`: a scenario's clock lets a new entry look like one of years ago."""
+    if collection != journal.COLLECTION:
+        return False
+    where = journal.position_of(logged)
+    return where.offset < kept_from.get(where.log, 0)
 
 
 def told(differences: Sequence[Difference], names: Mapping[str, str]) -> Iterator[str]:

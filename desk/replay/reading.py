@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
+from datetime import datetime
 
 from aiokafka import TopicPartition
 
@@ -47,6 +48,16 @@ class Log:
             begins = await self._consumer.beginning_offsets(where)
             ends = await self._consumer.end_offsets(where)
         return self._named(begins), self._named(ends)
+
+    async def first_since(self, at: datetime) -> Places:
+        """Of every partition the first record that was written at or after this, by the records' own real time; its
+        end where none was."""
+        _, ends = await self.bounds()
+        ms = int(at.timestamp() * 1000)
+        async with asyncio.timeout(CALL_TIMEOUT_S):
+            found = await self._consumer.offsets_for_times(dict.fromkeys(self._partitions.values(), ms))
+        firsts = {name: found.get(where) for name, where in self._partitions.items()}
+        return {name: int(first.offset) if first else ends[name] for name, first in firsts.items()}
 
     def _named(self, offsets: Mapping[TopicPartition, int]) -> Places:
         return {name: int(offsets[where]) for name, where in self._partitions.items()}

@@ -18,6 +18,7 @@ from desk.replay.shadow import MODEL, Shadow
 from services.aggregator.changes import COLLECTIONS
 from shared.clock import real
 from shared.exactly_once import guard, journal
+from shared.exactly_once.retention import oldest_kept
 from shared.mongo import Collection, Database, Document, Snapshot, snapshot
 from shared.records import Places
 
@@ -33,8 +34,10 @@ class CannotTell(Exception):
 
 @dataclass
 class Found:
-    """`compared` documents in all; `looked_again` of them were being written at first."""
+    """`compared` documents in all; `looked_again` of them were being written at first. `kept_from`: by partition, the
+    first record whose entry in the journal cannot have expired."""
 
+    kept_from: Places
     compared: int = 0
     looked_again: int = 0
     expired: int = 0
@@ -52,13 +55,17 @@ class Verifying:
 
     async def compare(self) -> Found:
         """Raises CannotTell, and what reading the log and the database raises."""
-        found = Found()
+        found = Found(await self._kept_from())
         await self._until_not_behind()
         for name in COMPARED:
             waiting = [one async for one in self._all(name, found)]
             await self._again(name, waiting, found)
             await self._strange(name, found)
         return found
+
+    async def _kept_from(self) -> Places:
+        oldest = oldest_kept(real(), self.retention)
+        return {} if oldest is None else await self.shadow.log.first_since(oldest)
 
     async def _all(self, name: str, found: Found) -> AsyncIterator[str]:
         """Every document of a collection, in both; yields the ids of those that are being written."""
@@ -118,7 +125,7 @@ class Verifying:
             unequal = difference(name, key, one, other)
             if unequal is None:
                 continue
-            if one is None and other is not None and has_expired(name, other, real(), self.retention):
+            if one is None and other is not None and has_expired(name, other, found.kept_from):
                 found.expired += 1
             else:
                 found.differences.append(unequal)

@@ -39,6 +39,7 @@ log = get_logger(__name__)
 
 # A join takes as long as the slowest member's batch; one that takes longer waits for a broker that is gone.
 _JOIN_TIMEOUT_S = 30.0
+_GAP_PAUSE_S = 0.1
 _LOOKS_A_COMPARISON = 15  # every half minute, at a look each two seconds
 
 
@@ -150,6 +151,8 @@ class Consumer:
             reason = "poisoned" if isinstance(error, Poisoned) else "other_log"
             span.fail(reason)
             await self._stop_for_good(reason, str(error))
+        except Gap as gap:
+            await self._read_again(raw, gap)
         except Exception as error:  # noqa: BLE001 - the Kafka edge: anything else is passing, so rewind and retry
             span.fail(type(error).__name__)
             await self._rewind(raw, error)
@@ -175,22 +178,21 @@ class Consumer:
         log.warning("batch_failed", attempt=self._failures, error=said(error))
         if self._failures >= self._attempts:
             leave_process("a batch failed too often", error)
-        firsts: dict[TopicPartition, int] = {}
-        for record in raw:
-            firsts.setdefault(TopicPartition(record.topic, record.partition), record.offset)
-        if isinstance(error, Gap) and await self._may_read_again():
-            firsts[TopicPartition(error.topic, error.partition)] = error.offset
-        self._seek(firsts)
+        self._seek(_firsts(raw))
         await asyncio.sleep(min(0.1 * 2**self._failures, 5.0) * random.uniform(0.5, 1))  # noqa: S311
 
-    async def _may_read_again(self) -> bool:
-        """Whether all is done that comes first; if not, the gap is met again by the same batch."""
+    async def _read_again(self, raw: RawBatch, gap: Gap) -> None:
+        """No failed try: the next batch begins where it must. Until all is done that comes first, this one is met
+        again, and its gap with it."""
         try:
             await self._before_reading_again()
         except (DatabaseError, KafkaError, TimeoutError) as failure:
             log.warning("reading_again_put_off", error=said(failure))
-            return False
-        return True
+            await self._rewind(raw, gap)
+            return
+        log.warning("reading_again", gap=said(gap))
+        self._seek(_firsts(raw) | {TopicPartition(*where): offset for where, offset in gap.offsets.items()})
+        await asyncio.sleep(_GAP_PAUSE_S)
 
     def _seek(self, offsets: Mapping[TopicPartition, int]) -> None:
         for where, offset in offsets.items():
@@ -231,3 +233,11 @@ class Consumer:
         reason = await self._pace.look(consumer, assigned)
         if reason is not None:
             leave_process(reason, None)
+
+
+def _firsts(raw: RawBatch) -> dict[TopicPartition, int]:
+    """Where a batch begins in each of its partitions."""
+    firsts: dict[TopicPartition, int] = {}
+    for record in raw:
+        firsts.setdefault(TopicPartition(record.topic, record.partition), record.offset)
+    return firsts

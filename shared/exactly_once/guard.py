@@ -45,11 +45,20 @@ class JournalLost(OtherLog):
 
 
 class Gap(Exception):
-    """A batch begins beyond what the database has read. Passing: read again from `offset`."""
+    """A batch begins beyond what the database has read. Passing: read again from `offsets`, by topic and partition.
 
-    def __init__(self, topic: str, partition: int, offset: int, first: int) -> None:
-        super().__init__(f"{topic}/{partition}: read up to {offset}, the batch begins at {first}")
-        self.topic, self.partition, self.offset = topic, partition, offset
+    All gaps of a batch are told at once. After a restore every partition has one, and most batches several: told one
+    by one they were more than a batch has attempts, and each restart met them anew.
+    """
+
+    def __init__(self, read_to: Mapping[Position, int]) -> None:
+        """By where the batch begins in a partition, how far that one is read."""
+        (first, offset), *more = read_to.items()
+        also = f"; and so in {len(more)} partitions more" if more else ""
+        super().__init__(
+            f"{first.topic}/{first.partition}: read up to {offset}, the batch begins at {first.offset}{also}"
+        )
+        self.offsets = {(first.topic, first.partition): offset for first, offset in read_to.items()}
 
 
 class LogReader(Protocol):
@@ -150,10 +159,14 @@ class Guard:
     async def _refuse_gaps(self, firsts: Sequence[Position], read: Mapping[str, int]) -> None:
         """Compaction and transactions leave holes that hold no record; they are no gap."""
         begins = [Position(first.topic, first.partition, read[first.log]) for first in firsts]
-        for first, begin, look in zip(firsts, begins, await self._log.look(begins) if begins else (), strict=True):
-            found = look.record
-            if found is not None and found.position.offset < first.offset:
-                raise Gap(first.topic, first.partition, max(begin.offset, look.beginning), first.offset)
+        looks = await self._log.look(begins) if begins else ()
+        gaps = {
+            first: max(begin.offset, look.beginning)
+            for first, begin, look in zip(firsts, begins, looks, strict=True)
+            if look.record is not None and look.record.position.offset < first.offset
+        }
+        if gaps:
+            raise Gap(gaps)
 
     async def _refuse_lost_journal(self, stored: Document) -> None:
         """An entry that may have expired is asked for no more: a longer retention later does not bring it back."""

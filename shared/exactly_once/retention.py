@@ -16,9 +16,15 @@ from shared.election.durations import format_duration
 _SLACK = timedelta(minutes=10)
 
 
+def oldest_kept(now: datetime, retention: timedelta | None) -> datetime | None:
+    """What was written before this may be gone. None: nothing may, `retention` is without end."""
+    return None if retention is None else now - retention + _SLACK
+
+
 def may_have_expired(written_at: datetime, now: datetime, retention: timedelta | None) -> bool:
     """Whether an entry of this age may be gone. `retention` None: never."""
-    return retention is not None and now - written_at > retention - _SLACK
+    oldest = oldest_kept(now, retention)
+    return oldest is not None and written_at < oldest
 
 
 def span(election: Election) -> timedelta:

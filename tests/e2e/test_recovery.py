@@ -74,12 +74,14 @@ async def command(desk: ChaosDesk, *arguments: str) -> tuple[int, str]:
 
 
 async def spoil(desk: ChaosDesk) -> str:
-    """As a defect of ours would: a count that is wrong, a report that is missing; the region of the first."""
+    """As a defect of ours would, and a hand: a count that is wrong, a report and an entry of the journal that are
+    missing; the region of the first."""
     async with desk.opened(mongo.AGGREGATOR_DB) as database:
         region = await database["regions"].find_one_and_update(
             {"total.reports.count": {"$gte": 1}}, {"$inc": {"total.reports.count": 7, "rev": 1}}
         )
         await database["reports"].find_one_and_delete({"condition": {"$exists": True}})
+        await database["journal"].find_one_and_delete({"type": "desk.report.v1"})
     return str(region["_id"])
 
 
@@ -91,10 +93,13 @@ async def test_a_spoilt_model_is_told_and_exchanged_while_events_flow(desk: Chao
         status, said = await replay(desk, "--verify")
         assert (status, "the same" in said) == (0, True), said
         region = await spoil(desk)
+        status, said = await replay(desk, "--verify")
+        assert (status, "1 journal" in said, "have expired" in said) == (1, True, False), said
         status, said = await replay(desk, "--go-on", "--verify", "--switch")
         assert status == 0, said
         assert f"regions {region}: total.reports.count is" in said
         assert "missing; the log has it" in said
+        assert "journal /agencies/" in said
         assert "is what the log amounts to; the aggregators read on" in said
     await desk.assert_right()
     assert not desk.deaths
@@ -145,8 +150,10 @@ async def test_a_lost_kafka_goes_on_where_the_databases_are(desk: ChaosDesk, loa
     await load.send(200)
     again = [record for record in before if record.position.topic == REPORTS.name][:50]
     await asyncio.gather(*(load.repeat(REPORTS.name, record.key, record.value) for record in again))
-    status, said = await command(desk, "continue-log")
+    async with load.flowing(PER_S):
+        status, said = await command(desk, "continue-log")
     assert status == 0, said
+    assert all(record.value for record in await desk.log()), "an empty record to fill with is left to be read"
     desk.remove()
     desk.add("four")
     await load.send(200)

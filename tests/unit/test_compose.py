@@ -122,6 +122,13 @@ def test_receivers_secrets_reach_whoever_tells_them() -> None:
         assert mounted is (name in ("notifier", "desk")), name
 
 
+def test_nobody_asks_for_what_the_image_does_not_hold() -> None:
+    """It has our sources and no installed package of ours: `desk backup` asked for its version, in vain."""
+    sources = [path for name in ("shared", "services", "desk") for path in (ROOT / name).rglob("*.py")]
+    asking = re.compile(r'(version|files|metadata|distribution)\("desk-pilkada"\)')
+    assert [str(path) for path in sources if asking.search(path.read_text(encoding="utf-8"))] == []
+
+
 def test_the_doctor_starts_nothing() -> None:
     """`docker compose run desk doctor` would start what it is to look at, and run `desk init` each time."""
     assert composed(BASE)["services"]["desk"]["depends_on"] == {}

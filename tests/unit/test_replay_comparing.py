@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -90,11 +89,11 @@ def test_a_document_that_is_being_written_is_known_by_its_cursors() -> None:
 
 
 def test_an_expired_entry_is_no_difference() -> None:
-    """Of the journal alone, and by its age alone."""
-    later = ENTRY["received_at"] + timedelta(days=401)
-    assert has_expired("journal", ENTRY, later, timedelta(days=400))
-    assert not has_expired("journal", ENTRY, later, None)
-    assert not has_expired("reports", ENTRY, later, timedelta(days=400))
+    """Of the journal alone, and by the age of its record alone."""
+    assert has_expired("journal", ENTRY, {"reports:1": 8})
+    assert not has_expired("journal", ENTRY, {"reports:1": 7})
+    assert not has_expired("journal", ENTRY, {})
+    assert not has_expired("reports", ENTRY, {"reports:1": 8})
 
 
 def test_what_the_log_has_lost_is_said() -> None:

@@ -64,6 +64,22 @@ async def test_letters_are_listed_shown_sent_again_and_dropped(broker_address: s
     assert "spam" in everything
 
 
+async def test_a_record_of_which_two_groups_hold_a_letter_is_sent_again_once(
+    broker_address: str, producer: Producer
+) -> None:
+    """Else what stays bad would double with each retry of all."""
+    topic = Topic(f"test.retry.{uuid.uuid4().hex}", partitions=1)
+    await create_topics(broker_address, (topic, DEAD_LETTERS), 1, 1)
+    groups = [f"group-{uuid.uuid4().hex[:8]}" for _ in range(2)]
+    for group in groups:
+        record = Record(Position(topic.name, 0, 3), b"64.72", BAD)
+        await DeadLetters(producer, group).put(BadRecord(record, "value: no event"))
+    assert (await desk(broker_address, "retry", *(f"{group}/{topic.name}/0/3" for group in groups))).exit_code == 0
+    assert [r.value async for r in read_topic(broker_address, topic.name)] == [BAD]
+    listed = (await desk(broker_address, "list")).output
+    assert not any(group in listed for group in groups)
+
+
 async def test_a_letter_from_anybody_is_shown_as_it_is(broker_address: str, producer: Producer) -> None:
     """The id is whole on a narrow terminal, to be copied; nothing that a stranger wrote is obeyed, by the terminal
     or by the table."""
