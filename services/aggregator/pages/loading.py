@@ -14,7 +14,7 @@ from services.aggregator.levels import Listed
 from services.aggregator.pages.findings import Findings, OpenCounts
 from services.aggregator.pages.page_store import PageStore
 from services.aggregator.pages.paging import Place
-from services.aggregator.pages.past import History, Past
+from services.aggregator.pages.past import Past, Remembered
 from services.aggregator.pages.status import Health, Status, status_of
 from services.aggregator.pages.summary import Summary, summary_of
 from services.aggregator.pages.words import Words
@@ -52,7 +52,7 @@ class Desk:
         self._store, self._pages, self._rollups = store, pages, rollups
         self._turnout = turnout
         self._clock, self._health = clock, health
-        self._past = Past(calendar, store, pages)
+        self._past = Past(store, pages)
         self._open = Keeping(partial(store.read_to, INCIDENTS))
 
     def now(self) -> datetime:
@@ -70,7 +70,7 @@ class Desk:
     async def findings(self, period: date | None, within: str | None) -> Findings:
         """For the overview of a region and everything below it, of everything if none is named. Of the minute: what
         was found again in the same one is the same, and need not be drawn again."""
-        now = self.now().replace(second=0, microsecond=0)
+        now = self._minute()
         named = await self._turnout.listed(period, within) if period else Listed((), ())
         codes, regencies = named.codes, self._regencies(within)
         everybody = sorted({*codes, *regencies})
@@ -93,8 +93,12 @@ class Desk:
         regencies = self.calendar.roster.at_level(Level.REGENCY)
         return [r.code for r in regencies if within is None or is_within(r.code, within)]
 
-    async def history(self, words: Words, region: Region, place: Place) -> History:
-        return await self._past.of(words, region, place, self.now())
+    async def past(self, region: Region, place: Place) -> Remembered:
+        """Of the minute, as the findings are."""
+        return await self._past.of(region, place, self._minute())
+
+    def _minute(self) -> datetime:
+        return self.now().replace(second=0, microsecond=0)
 
     async def summary(self, words: Words, code: str) -> Summary:
         return summary_of(words, await self._rollups.of(code, self.now()))

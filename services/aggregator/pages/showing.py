@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+from collections.abc import Mapping
 from datetime import date
 from urllib.parse import urlencode
 
@@ -16,6 +17,7 @@ from services.aggregator.pages.findings import Findings, overview_of
 from services.aggregator.pages.key import COOKIE
 from services.aggregator.pages.loading import Desk
 from services.aggregator.pages.paging import KINDS, place_of, turns_of
+from services.aggregator.pages.past import Remembered, history_of
 from services.aggregator.pages.signing import Signing
 from services.aggregator.pages.words import Words
 from services.aggregator.periods import period_shown
@@ -37,7 +39,8 @@ async def nothing() -> None:
 class Showing:
     def __init__(self, desk: Desk, renderer: Renderer, signing: Signing) -> None:
         self._desk, self._renderer, self._signing = desk, renderer, signing
-        self._drawn: Drawn[Findings, Markup] = Drawn()
+        self._overviews: Drawn[Findings, Markup] = Drawn()
+        self._histories: Drawn[Remembered, Markup] = Drawn()
 
     async def home(self, request: Request) -> Response:
         """Everything of one period: who has reported, open violations, logistics."""
@@ -70,8 +73,8 @@ class Showing:
             raise Problem(404, "not_found", "not_found_detail", what=request.url.path)
         words, period, roster = Words(visitor.language), self._period(request), self._desk.calendar.roster
         asked = {name: value for name, value in request.query_params.items() if name in (PERIOD, *KINDS)}
-        history, found, summary, health = await asyncio.gather(
-            self._desk.history(words, about, place_of(asked)),
+        past, found, summary, health = await asyncio.gather(
+            self._desk.past(about, place_of(asked)),
             self._desk.findings(period, code) if about.level is Level.PROVINCE else nothing(),
             self._desk.summary(words, code),
             self._desk.status(words, code),
@@ -86,8 +89,7 @@ class Showing:
             children=[(child.code, roster.name(child.code)) for child in roster.children(code)],
             overview=self._overview(request, words, found) if found else None,
             summary=summary,
-            history=history,
-            turns={kind: turns_of(asked, kind, history.older[kind]) for kind in KINDS},
+            past=self._history(request, words, past, asked),
             period=period,
             periods=self._desk.calendar.all_periods(),
             health=health,
@@ -99,7 +101,18 @@ class Showing:
             overview = overview_of(words, self._desk.calendar, found)
             return self._renderer.part(request, words.language, "overview", overview=overview, period=found.period)
 
-        return self._drawn.of((words.language, root_of(request), found.period, found.within), found, draw)
+        return self._overviews.of((words.language, root_of(request), found.period, found.within), found, draw)
+
+    def _history(self, request: Request, words: Words, found: Remembered, asked: Mapping[str, str]) -> Markup:
+        def draw() -> Markup:
+            history = history_of(words, self._desk.calendar, found)
+            turns = {kind: turns_of(asked, kind, history.older[kind]) for kind in KINDS}
+            return self._renderer.part(
+                request, words.language, "past", about=found.region, history=history, turns=turns
+            )
+
+        key = words.language, root_of(request), found.region.code, *asked.items()
+        return self._histories.of(key, found, draw)
 
     def _period(self, request: Request) -> date | None:
         """Raises Problem 404 for what is no day."""
