@@ -83,15 +83,17 @@ class Sender:
         self._places = asyncio.Semaphore(receiver.concurrency)
         self._at_once: set[asyncio.Task[None]] = set()
 
+    async def takes(self) -> bool:
+        """Whether something could be sent to the receiver at once."""
+        return not self._places.locked() and await self._receivers.is_well(self.receiver.name)
+
     async def plan(self, planned: Document) -> bool:
         """Write a delivery that waits for no other, and send it at once: claimed in the same write, sent in the
-        background. False, and nothing is written, if the receiver is to be left alone or takes no more at a time."""
+        background. False, and nothing is written, if its receiver takes no more at a time. Ask `takes` before."""
         if self._places.locked():
             return False
         async with contextlib.AsyncExitStack() as place:
             await place.enter_async_context(self._places)
-            if not await self._receivers.is_well(self.receiver.name):
-                return False
             delivery = await self._deliveries.plan_claimed(planned, self._owner, self._lease_s)
             if delivery is not None:
                 task = asyncio.create_task(self._send_from(place.pop_all(), delivery))

@@ -29,7 +29,9 @@ from shared.mongo import Document
 
 
 class PlansAndSends(Protocol):
-    """Who writes a delivery and sends it at once; False if it does not now."""
+    """Who writes a delivery and sends it at once; `takes` tells whether it may, `plan` whether it was done."""
+
+    async def takes(self) -> bool: ...
 
     async def plan(self, planned: Document) -> bool: ...
 
@@ -56,23 +58,28 @@ class PlannedDeliveries:
         """Write down who is to be told of a notice: nobody of its own failing. Whether something waits for the senders
         then: the first word on an alert waits for nothing, and goes out at once where its receiver takes it."""
         wanted = [r for r in receivers if not receiver_failing.is_about(notice.alerts, r.name)]
-        now = await self._now()
         if not wanted:
             return False
+        now, at_once = await asyncio.gather(self._now(), self._who_takes(notice, wanted))
         is_old = now - notice.at > self._max_notice_age
         for_all = Because.TOO_OLD if is_old else await self._muting.hold(notice.payload, now)
         fates = [for_all if is_old else await self._fate(notice, receiver.name, for_all, now) for receiver in wanted]
         people = [self._routing.members(receiver.name) for receiver in wanted]
         planned = [*map(_delivery, repeat(notice), repeat(now), wanted, people, fates)]
-        if notice.change == alerts.RAISED and len(notice.alerts) == 1:
-            is_done = await asyncio.gather(*map(self._plan_at_once, planned))
-            planned = [delivery for delivery, done in zip(planned, is_done, strict=True) if not done]
-        await self._deliveries.plan(planned)
-        return any(delivery["state"] == PENDING for delivery in planned)
+        now_due = [d for d in planned if d["state"] == PENDING and d["receiver"] in at_once]
+        is_sent = await asyncio.gather(*(at_once[d["receiver"]].plan(d) for d in now_due))
+        sent = {d["_id"] for d, is_done in zip(now_due, is_sent, strict=True) if is_done}
+        left = [d for d in planned if d["_id"] not in sent]
+        await self._deliveries.plan(left)
+        return any(d["state"] == PENDING for d in left)
 
-    async def _plan_at_once(self, delivery: Document) -> bool:
-        sender = self._at_once.get(delivery["receiver"])
-        return sender is not None and delivery["state"] == PENDING and await sender.plan(delivery)
+    async def _who_takes(self, notice: Notice, wanted: Iterable[Receiver]) -> dict[str, PlansAndSends]:
+        """Who may send a notice at once, by receiver. The first word on an alert can have nothing to wait for."""
+        if notice.change != alerts.RAISED or len(notice.alerts) > 1:
+            return {}
+        senders = {r.name: self._at_once[r.name] for r in wanted if r.name in self._at_once}
+        takes = await asyncio.gather(*(sender.takes() for sender in senders.values()))
+        return {name: sender for (name, sender), is_taken in zip(senders.items(), takes, strict=True) if is_taken}
 
     async def told_besides(self, alert_ids: Iterable[str], receivers: Iterable[Receiver]) -> list[Receiver]:
         """Who else was to be told of these alerts, by escalation, and is to be told of their end, too."""
