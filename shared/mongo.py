@@ -34,6 +34,10 @@ INTAKE_DB = "desk_intake"
 AGGREGATOR_DB = "desk_aggregator"
 NOTIFIER_DB = "desk_notifier"
 
+# The server sends 101 documents first and waits to be asked for more: a round trip more for what is all wanted anyhow.
+# What is larger than 16 MB comes in several answers all the same.
+_ONE_ANSWER = 10_000
+
 DUPLICATE_KEY = 11000
 
 DatabaseError = PyMongoError
@@ -85,11 +89,17 @@ async def close(client: Client) -> None:
 
 async def aggregate(collection: Collection, pipeline: list[Document]) -> AsyncIterator[Document]:
     """The documents of a pipeline, on either driver."""
-    cursor = collection.aggregate(pipeline)
+    cursor = collection.aggregate(pipeline, batchSize=_ONE_ANSWER)
     if inspect.isawaitable(cursor):
         cursor = await cursor
     async for document in cursor:
         yield document
+
+
+async def all_of(found: Any) -> list[Document]:
+    """The documents of either driver's `find`, which says by itself how many at most."""
+    documents: list[Document] = await found.batch_size(_ONE_ANSWER).to_list(None)
+    return documents
 
 
 @asynccontextmanager

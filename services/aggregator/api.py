@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections.abc import Sequence
 from datetime import date
@@ -85,10 +86,10 @@ def _add_region(router: APIRouter, calendar: Calendar, store: Store, rollups: Re
         about = roster.get(code) or await _departed(code, store)
         if about is None:
             raise Problem(404, "not_found", "not_found_detail", what=code)
-        (view,) = await region_views(calendar, store, [about])
         children = sorted(child.code for child in roster.children(code))
-        now_asked = await rollups.of(code, clock.now())
-        conditions = await store.conditions(code)
+        (view,), now_asked, conditions = await asyncio.gather(
+            region_views(calendar, store, [about]), rollups.of(code, clock.now()), store.conditions(code)
+        )
         return json_response({**view, "conditions": conditions, **now_asked, "children": children})
 
 

@@ -25,15 +25,16 @@ class RegionRollUps:
         """`incidents_by_status`, `open`, `logistics`, `attendance` and `flags` of a region and everything below it."""
         calendar, line = self._calendar, line_of(self._calendar, code, now)
         holding = rollups.holding(calendar, code)
-        by_status, by_item, attended = await asyncio.gather(
+        by_status, by_item, attended, in_force = await asyncio.gather(
             self.store.incidents(code, now),
             self.store.stocks_by_item(holding, since_of(calendar, holding, now)),
             self._attendance(code, now),
+            self.store.in_force([code]),
         )
         still_open = rollups.still_open(by_status)
         supplies = rollups.logistics(calendar, line, holding, by_item)
         gaps = rollups.gaps(calendar, line, supplies["expected"], supplies["complete"], now)
-        found = await self.flags({code: rollups.standing(still_open, gaps)})
+        found = await self.flags(in_force, {code: rollups.standing(still_open, gaps)})
         return {
             "incidents_by_status": rollups.incidents_by_status(by_status),
             "open": still_open,
@@ -42,11 +43,12 @@ class RegionRollUps:
             "flags": [flags.shown(flag) for flag in found.get(code, ())],
         }
 
-    async def flags(self, standings: Mapping[str, Standing]) -> dict[str, tuple[Flag, ...]]:
-        """Of regions of which is known what is open; those without a flag are left out. At most six queries for any
-        number of regions; two where no text is repeated."""
+    async def flags(
+        self, in_force: Mapping[str, Document], standings: Mapping[str, Standing]
+    ) -> dict[str, tuple[Flag, ...]]:
+        """Of regions of which is known what report is in force and what is open; those without a flag are left out.
+        At most five queries for any number of regions; one where no text is repeated."""
         weeks = self._calendar.election.repeated_text_weeks
-        in_force = await self.store.in_force(standings)
         texts = await self._texts_since(in_force, weeks)
         found = {
             code: flags.flags_of(report, standings[code], texts.get(code, {}), weeks, self._days(code))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 
 from services.aggregator import views
@@ -13,7 +14,7 @@ from shared.mongo import Document
 
 async def region_views(calendar: Calendar, store: Store, regions: Sequence[Region]) -> list[Document]:
     codes = [r.code for r in regions]
-    documents, totals = await store.regions(codes), await store.roll_ups(codes)
+    documents, totals = await asyncio.gather(store.regions(codes), store.roll_ups(codes))
     latest = await store.latest_reports(documents.values())
     return [views.region(calendar, r, documents.get(r.code), latest.get(r.code), totals[r.code]) for r in regions]
 

@@ -8,7 +8,7 @@ from datetime import date, datetime
 
 from services.aggregator import attendance, hand_overs, incidents, logistics, region_state, reports
 from services.aggregator.stocks import Stocks
-from shared.mongo import Database, Document, aggregate, below
+from shared.mongo import Database, Document, aggregate, all_of, below
 
 Since = Mapping[str, datetime]  # by region
 
@@ -49,8 +49,8 @@ class RollUpStore:
     async def in_force(self, codes: Iterable[str]) -> dict[str, Document]:
         """The pointers to the reports in force, by region."""
         shown = {"own.latest_report": True}
-        found = self._database[region_state.COLLECTION].find({"_id": {"$in": list(codes)}}, shown)
-        pointers = {d["_id"]: (d.get("own") or {}).get("latest_report") async for d in found}
+        found = await all_of(self._database[region_state.COLLECTION].find({"_id": {"$in": list(codes)}}, shown))
+        pointers = {d["_id"]: (d.get("own") or {}).get("latest_report") for d in found}
         return {code: pointer for code, pointer in pointers.items() if pointer}
 
     async def texts(self, periods: Iterable[str], codes: Iterable[str]) -> dict[str, dict[str, str]]:

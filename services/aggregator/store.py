@@ -15,9 +15,9 @@ from shared.election.roster import level_of
 from shared.events.envelope import identity_of
 from shared.exactly_once import guard, journal
 from shared.exactly_once.cursors import is_past
-from shared.mongo import Collection, Database, Document, aggregate, below
+from shared.mongo import Collection, Database, Document, aggregate, all_of, below
 from shared.records import log_name
-from shared.topics import ALERTS
+from shared.topics import Topic
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +45,7 @@ class Store:
 
     async def regions(self, codes: Iterable[str]) -> dict[str, Document]:
         """The documents of regions, by code; a region that sent nothing has none."""
-        return {d["_id"]: d async for d in self._regions.find({"_id": {"$in": list(codes)}})}
+        return {d["_id"]: d for d in await all_of(self._regions.find({"_id": {"$in": list(codes)}}))}
 
     async def has_events(self, code: str) -> bool:
         """Whether an event of a region or of one below it was counted."""
@@ -53,7 +53,7 @@ class Store:
 
     async def by_ids(self, collection: str, ids: Iterable[str]) -> list[Document]:
         """The documents of any of our collections that have these ids."""
-        return [d async for d in self._database[collection].find({"_id": {"$in": list(ids)}})]
+        return await all_of(self._database[collection].find({"_id": {"$in": list(ids)}}))
 
     async def roll_ups(self, codes: list[str]) -> dict[str, region_state.Tally]:
         """Each region's tally with everything below it."""
@@ -61,7 +61,7 @@ class Store:
             return {}
         wanted = {"own.recent_reports": False, "own.withdrawn": False, "cursors": False}
         found = self._regions.find({"$or": [_sums_into(code) for code in codes]}, wanted)
-        return region_state.roll_ups(codes, [d async for d in found])
+        return region_state.roll_ups(codes, await all_of(found))
 
     async def conditions(self, code: str) -> dict[str, dict[str, int]]:
         """How many regions, by level, stand in which condition: a region and everything below it, latest reports."""
@@ -82,7 +82,7 @@ class Store:
         identities = {code: identity_of(pointer["agency"], pointer["id"]) for code, pointer in pointers.items()}
         if not identities:
             return {}
-        found = {d["_id"]: d async for d in self._reports.find({"_id": {"$in": list(identities.values())}})}
+        found = {d["_id"]: d for d in await all_of(self._reports.find({"_id": {"$in": list(identities.values())}}))}
         return {code: found[identity] for code, identity in identities.items() if identity in found}
 
     async def facts(self, period: date, codes: Iterable[str]) -> dict[str, Document]:
@@ -102,13 +102,13 @@ class Store:
     async def attendance(self, period: date, codes: Iterable[str]) -> list[Document]:
         """The verdicts of these regions."""
         wanted = {"period": period.isoformat(), "region": {"$in": sorted(codes)}}
-        return [d async for d in self._attendance.find(wanted)]
+        return await all_of(self._attendance.find(wanted))
 
     async def attendance_after(self, period: date, after: str | None, most: int) -> list[Document]:
         """Of the first `most` regions behind a code that have a verdict, by code."""
         wanted = {"period": period.isoformat(), "region": {"$gt": after or ""}, "verdict": {"$gt": ""}}
         found = self._attendance.find(wanted).sort([("region", ASCENDING)]).limit(most)
-        return [d async for d in found]
+        return await all_of(found)
 
     async def judged(self, period: date, within: str | None = None) -> dict[str, list[str]]:
         """The codes of the regions, of one and everything below it or of all, by the verdict that holds."""
@@ -116,10 +116,10 @@ class Store:
         found = aggregate(self._attendance, attendance.judged(period, region))
         return {row["_id"]: row["regions"] async for row in found}
 
-    async def verdicts_read_to(self) -> tuple[tuple[str, int, str, str], ...]:
-        """How far the log of verdicts is read, and into which model (`desk replay` exchanges it): nothing in
-        `attendance` changes while it stays the same."""
-        log = log_name(ALERTS.name, 0).partition(":")[0]
+    async def read_to(self, topic: Topic) -> tuple[tuple[str, int, str, str], ...]:
+        """How far a topic is read, and into which model (`desk replay` exchanges it): nothing that follows from it
+        alone changes while it stays the same."""
+        log = log_name(topic.name, 0).partition(":")[0]
         found = self._database[guard.COLLECTION].find({"_id": {"$gte": f"{log}:", "$lt": f"{log};"}})
         return tuple(sorted([(d["_id"], d["offset"], d["hash"], d.get("model", "")) async for d in found]))
 
@@ -137,7 +137,7 @@ class Store:
             region, item = after
             query["$or"] = [{"region": {"$gt": region}}, {"region": region, "item": {"$gt": item}}]
         order = [("region", ASCENDING), ("item", ASCENDING)]
-        return [d async for d in self._database[logistics.COLLECTION].find(query).sort(order).limit(most)]
+        return await all_of(self._database[logistics.COLLECTION].find(query).sort(order).limit(most))
 
     async def incidents(self, wanted: Document, after: After | None, most: int) -> list[Document]:
         return await self._newest(incidents.COLLECTION, "received_at", wanted, after, most)
@@ -153,7 +153,7 @@ class Store:
             same = {instant: after.instant, "_id": {"$lt": after.document_id}}
             query["$or"] = [{instant: {"$lt": after.instant}}, same]
         found = self._database[collection].find(query).sort([(instant, DESCENDING), ("_id", DESCENDING)]).limit(most)
-        return [d async for d in found]
+        return await all_of(found)
 
     async def event(self, identity: str) -> Seen | None:
         """What the journal knows of an event. Whether it is counted is not stored, but read off its region."""

@@ -6,7 +6,7 @@ Collections go by their names, as in `changes.py`. Raises DatabaseError where th
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Container, Iterable, Mapping
 from datetime import UTC, datetime
 
 from pymongo import ASCENDING, IndexModel, UpdateOne
@@ -24,7 +24,7 @@ from services.notifier.verdicts.obligation_store import WAITS, ObligationStore, 
 from shared import mongo
 from shared.exactly_once.cursors import empty
 from shared.exactly_once.documents import compare_and_set, compare_and_set_all
-from shared.mongo import Collection, Database, Document
+from shared.mongo import Collection, Database, Document, all_of
 
 _EVER = datetime(1970, 1, 1, tzinfo=UTC)
 _SOME = 200  # documents of one turn of a loop
@@ -75,14 +75,21 @@ class Store(ObligationStore, JudgementStore):
                 return new
 
     async def update_all(
-        self, collection: str, changes: Mapping[str, Callable[[Document], Document]]
+        self,
+        collection: str,
+        changes: Mapping[str, Callable[[Document], Document]],
+        absent: Container[str] = frozenset(),
     ) -> dict[str, Document]:
         """As `update`, for many documents at once, by id. A change must be one that changes nothing the second time:
-        where somebody wrote one of them in between, all are looked at again."""
+        where somebody wrote one of them in between, all are looked at again. Of those that were `absent` a moment ago
+        none is looked for first."""
         documents = self.database[collection]
         while True:
             stored = {document_id: empty(document_id) for document_id in changes}
-            stored.update({d["_id"]: d async for d in documents.find({"_id": {"$in": list(changes)}})})
+            known = [document_id for document_id in changes if document_id not in absent]
+            absent = frozenset()
+            if known:
+                stored.update({d["_id"]: d for d in await all_of(documents.find({"_id": {"$in": known}}))})
             changed = {document_id: change(stored[document_id]) for document_id, change in changes.items()}
             pairs = [
                 (stored[i], {**new, "rev": stored[i]["rev"] + 1}) for i, new in changed.items() if new is not stored[i]
@@ -97,7 +104,7 @@ class Store(ObligationStore, JudgementStore):
     # marks
     async def waiting(self, collection: str, mark: str) -> list[Document]:
         """Many documents whose mark (`unsettled`, `unpublished`) names a revision that waits."""
-        return [d async for d in self.database[collection].find({mark: WAITS}).limit(_MANY)]
+        return await all_of(self.database[collection].find({mark: WAITS}).limit(_MANY))
 
     async def take_off(self, collection: str, document: Document, mark: str) -> None:
         """Take a mark off, unless a later revision has set it anew. A mark is the revision and no mere flag: a fold
@@ -135,7 +142,7 @@ class Store(ObligationStore, JudgementStore):
 
     async def alerts_to_notice(self) -> list[Document]:
         """Some alerts with changes whose notices are not planned yet."""
-        return [a async for a in self._alerts.find({"to_notice.revision": WAITS}).limit(_SOME)]
+        return await all_of(self._alerts.find({"to_notice.revision": WAITS}).limit(_SOME))
 
     async def alerts_to_look_at(self, now: datetime, wanted: Document | None = None) -> list[Document]:
         """Alerts whose moment to look again has come, the earliest first: some of them, or all that are `wanted`."""

@@ -26,6 +26,7 @@ from services.notifier.rebuild.rebuilding import Rebuilding
 from services.notifier.routing.receivers import Receivers
 from services.notifier.store import Store
 from services.notifier.telling.telling import build_telling
+from services.notifier.waking import Waking
 from shared import mongo
 from shared.clock import Clock
 from shared.election.calendar import Calendar
@@ -40,6 +41,9 @@ from shared.topics import ALERTS, INCIDENTS, LOGISTICS, NOTIFIER_GROUP, REPORTS
 
 TOPICS = (REPORTS, INCIDENTS, LOGISTICS)
 _FOLLOW_S = 0.25
+# The loops that find something to do where something was read, by name; the others look by themselves.
+_TELLING = ("plan",)
+_FOLLOWING = ("settle", "digest", "publish", "judge", "look", "logistics")
 _PING_S = 3.0
 _STOP_S = 18.0  # a batch in hand may end first
 
@@ -64,7 +68,9 @@ class Notifier:
         database = mongo.database(parts.client, mongo.NOTIFIER_DB)
         self.store, self.deliveries = Store(database), DeliveryStore(database)
         self.is_whole = asyncio.Event()
-        self.consuming = _consuming(parts, database, self._wake, lambda: self.rebuilding.leave_if_lost())
+        self.consuming = _consuming(
+            parts, database, lambda: self.waking.wake(), lambda: self.rebuilding.leave_if_lost()
+        )
         self.rebuilding = Rebuilding(
             self.store,
             parts.calendar,
@@ -91,14 +97,16 @@ class Notifier:
             self.receivers,
             parts.metrics,
         )
-        self.following = self._following()
-        self.loops = [*self.following, *self.sending.send_loops, *self.sending.tell_loops]
+        following = self._following()
+        first, then = ([loop for loop in following if loop.name in names] for names in (_TELLING, _FOLLOWING))
+        self.waking = Waking(first, then)
+        self.loops = [*following, *self.sending.send_loops, *self.sending.tell_loops]
 
     def _loop(self, name: str, step: Callable[[], Awaitable[bool]], idle_s: float = 1.0) -> Loop:
         return Loop(name, step, self.parts.metrics, idle_s)
 
     def _following(self) -> list[Loop]:
-        """The loops that follow from what was read."""
+        """All loops but those that send."""
         parts, store = self.parts, self.store
         names = [receiver.name for receiver in parts.receivers.receivers]
         failing = FailingReceivers(store, self.deliveries, self.receivers, names, parts.clock, self._database_now)
@@ -106,7 +114,15 @@ class Notifier:
         figures = Figures(FiguresStore(store.database), parts.calendar, self.now, parts.metrics)
         return [
             self._loop("settle", Settling(store).step, _FOLLOW_S),
-            *build_telling(store, parts.receivers, parts.calendar, self.now, self.sending.wake, parts.metrics),
+            *build_telling(
+                store,
+                parts.receivers,
+                parts.calendar,
+                self.now,
+                self.sending.wake,
+                parts.metrics,
+                self.sending.by_receiver,
+            ),
             self._loop("publish", outbox.step, _FOLLOW_S),
             self._loop("receivers", failing.step),
             self._loop("excuse", Excusing(store, self.now).step),
@@ -145,10 +161,6 @@ class Notifier:
     async def now(self) -> datetime:
         """The election's time by the database's clock."""
         return self.parts.clock.at(await self._database_now())
-
-    def _wake(self) -> None:
-        for loop in self.following:
-            loop.wake()
 
     @contextlib.asynccontextmanager
     async def lifespan(self, _app: FastAPI) -> AsyncIterator[None]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from functools import lru_cache
 
 from shared.election.calendar import Calendar, covers
 from shared.election.config import Item, Level
@@ -10,6 +11,7 @@ from shared.election.logistics_line import has_line
 from shared.election.roster import Region
 
 
+@lru_cache(maxsize=4_096)  # as the lines are kept
 def needed_items(calendar: Calendar, code: str) -> Mapping[str, Item]:
     """By slug, in the order of the election file."""
     items = calendar.election.logistics.items

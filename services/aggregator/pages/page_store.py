@@ -3,6 +3,7 @@ DatabaseError."""
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from datetime import date, datetime
 
@@ -12,7 +13,7 @@ from services.aggregator import attendance, incidents, reports
 from services.aggregator.incidents import OPEN
 from shared.election.config import Level
 from shared.election.roster import ancestors_and_self
-from shared.mongo import Database, Document, aggregate, below
+from shared.mongo import Database, Document, aggregate, all_of, below
 
 # How long the codes of a level are.
 _LENGTHS = {Level.PROVINCE: 2, Level.REGENCY: 5, Level.DISTRICT: 8, Level.VILLAGE: 13}
@@ -26,14 +27,17 @@ class PageStore:
         """Those that nobody has dismissed or resolved: of the quiet period first, then the latest received."""
         order = [("is_quiet_period_violation", DESCENDING), ("received_at", DESCENDING), ("_id", DESCENDING)]
         found = self._database[incidents.COLLECTION].find(_open(within)).sort(order).limit(most)
-        return [d async for d in found]
+        return await all_of(found)
 
     async def open_by_region(self, within: str | None, deepest: Level) -> dict[str, tuple[int, int]]:
         """Of each region down to a level, with everything below it: how many are open, and how many of these are of
         the quiet period. Regions without any are left out."""
+        wanted = (
+            _open(within) if within else {**_open(None), "region": {"$gt": ""}}
+        )  # out of the index by region alone
         quiet = {"$sum": {"$cond": ["$is_quiet_period_violation", 1, 0]}}
         group = {"_id": {"$substrBytes": ["$region", 0, _LENGTHS[deepest]]}, "count": {"$sum": 1}, "quiet": quiet}
-        found = aggregate(self._database[incidents.COLLECTION], [{"$match": _open(within)}, {"$group": group}])
+        found = aggregate(self._database[incidents.COLLECTION], [{"$match": wanted}, {"$group": group}])
         counts: dict[str, tuple[int, int]] = {}
         async for row in found:
             for code in ancestors_and_self(row["_id"]):
@@ -43,12 +47,12 @@ class PageStore:
 
     async def newest_at(self) -> datetime | None:
         """When the newest report or incident was received; None if none was."""
-        newest = []
-        for collection in (reports.COLLECTION, incidents.COLLECTION):
-            query = {"received_at": {"$type": "date"}}
-            found = self._database[collection].find(query, {"received_at": True})
-            newest += [d["received_at"] async for d in found.sort([("received_at", DESCENDING)]).limit(1)]
-        return max(newest, default=None)
+        found = await asyncio.gather(*map(self._newest_of, (reports.COLLECTION, incidents.COLLECTION)))
+        return max((d["received_at"] for documents in found for d in documents), default=None)
+
+    async def _newest_of(self, collection: str) -> list[Document]:
+        found = self._database[collection].find({"received_at": {"$type": "date"}}, {"received_at": True})
+        return await all_of(found.sort([("received_at", DESCENDING)]).limit(1))
 
     async def attended(self, code: str, before: date | None, most: int) -> list[Document]:
         """The verdicts on one region, the latest period first, before a period."""
@@ -56,7 +60,7 @@ class PageStore:
         if before is not None:
             wanted["period"] = {"$lt": before.isoformat()}
         found = self._database[attendance.COLLECTION].find(wanted).sort([("period", DESCENDING)])
-        return [d async for d in found.limit(most)]
+        return await all_of(found.limit(most))
 
     async def corrections(self, code: str, report_ids: Sequence[str]) -> list[Document]:
         """The reports in force of a region that correct one of these: `agency`, `id` and which one (`replaces`). A
@@ -64,7 +68,7 @@ class PageStore:
         replaces = {"$in": list(report_ids), "$type": "string"}
         wanted = {"region": code, "replaces": replaces, "is_withdrawn": False}
         shown = {"agency": True, "id": True, "replaces": True}
-        return [d async for d in self._database[reports.COLLECTION].find(wanted, shown).sort("received_at")]
+        return await all_of(self._database[reports.COLLECTION].find(wanted, shown).sort("received_at"))
 
 
 def _open(within: str | None) -> Document:

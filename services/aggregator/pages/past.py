@@ -35,11 +35,25 @@ class History:
     older: Mapping[str, str | None]
 
 
-class Past:
-    def __init__(self, calendar: Calendar, store: Store, pages: PageStore) -> None:
-        self._calendar, self._store, self._pages = calendar, store, pages
+@dataclass(frozen=True, slots=True)
+class Remembered:
+    """What was found of a region's past at an instant: of each kind one more than is shown, if there are more."""
 
-    async def of(self, words: Words, region: Region, place: Place, now: datetime) -> History:
+    at: datetime
+    region: Region
+    place: Place
+    attended: Sequence[Document]
+    reports: Sequence[Document]
+    corrections: Sequence[Document]
+    incidents: Sequence[Document]
+    stocks: Sequence[Document]
+
+
+class Past:
+    def __init__(self, store: Store, pages: PageStore) -> None:
+        self._store, self._pages = store, pages
+
+    async def of(self, region: Region, place: Place, now: datetime) -> Remembered:
         """Incidents also of the regions below, unless it is a province."""
         code, most = region.code, MOST_SHOWN + 1
         wanted = code if region.parent is None else below(code)
@@ -49,31 +63,35 @@ class Past:
             self._store.incidents({"region": wanted}, place.incidents, most),
             self._store.logistics({"region": code}, None, MOST_SHOWN),
         )
-        teller = Teller(words, self._calendar, now)
-        shown = reports[:MOST_SHOWN]
-        corrections = await self._pages.corrections(code, [d["id"] for d in shown])
-        return History(
-            (*self._awaited(teller, region, attended, place, now), *map(teller.attended, attended[:MOST_SHOWN])),
-            teller.reports(shown, corrections),
-            tuple(map(teller.incident, incidents[:MOST_SHOWN])),
-            teller.stocks(code, stocks),
-            {
-                paging.VERDICTS: _older(attended, lambda d: str(d["period"])),
-                paging.REPORTS: _older(reports, _newest_cursor),
-                paging.INCIDENTS: _older(incidents, _newest_cursor),
-            },
-        )
+        shown = [d["id"] for d in reports[:MOST_SHOWN]]
+        corrections = await self._pages.corrections(code, shown) if shown else []
+        return Remembered(now, region, place, attended, reports, corrections, incidents, stocks)
 
-    def _awaited(
-        self, teller: Teller, region: Region, attended: Sequence[Document], place: Place, now: datetime
-    ) -> list[Attended]:
-        """The current period's report, if it is owed and nobody has judged it yet."""
-        period = period_shown(self._calendar, now)
-        if period is None or place.verdicts is not None or region.code not in self._calendar.roster:
-            return []
-        deadline = self._calendar.owed(region, period)
-        is_judged = any(date.fromisoformat(d["period"]) == period for d in attended)
-        return [teller.awaited(region.code, deadline)] if deadline and not is_judged else []
+
+def history_of(words: Words, calendar: Calendar, found: Remembered) -> History:
+    """In words; the same of what is the same (`drawn.py`)."""
+    teller = Teller(words, calendar, found.at)
+    return History(
+        (*_awaited(teller, calendar, found), *map(teller.attended, found.attended[:MOST_SHOWN])),
+        teller.reports(found.reports[:MOST_SHOWN], found.corrections),
+        tuple(map(teller.incident, found.incidents[:MOST_SHOWN])),
+        teller.stocks(found.region.code, found.stocks),
+        {
+            paging.VERDICTS: _older(found.attended, lambda d: str(d["period"])),
+            paging.REPORTS: _older(found.reports, _newest_cursor),
+            paging.INCIDENTS: _older(found.incidents, _newest_cursor),
+        },
+    )
+
+
+def _awaited(teller: Teller, calendar: Calendar, found: Remembered) -> list[Attended]:
+    """The current period's report, if it is owed and nobody has judged it yet."""
+    period, code = period_shown(calendar, found.at), found.region.code
+    if period is None or found.place.verdicts is not None or code not in calendar.roster:
+        return []
+    deadline = calendar.owed(found.region, period)
+    is_judged = any(date.fromisoformat(d["period"]) == period for d in found.attended)
+    return [teller.awaited(code, deadline)] if deadline and not is_judged else []
 
 
 def _newest_cursor(document: Document) -> str:

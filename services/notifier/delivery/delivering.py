@@ -1,12 +1,15 @@
 """Deliveries: claimed with a lease, logged before the attempt, sent, marked. Loops of each receiver's own: none waits
 for another.
 
+What presses, and waits for no other notice, is claimed in the very write that plans it, and sent from there (`plan`).
+
 Dies between the receiver's 2xx and our mark: sent again after the lease, with the same `webhook-id`.
 """
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import random
 import time
 from datetime import datetime, timedelta
@@ -19,10 +22,11 @@ from services.notifier.delivery.delivery_store import DeliveryStore
 from services.notifier.delivery.receiver_store import Permit, ReceiverStore
 from services.notifier.delivery.replies import shown
 from services.notifier.routing.addresses import Address
+from shared.errors import said
 from shared.logs import get_logger
 from shared.loops import back_off_s
 from shared.metrics import Metrics
-from shared.mongo import Document
+from shared.mongo import DatabaseError, Document
 from shared.tracing import spans
 from shared.tracing.places import place_named
 from shared.tracing.spans import Kind, Span
@@ -76,9 +80,40 @@ class Sender:
         self._deliveries, self._receivers = deliveries, receivers
         self._owner, self._lease_s, self._metrics = owner, lease_s, metrics
         self._secrets = receiver.secrets()
+        self._places = asyncio.Semaphore(receiver.concurrency)
+        self._at_once: set[asyncio.Task[None]] = set()
+
+    async def takes(self) -> bool:
+        """Whether something could be sent to the receiver at once."""
+        return not self._places.locked() and await self._receivers.is_well(self.receiver.name)
+
+    async def plan(self, planned: Document) -> bool:
+        """Write a delivery that waits for no other, and send it at once: claimed in the same write, sent in the
+        background. False, and nothing is written, if its receiver takes no more at a time. Ask `takes` before."""
+        if self._places.locked():
+            return False
+        async with contextlib.AsyncExitStack() as place:
+            await place.enter_async_context(self._places)
+            delivery = await self._deliveries.plan_claimed(planned, self._owner, self._lease_s)
+            if delivery is not None:
+                task = asyncio.create_task(self._send_from(place.pop_all(), delivery))
+                self._at_once.add(task)
+                task.add_done_callback(self._at_once.discard)
+        return True
+
+    async def _send_from(self, place: contextlib.AsyncExitStack, delivery: Document) -> None:
+        async with place:
+            try:
+                await self._deliver(delivery, Permit.YES)
+            except DatabaseError as error:  # its end is not on record: it is sent again after the lease
+                log.warning("attempt_not_recorded", delivery=delivery["_id"], error=said(error))
 
     async def step(self) -> bool:
         """Send one due delivery; whether there was one."""
+        async with self._places:
+            return await self._step()
+
+    async def _step(self) -> bool:
         permit = await self._receivers.permit(self.receiver.name, self._lease_s)
         self._show(permit)
         if permit is Permit.NOT_NOW:
@@ -89,14 +124,16 @@ class Sender:
             if is_probe:
                 await self._receivers.give_back_probe(self.receiver.name)
             return False
-        if await self._deliveries.waits_for_older(delivery):
-            return True
+        if not await self._deliveries.waits_for_older(delivery):
+            await self._deliver(delivery, permit)
+        return True
+
+    async def _deliver(self, delivery: Document, permit: Permit) -> None:
         cause, others = causes.places_of(delivery)
         below = cause or spans.by_chance(place_named(delivery["notice"]))
         values = {"desk.delivery": delivery["_id"], "desk.channel": self.receiver.channel}
         with spans.span("deliver", Kind.CLIENT, parent=below, links=others, values=values) as span:
             await self._send(delivery, permit, span)
-        return True
 
     async def _send(self, delivery: Document, permit: Permit, span: Span) -> None:
         began = time.monotonic()
@@ -116,6 +153,9 @@ class Sender:
             await self._arrived(delivery, sent, _ms_since(began))
 
     async def close(self) -> None:
+        for task in self._at_once:
+            task.cancel()
+        await asyncio.gather(*self._at_once, return_exceptions=True)
         await self._channel.close()
 
     async def _arrived(self, delivery: Document, sent: Sent, latency_ms: int) -> None:

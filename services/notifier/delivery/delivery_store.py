@@ -5,9 +5,11 @@ Raises DatabaseError where the database does not answer. Claims and leases use t
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Iterable
 
 from pymongo import ASCENDING, IndexModel, ReturnDocument, UpdateOne
+from pymongo.errors import DuplicateKeyError
 
 from services.notifier.delivery.delivery_states import DEAD, DELIVERED, HELD, PENDING, SUPPRESSED
 from shared import mongo
@@ -37,21 +39,31 @@ class DeliveryStore:
 
     async def plan(self, planned: Iterable[Document]) -> None:
         """Written with the decision, before anything is sent; planning twice changes nothing."""
-        operations = [
-            UpdateOne(
-                {"_id": d["_id"]},
-                [{"$replaceWith": {"$cond": [{"$gt": ["$state", None]}, "$$ROOT", _fresh(d)]}}],
-                upsert=True,
-            )
-            for d in planned
-        ]
+        operations = [UpdateOne({"_id": d["_id"]}, _unless_there(_fresh(d)), upsert=True) for d in planned]
         if operations:
             await self._deliveries.bulk_write(operations, ordered=False)
+
+    async def plan_claimed(self, planned: Document, owner: str, lease_s: float) -> Document | None:
+        """Written as by `plan` and leased to `owner` as by `claim`, its attempt logged, in one write; None if it had
+        been planned before. The lease is of this very call: what a call before it has left is somebody's who may be
+        sending it."""
+        lease_owner = f"{owner}#{secrets.token_hex(8)}"
+        leased = {
+            **_fresh({**planned, "lease_owner": lease_owner}),
+            "lease_until": {"$add": ["$$NOW", int(lease_s * 1000)]},
+            "attempts": [_attempt(owner)],
+        }
+        try:
+            written: Document = await self._deliveries.find_one_and_update(
+                {"_id": planned["_id"]}, _unless_there(leased), upsert=True, return_document=ReturnDocument.AFTER
+            )
+        except DuplicateKeyError:  # in the same moment
+            return None
+        return written if written.get("lease_owner") == lease_owner else None
 
     async def claim(self, receiver: str, owner: str, lease_s: float, *, is_probe: bool = False) -> Document | None:
         """One due delivery of a receiver, leased to `owner` and its attempt logged, before anything is sent. A probe
         is the one planned first, due or not."""
-        attempt = {"started_at": "$$NOW", "by": owner, "outcome": "started"}
         due = [] if is_probe else [{"$lte": ["$next_attempt_at", "$$NOW"]}]
         claimed: Document | None = await self._deliveries.find_one_and_update(
             {
@@ -64,7 +76,7 @@ class DeliveryStore:
                     "$set": {
                         "lease_until": {"$add": ["$$NOW", int(lease_s * 1000)]},
                         "lease_owner": owner,
-                        "attempts": {"$concatArrays": ["$attempts", [attempt]]},
+                        "attempts": {"$concatArrays": ["$attempts", [_attempt(owner)]]},
                     }
                 }
             ],
@@ -201,6 +213,14 @@ class DeliveryStore:
         if after is not None:
             wanted["_id"] = {"$gt": after}
         return [d async for d in self._deliveries.find(wanted).sort("_id", ASCENDING).limit(most)]
+
+
+def _unless_there(fresh: Document) -> list[Document]:
+    return [{"$replaceWith": {"$cond": [{"$gt": ["$state", None]}, "$$ROOT", fresh]}}]
+
+
+def _attempt(owner: str) -> Document:
+    return {"started_at": "$$NOW", "by": owner, "outcome": "started"}
 
 
 def _fresh(delivery: Document) -> Document:

@@ -48,6 +48,12 @@ class ReceiverStore:
         )
         return Permit.PROBE if taken.modified_count else Permit.NOT_NOW
 
+    async def is_well(self, name: str) -> bool:
+        """Whether anything may be sent now, and none of it is a probe."""
+        known = await self._with_now(name)
+        is_disabled = known is not None and known.get("disabled_because")
+        return known is None or (not is_disabled and breaker_of(known, known["now"]) is Breaker.CLOSED)
+
     async def give_back_probe(self, name: str) -> None:
         """There was nothing to probe with: whatever comes next is the probe, at once."""
         half_open = {"_id": name, "failures": {"$gte": OPEN_AFTER}}

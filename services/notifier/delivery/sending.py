@@ -32,6 +32,10 @@ class Sending:
     send_loops: list[Loop]
     tell_loops: list[Loop]
 
+    @property
+    def by_receiver(self) -> dict[str, Sender]:
+        return {sender.receiver.name: sender for sender in self.senders}
+
     def wake(self) -> None:
         """There is something to send."""
         for loop in self.send_loops:

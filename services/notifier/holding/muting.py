@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Iterable
 from datetime import datetime
 
 from services.notifier import rules
@@ -27,12 +29,16 @@ class Muting:
     async def hold(self, payload: Document, now: datetime) -> Hold | None:
         """What holds a notice, whoever is to be told; None if nothing does."""
         told = holding.told_alerts(payload)
-        by_silence = holding.silenced(told, await self._silences.not_over(now), now)
-        if by_silence or holding.is_end(payload):  # an alarm's end is good news
+        inhibitable = () if holding.is_end(payload) else told  # an alarm's end is good news
+        silences, inhibiting = await asyncio.gather(self._silences.not_over(now), self._inhibiting_all(inhibitable))
+        by_silence = holding.silenced(told, silences, now)
+        if by_silence:
             return by_silence
-        inhibiting = [await self._inhibiting(alert) for alert in told]
         first = inhibiting[0] if inhibiting and None not in inhibiting else None
         return Hold(f"{holding.INHIBITION}:{first}", None) if first else None
+
+    async def _inhibiting_all(self, told: Iterable[Document]) -> list[str | None]:
+        return [await self._inhibiting(alert) for alert in told]
 
     async def _inhibiting(self, alert: Document) -> str | None:
         """The alert that holds back another one."""

@@ -6,9 +6,12 @@ now is written too, with the reason: `held` until something ends, or `suppressed
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from itertools import repeat
+from types import MappingProxyType
+from typing import Protocol
 
 from services.notifier.alerts import alerts
 from services.notifier.delivery.delivery_states import HELD, PENDING, SUPPRESSED
@@ -25,6 +28,14 @@ from services.notifier.rules import receiver_failing
 from shared.mongo import Document
 
 
+class PlansAndSends(Protocol):
+    """Who writes a delivery and sends it at once; `takes` tells whether it may, `plan` whether it was done."""
+
+    async def takes(self) -> bool: ...
+
+    async def plan(self, planned: Document) -> bool: ...
+
+
 class PlannedDeliveries:
     """`now` is the election's time by the database's clock; older notices than `max_notice_age` are stored as
     suppressed: old news wakes nobody."""
@@ -36,22 +47,39 @@ class PlannedDeliveries:
         routing: Routing,
         now: Callable[[], Awaitable[datetime]],
         max_notice_age: timedelta,
+        at_once: Mapping[str, PlansAndSends] = MappingProxyType({}),
     ) -> None:
         self._deliveries, self._held = deliveries, HeldStore(deliveries.database)
         self._muting, self._routing = muting, routing
         self._now, self._max_notice_age = now, max_notice_age
+        self._at_once = at_once
 
-    async def plan(self, notice: Notice, receivers: Iterable[Receiver]) -> None:
-        """Write down who is to be told of a notice: nobody of its own failing."""
+    async def plan(self, notice: Notice, receivers: Iterable[Receiver]) -> bool:
+        """Write down who is to be told of a notice: nobody of its own failing. Whether something waits for the senders
+        then: the first word on an alert waits for nothing, and goes out at once where its receiver takes it."""
         wanted = [r for r in receivers if not receiver_failing.is_about(notice.alerts, r.name)]
-        now = await self._now()
         if not wanted:
-            return
+            return False
+        now, at_once = await asyncio.gather(self._now(), self._who_takes(notice, wanted))
         is_old = now - notice.at > self._max_notice_age
         for_all = Because.TOO_OLD if is_old else await self._muting.hold(notice.payload, now)
         fates = [for_all if is_old else await self._fate(notice, receiver.name, for_all, now) for receiver in wanted]
         people = [self._routing.members(receiver.name) for receiver in wanted]
-        await self._deliveries.plan(map(_delivery, repeat(notice), repeat(now), wanted, people, fates))
+        planned = [*map(_delivery, repeat(notice), repeat(now), wanted, people, fates)]
+        now_due = [d for d in planned if d["state"] == PENDING and d["receiver"] in at_once]
+        is_sent = await asyncio.gather(*(at_once[d["receiver"]].plan(d) for d in now_due))
+        sent = {d["_id"] for d, is_done in zip(now_due, is_sent, strict=True) if is_done}
+        left = [d for d in planned if d["_id"] not in sent]
+        await self._deliveries.plan(left)
+        return any(d["state"] == PENDING for d in left)
+
+    async def _who_takes(self, notice: Notice, wanted: Iterable[Receiver]) -> dict[str, PlansAndSends]:
+        """Who may send a notice at once, by receiver. The first word on an alert can have nothing to wait for."""
+        if notice.change != alerts.RAISED or len(notice.alerts) > 1:
+            return {}
+        senders = {r.name: self._at_once[r.name] for r in wanted if r.name in self._at_once}
+        takes = await asyncio.gather(*(sender.takes() for sender in senders.values()))
+        return {name: sender for (name, sender), is_taken in zip(senders.items(), takes, strict=True) if is_taken}
 
     async def told_besides(self, alert_ids: Iterable[str], receivers: Iterable[Receiver]) -> list[Receiver]:
         """Who else was to be told of these alerts, by escalation, and is to be told of their end, too."""

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from datetime import datetime
+from types import MappingProxyType
 
 from services.notifier.delivery.delivery_store import DeliveryStore
 from services.notifier.holding.held_store import HeldStore
@@ -14,7 +15,7 @@ from services.notifier.routing.receivers import Receivers
 from services.notifier.routing.routing import Routing
 from services.notifier.store import Store
 from services.notifier.telling.escalating import Escalating
-from services.notifier.telling.planned_deliveries import PlannedDeliveries
+from services.notifier.telling.planned_deliveries import PlannedDeliveries, PlansAndSends
 from services.notifier.telling.planning import Planning
 from shared.election.calendar import Calendar
 from shared.loops import Loop
@@ -30,13 +31,14 @@ def build_telling(
     now: Callable[[], Awaitable[datetime]],
     wake_senders: Callable[[], None],
     metrics: Metrics,
+    at_once: Mapping[str, PlansAndSends] = MappingProxyType({}),
 ) -> list[Loop]:
-    """The loops. `now` is the election's time by the database's clock."""
+    """The loops. `now` is the election's time by the database's clock; `at_once` are the senders, by receiver."""
     routing, max_age = Routing(receivers), receivers.max_notice_age
     deliveries, held = DeliveryStore(store.database), HeldStore(store.database)
     muting = Muting(store, SilenceStore(store.database), calendar, routing)
     planned = PlannedDeliveries(deliveries, muting, routing, now, max_age)
-    planning = Planning(store, deliveries, calendar, receivers, muting, now, wake_senders)
+    planning = Planning(store, deliveries, calendar, receivers, muting, now, wake_senders, at_once)
     releasing = Releasing(store, held, muting, now, wake_senders)
     escalating = Escalating(store, held, planned, calendar, routing, now, max_age, wake_senders)
     return [

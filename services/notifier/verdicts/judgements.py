@@ -49,7 +49,7 @@ def planned(calendar: Calendar) -> dict[str, Planned]:
 
 def owed_in(owing: Owing, judgement: Planned) -> Iterator[tuple[str, Deadline]]:
     """Those who are judged in a judgement, of the regions `owing` in its period: by code, each with its deadline."""
-    return ((code, deadline) for code, deadline in owing.items() if deadline.judge_at == judgement.judge_at)
+    return owing.judged_at(judgement.judge_at)
 
 
 def to_document(judgement: Planned) -> Document:

@@ -5,6 +5,8 @@ Dies anywhere: the judgement stays open, verdicts that were written stay, the re
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Sequence
 from datetime import date, datetime, timedelta
 from functools import partial
 from typing import Protocol
@@ -29,6 +31,9 @@ from shared.tracing import spans
 from shared.tracing.places import place_named
 
 log = get_logger(__name__)
+
+# The judgements of one period, whose zones differ. Each holds a portion (`roll_call.py`).
+_AT_ONCE = 4
 
 
 class DatabaseClock(Protocol):
@@ -64,25 +69,38 @@ class Judge:
         real_now = await self._database_now()
         now = self._clock.at(real_now)
         had_work = False
-        for due in await self._store.due_judgements(now):
-            unproven, first_seen_at = await self._unproven(due)
-            if unproven is None:
-                below = spans.by_chance(place_named(due["_id"]))
-                with spans.span("judge", parent=below, values={"desk.judgement": due["_id"]}):
-                    await self._judge(due, now)
-                had_work = True
-            elif real_now - first_seen_at > self._patience and not due["is_called_undetermined"]:
-                had_work |= await self._call_undetermined(due, now, unproven)
+        due = await self._store.due_judgements(now)
+        for first in range(0, len(due), _AT_ONCE):
+            had_work |= await self._take_up(due[first : first + _AT_ONCE], now, real_now)
         had_work |= await self._judge_the_withdrawn(now)
         for ended in await self._store.ended_waits():
             await self._end_wait(ended, now)
         return had_work
 
-    async def _unproven(self, due: Document) -> tuple[Unproven | None, datetime]:
+    async def _take_up(self, some: Sequence[Document], now: datetime, real_now: datetime) -> bool:
+        """Several at the same time, which have nothing to do with each other. If one fails the others end first."""
+        done = await asyncio.gather(*(self._take_up_one(due, now, real_now) for due in some), return_exceptions=True)
+        for outcome in done:
+            if isinstance(outcome, BaseException):
+                raise outcome
+        return any(done)
+
+    async def _take_up_one(self, due: Document, now: datetime, real_now: datetime) -> bool:
+        unproven, first_seen_at = await self._unproven(due, real_now)
+        if unproven is None:
+            below = spans.by_chance(place_named(due["_id"]))
+            with spans.span("judge", parent=below, values={"desk.judgement": due["_id"]}):
+                await self._judge(due, now)
+            return True
+        if real_now - first_seen_at > self._patience and not due["is_called_undetermined"]:
+            return await self._call_undetermined(due, now, unproven)
+        return False
+
+    async def _unproven(self, due: Document, real_now: datetime) -> tuple[Unproven | None, datetime]:
         """What is not proven, and since when we have looked. What was proven once is not asked again."""
-        judgement = await self._store.first_seen(due["_id"])
         if due["_id"] in self._proven:
-            return None, judgement["first_seen_at"]
+            return None, real_now
+        judgement = await self._store.first_seen(due["_id"])
         unproven = await proof.unproven(self._offsets, REPORTS.name, judgement, self._store.keep_ends)
         if unproven is None:
             self._proven.add(due["_id"])

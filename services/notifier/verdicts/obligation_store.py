@@ -12,7 +12,7 @@ from pymongo import ASCENDING, IndexModel
 
 from services.notifier.verdicts import obligations
 from shared.events.verdict import Verdict
-from shared.mongo import Collection, Database, Document, below
+from shared.mongo import Collection, Database, Document, all_of, below
 
 _SOME = 200  # documents of one turn of a loop
 WAITS = {"$gte": 1}  # a mark names the revision that waits
@@ -48,7 +48,7 @@ class ObligationStore:
         """The verdict that holds, by region, of the regions from one code to another; out of the index alone."""
         wanted = {"period": period, "region": {"$gte": first, "$lte": last}}
         found = self._obligations.find(wanted, {"_id": False, "region": True, "verdict": True})
-        return {o["region"]: o["verdict"] async for o in found}
+        return {o["region"]: o["verdict"] for o in await all_of(found)}
 
     async def verdicts_below(self, period: str, region: str) -> dict[str, str]:
         """As `verdicts_between`, of a region and all below it."""

@@ -7,6 +7,7 @@ index. Dies anywhere: whoever comes next begins anew, and finds fewer to write t
 from __future__ import annotations
 
 from functools import partial
+from itertools import islice
 from typing import Any, Protocol
 
 from services.notifier.store import Store
@@ -36,20 +37,24 @@ class RollCall:
         self._reached: dict[str, str | None] = {}
 
     async def call(self, judgement: Planned, decide: Decide) -> bool:
-        """Call one portion; whether that was the last one."""
-        owing = self._calendar.owing(judgement.period).after(self._reached.get(judgement.id), PORTION)
-        codes = list(owing)
-        if codes:
-            known = await self._store.verdicts_between(judgement.period.isoformat(), codes[0], codes[-1])
-            changes = {
-                obligations.obligation_id(judgement.period, code): partial(decide, region=code, deadline=deadline)
-                for code, deadline in owed_in(owing, judgement)
+        """Call one portion of those who are judged in it; whether that was the last one."""
+        owing = self._calendar.owing(judgement.period)
+        behind = owing.after(self._reached.get(judgement.id), len(owing))
+        owed = dict(islice(owed_in(behind, judgement), PORTION))
+        if owed:
+            first, last = next(iter(owed)), next(reversed(owed))
+            known = await self._store.verdicts_between(judgement.period.isoformat(), first, last)
+            ids = {
+                obligations.obligation_id(judgement.period, code): code
+                for code in owed
                 if known.get(code) not in verdicts.DECIDED
             }
-            await self._store.update_all(obligations.COLLECTION, changes)
-            self._reached[judgement.id] = codes[-1]
-        if len(codes) == PORTION:
-            log.info("roll_call", judgement=judgement.id, reached=codes[-1])
+            changes = {one: partial(decide, region=code, deadline=owed[code]) for one, code in ids.items()}
+            absent = {one for one, code in ids.items() if code not in known}
+            await self._store.update_all(obligations.COLLECTION, changes, absent)
+            self._reached[judgement.id] = last
+        if len(owed) == PORTION:
+            log.info("roll_call", judgement=judgement.id, reached=last)
             return False
         self._reached.pop(judgement.id, None)
         return True

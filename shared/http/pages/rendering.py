@@ -8,6 +8,7 @@ from importlib import resources
 from urllib.parse import urlencode
 
 from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
@@ -103,6 +104,11 @@ class Renderer:
         response = HTMLResponse(html, status, {**self._headers, "Content-Language": language, **(headers or {})})
         remember_language(response, visitor)
         return response
+
+    def part(self, request: Request, language: Language, template: str, **shown: object) -> Markup:
+        """A part of a page, to be put into it as it is."""
+        found = self._environment.get_template(f"{template}.html")
+        return Markup(found.render(t=self._words(language), root=root_of(request), **shown))  # noqa: S704 - escaped by the template
 
 
 def _switch(request: Request, other: Language) -> str:

@@ -18,11 +18,12 @@ from shared.access.store import AccessUnknown
 from shared.election.calendar import Calendar
 from shared.election.config import Level
 from shared.election.loaded import load_calendar
+from shared.events.incident_status import IncidentStatus
 from shared.events.verdict import Verdict
 from shared.http.pages.visitor import KEY_KEPT_S
 from shared.mongo import DatabaseError
 from shared.settings import Settings
-from tests.builders import a_report, a_stock, an_incident, utc
+from tests.builders import a_report, a_status, a_stock, an_incident, utc
 from tests.service.aggregator.conftest import Bench, a_bench
 from tests.service.aggregator.november import NOW, StandingClock, a_verdict, a_violation, november
 
@@ -262,6 +263,24 @@ async def test_violations_of_the_quiet_period_come_first(bench: Bench) -> None:
         for path in ("/", "/regions/64"):
             shown = (await visitor.get(path)).text.partition('data-part="violations"')[2].partition("</section>")[0]
             assert re.findall(r'<p class="text">([^<]*)', shown) == ["Di masa tenang.", "Di hari H.", "Di kampanye."]
+
+
+async def test_what_is_open_changes_with_each_event_though_it_is_kept_between_them(bench: Bench) -> None:
+    """On the page of everything and on the province's, in both languages, each asked for twice."""
+    steps: list[tuple[Any, str]] = [
+        (a_violation("i1", 30), "1, 1 of the quiet period"),
+        (a_violation("i2", 20, region="64.71"), "2, 2 of the quiet period"),
+        (an_incident(utc("2024-11-20 03:00"), event_id="i3", category="neutrality"), "3, 2 of the quiet period"),
+        (a_status(NOW, IncidentStatus.DISMISSED, incident_id="i1"), "2, 1 of the quiet period"),
+    ]
+    async with browser(bench, bench.viewer) as visitor:
+        for event, expected in steps:
+            await bench.feed(event)
+            for path in ("/", "/regions/64") * 2:
+                assert expected in text_of(await visitor.get(path, params={"lang": "en"})), (path, expected)
+                count, quiet = expected[0], expected[3]
+                told = text_of(await visitor.get(path, params={"lang": "id"}))
+                assert f"{count}, di antaranya {quiet} pada masa tenang" in told
 
 
 async def test_a_region_tells_its_whole_story(november_bench: Bench) -> None:

@@ -20,6 +20,7 @@ from shared.events.incident_status import IncidentStatus
 from shared.events.verdict import Verdict
 from shared.http.lists import AlertsQuery
 from shared.settings import Settings
+from shared.topics import ALERTS
 from tests.builders import HASH, MONDAY, a_report, a_status, a_stock, a_withdrawal, an_incident, utc
 from tests.service.aggregator.conftest import Bench, a_bench
 from tests.service.aggregator.november import a_verdict
@@ -143,7 +144,7 @@ ASKED: list[tuple[str, int, Ask]] = [
     ("attendance_after", 25, lambda s, _: s.attendance_after(MONDAY, "64.5", 20)),
     ("judged", 1_200, lambda s, _: s.judged(MONDAY)),
     ("judged within", 80, lambda s, _: s.judged(MONDAY, "64.72")),
-    ("verdicts_read_to", 5, lambda s, _: s.verdicts_read_to()),
+    ("read_to", 5, lambda s, _: s.read_to(ALERTS)),
     ("latest_reports", 5, lambda s, _: s.latest_reports([in_force("64.72", "r1"), in_force("64.71", "r2")])),
     ("report", 3, lambda s, _: s.report("/agencies/samarinda-desk/r1")),
     ("event", 5, lambda s, _: s.event("/agencies/samarinda-desk/r1")),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from datetime import date, datetime, timedelta
 from typing import Any, TypeVar
 
@@ -26,7 +26,7 @@ from services.notifier.routing.routing import Routing
 from services.notifier.store import Store
 from services.notifier.telling.digest_store import DigestStore
 from services.notifier.telling.escalating import Escalating
-from services.notifier.telling.planned_deliveries import PlannedDeliveries
+from services.notifier.telling.planned_deliveries import PlannedDeliveries, PlansAndSends
 from services.notifier.telling.planning import Planning
 from services.notifier.verdicts.judging import Judge
 from shared import mongo
@@ -169,9 +169,12 @@ class Bench:
         chosen = store or self.store
         return Judge(chosen, self.calendar, self.offsets, self.clock, self._database_now, undetermined_after_s)
 
-    def planning(self, receivers: Receivers, store: Store | None = None) -> Planning:
+    def planning(
+        self, receivers: Receivers, store: Store | None = None, at_once: Mapping[str, PlansAndSends] | None = None
+    ) -> Planning:
         deliveries, muting = DeliveryStore(self.store.database), self.muting(receivers)
-        return Planning(store or self.store, deliveries, self.calendar, receivers, muting, self.now, self.wake)
+        about = (deliveries, self.calendar, receivers, muting, self.now, self.wake, at_once or {})
+        return Planning(store or self.store, *about)
 
     def releasing(self, receivers: Receivers | None = None) -> Releasing:
         muting = self.muting(receivers or receivers_of({"name": "a"}))

@@ -81,7 +81,7 @@ async def _turn(task: Task) -> None:
         return RealClock().at(await mongo.server_time(client))
 
     raising = Loop("raise", Raising(store, task).step, metrics, 0.25)
-    telling = build_telling(store, receivers, calendar, now, sending.wake, metrics)
+    telling = build_telling(store, receivers, calendar, now, sending.wake, metrics, sending.by_receiver)
     async with asyncio.TaskGroup() as group:
         for loop in [raising, *telling, *sending.send_loops]:
             group.create_task(loop.run())
