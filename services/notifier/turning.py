@@ -54,6 +54,7 @@ class Parts:
     clock: Clock
     client: mongo.Client
     metrics: Metrics
+    folding: mongo.Client | None = None  # for batches, which are repeated whole; without one they take `client`
 
 
 class Notifier:
@@ -64,7 +65,7 @@ class Notifier:
         database = mongo.database(parts.client, mongo.NOTIFIER_DB)
         self.store, self.deliveries = Store(database), DeliveryStore(database)
         self.is_whole = asyncio.Event()
-        self.consuming = _consuming(parts, database, self._wake, lambda: self.rebuilding.leave_if_lost())
+        self.consuming = _consuming(parts, self._wake, lambda: self.rebuilding.leave_if_lost())
         self.rebuilding = Rebuilding(
             self.store,
             parts.calendar,
@@ -138,6 +139,8 @@ class Notifier:
         await self.consuming.reader.stop()
         await self.consuming.producer.stop()
         await mongo.close(self.parts.client)
+        if self.parts.folding is not None:
+            await mongo.close(self.parts.folding)
 
     async def _database_now(self) -> datetime:
         return await mongo.server_time(self.parts.client)
@@ -185,14 +188,13 @@ class Notifier:
 
 def _consuming(
     parts: Parts,
-    database: mongo.Database,
     after_commit: Callable[[], None],
     before_reading_again: Callable[[], Awaitable[None]],
 ) -> Consuming:
     return build_consuming(
         parts.settings,
         parts.metrics,
-        database,
+        mongo.database(parts.folding or parts.client, mongo.NOTIFIER_DB),
         group=NOTIFIER_GROUP,
         topics=TOPICS,
         collections=changes.COLLECTIONS,
