@@ -84,7 +84,7 @@ def main(run: Run) -> list[Result]:
 
 async def _measured(found: Servers, run: Run) -> list[Result]:
     many = run.events(40_000, 200_000)
-    await fill_with_reports(found.kafka, many, REGIONS)
+    await fill_with_reports(found.kafka, REGIONS, 0, many)
     settle_garbage()
     few = many // 6  # what the slow ones can do meanwhile
     ways = [

@@ -15,15 +15,11 @@ from shared.topics import REPORTS, Topic
 _AT_ONCE = 2_000
 
 
-async def fill_with_reports(kafka: str, count: int, regions: Sequence[str], topic: Topic = REPORTS) -> None:
-    """So many reports of the regions in turn, in the partitions that every client of ours chooses."""
-    records = ((region, encode(report(n, region))) for n, region in enumerate(_spread(count, regions)))
-    await fill(kafka, topic, records)
-
-
-def _spread(count: int, regions: Sequence[str]) -> Iterable[str]:
-    """The regions in an order in which neighbours lie in different regencies."""
-    return (regions[n * 7919 % len(regions)] for n in range(count))
+async def fill_with_reports(kafka: str, regions: Sequence[str], first: int, end: int, topic: Topic = REPORTS) -> None:
+    """The reports of these numbers, of the regions in turn, in the partitions that every client of ours chooses.
+    Neighbours lie in different regencies."""
+    spread = ((n, regions[n * 7919 % len(regions)]) for n in range(first, end))
+    await fill(kafka, topic, ((region, encode(report(n, region))) for n, region in spread))
 
 
 async def fill(kafka: str, topic: Topic, records: Iterable[tuple[str, bytes]]) -> None:

@@ -14,7 +14,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path as FilePath
 from typing import Any
@@ -176,7 +176,7 @@ async def _fill(database: Any, calendar: Calendar, past: int) -> None:
         ids = [f"/agencies/bench/bench-{n}" for n in range(begin, min(begin + 10_000, past))]
         await database[journal.COLLECTION].insert_many([{**entry, "_id": i} for i in ids], ordered=False)
         await database["reports"].insert_many([{**document, "_id": i} for i in ids], ordered=False)
-    whole: Document = fold(empty(region), [replace(state, position=Position("desk.reports", 0, n)) for n in range(30)])
+    whole: Document = fold(empty(region), [state._replace(position=Position("desk.reports", 0, n)) for n in range(30)])
     codes = (r.code for r in calendar.roster if r.level is not Level.PROVINCE)
     regions = [{**whole, "_id": code, "cursors": {}} for code in codes] if past else []
     if regions:

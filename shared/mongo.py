@@ -43,16 +43,19 @@ DUPLICATE_KEY = 11000
 DatabaseError = PyMongoError
 
 
-def connect(url: str, driver: str = "motor", timeout_ms: int = 10_000) -> Client:
+def connect(url: str, driver: str = "motor", timeout_ms: int = 10_000, *, repeats_writes: bool = True) -> Client:
     """A client of the chosen driver. Nothing is dialled until the first call. Use it in one event loop only.
-    Raises ValueError for a connection string that is none."""
+    Raises ValueError for a connection string that is none.
+
+    `repeats_writes`: the driver itself repeats a write once whose answer was lost. For that mongod keeps a record of
+    each updated document, which doubles what an update costs it; who repeats whole batches does without."""
     options: dict[str, Any] = {
         "timeoutMS": timeout_ms,
         "serverSelectionTimeoutMS": min(timeout_ms, 5_000),
         "tz_aware": True,
         "w": "majority",
         "journal": True,
-        "retryWrites": True,
+        "retryWrites": repeats_writes,
         "readConcernLevel": "majority",
         "minPoolSize": 2,
         "appname": "desk-pilkada",

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
+from typing import NamedTuple
 
 
-@dataclass(frozen=True, slots=True)
-class Position:
+# Named tuples, since each event makes one of each: a frozen dataclass takes three times as long to make.
+class Position(NamedTuple):
     """Where a record stands in the log."""
 
     topic: str
@@ -30,8 +31,7 @@ def log_name(topic: str, partition: int) -> str:
 Places = Mapping[str, int]
 
 
-@dataclass(frozen=True, slots=True)
-class Record:
+class Record(NamedTuple):
     """A record as it came from the broker; `headers` are raw, since anyone may have written them."""
 
     position: Position

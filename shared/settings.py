@@ -138,7 +138,7 @@ class Settings(BaseModel):
         Duration, Field(description="how long before a deadline the rush begins; it ends with the grace")
     ] = timedelta(hours=3)
     rush_factor: Annotated[float, Field(ge=1, description="how many times as many events in the rush")] = 5.0
-    batch_max_records: Annotated[int, Field(ge=1, description="most records folded in one go")] = 2_000
+    batch_max_records: Annotated[int, Field(ge=1, description="most records folded in one go")] = 4_000
     batch_timeout_s: Annotated[float, Field(gt=0, description="longest time for folding one batch, s")] = 60.0
     batch_attempts: Annotated[
         int, Field(ge=1, description="tries at one batch before the process exits and restarts")

@@ -44,6 +44,7 @@ def main(kafka: str, mongo: str, topic: str, group: str, batch: int) -> None:
             consumer_group=group,
             auto_offset_reset="earliest",
             commit_every=batch,
+            commit_interval=0.5,  # the last few wait for it: by default 5 s
             state_dir=state,
             loglevel="ERROR",
         )

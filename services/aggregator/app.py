@@ -70,7 +70,8 @@ def create_app(settings: Settings) -> FastAPI:
     calendar = load_calendar(settings.election, settings.roster, settings.obligations_from)
     journal.warn_if_too_short(calendar.election, settings.journal_retention)
     metrics = Metrics(SERVICE)
-    client = mongo.connect(settings.mongo, settings.mongo_driver, settings.mongo_timeout_ms)
+    # All that this service writes is batches, which it repeats itself.
+    client = mongo.connect(settings.mongo, settings.mongo_driver, settings.mongo_timeout_ms, repeats_writes=False)
     database = mongo.database(client, AGGREGATOR_DB)
     keys = mongo.database(client, ACCESS_DB)[access_store.COLLECTION]
     consuming = build_consuming(

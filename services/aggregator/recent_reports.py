@@ -11,7 +11,6 @@ If the newest `MOST` reports are all withdrawn, none is in force, though there m
 
 from __future__ import annotations
 
-from bisect import insort
 from datetime import date
 from typing import Any
 
@@ -42,8 +41,9 @@ def after_report(own: State, report: ReportEvent) -> State:
         "condition": report.data.condition.value,
         "is_withdrawn": mark in own["withdrawn"],
     }
-    recent = list(own["recent_reports"])
-    insort(recent, entry, key=_rank)
+    recent = [*own["recent_reports"], entry]
+    if len(recent) > 1 and _rank(entry) < _rank(recent[-2]):  # most come in order
+        recent.sort(key=_rank)
     return _settled(own, recent[-MOST:], own["withdrawn"])
 
 
@@ -58,11 +58,13 @@ def after_withdrawal(own: State, withdrawal: WithdrawalEvent) -> State:
 
 def _settled(own: State, recent: list[Report], withdrawn: list[Mark]) -> State:
     """What follows from both. A mark stays when its report has come: what is kept must not tell which came first."""
-    oldest = recent[0]["period"] if len(recent) == MOST else ""
-    ranked = sorted((m for m in withdrawn if m["period"] >= oldest), key=lambda m: (m["period"], m["agency"], m["id"]))
+    if withdrawn:
+        oldest = recent[0]["period"] if len(recent) == MOST else ""
+        marks = (m for m in withdrawn if m["period"] >= oldest)
+        withdrawn = sorted(marks, key=lambda m: (m["period"], m["agency"], m["id"]))[-MOST_WITHDRAWN:]
     in_force = next((entry for entry in reversed(recent) if not entry["is_withdrawn"]), None)
     pointer = {field: in_force[field] for field in _POINTER} if in_force else None
-    return {**own, "recent_reports": recent, "withdrawn": ranked[-MOST_WITHDRAWN:], "latest_report": pointer}
+    return {**own, "recent_reports": recent, "withdrawn": withdrawn, "latest_report": pointer}
 
 
 def _mark(period: date, agency: str, report_id: str) -> Mark:

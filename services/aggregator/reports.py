@@ -28,7 +28,7 @@ Withdrawal = dict[str, Any]
 
 def after_report(document: Document, report: ReportEvent) -> Document:
     """The document of a report that was just sent, withdrawn if its withdrawal was read first."""
-    return _settled({**document, "agency": report.agency, "id": report.id, **_said(report)})
+    return _settled({**document, **_said(report)})
 
 
 def after_withdrawal(document: Document, withdrawal: WithdrawalEvent) -> Document:
@@ -45,9 +45,10 @@ def is_meant(withdrawal: Withdrawal, report: Document) -> bool:
 
 
 def _settled(document: Document) -> Document:
-    """The document with its withdrawals in order, and what follows from them."""
+    """A document just made, with its withdrawals in order and what follows from them."""
     if not document.get("withdrawals"):
-        return {**document, "withdrawals": [], "withdrawn": None, "is_withdrawn": False}
+        document.update(withdrawals=[], withdrawn=None, is_withdrawn=False)
+        return document
     ranked = sorted(document["withdrawals"], key=_rank)
     meant = [w for w in ranked if is_meant(w, document)]
     others = [w for w in ranked if not is_meant(w, document)]
@@ -62,6 +63,8 @@ def _settled(document: Document) -> Document:
 def _said(report: ReportEvent) -> Document:
     data = report.data
     return {
+        "agency": report.agency,
+        "id": report.id,
         "region": report.subject,
         "period": data.period.isoformat(),
         "received_at": kept(report.receivedat),

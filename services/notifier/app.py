@@ -39,8 +39,11 @@ def create_app(settings: Settings) -> FastAPI:
     hide(secret for address in receivers.receivers for secret in address.secrets())
     check_stages(settings.receivers, receivers, calendar)
     clock = make_clock(settings.clock, settings.data_dir)
-    client = mongo.connect(settings.mongo, settings.mongo_driver, settings.mongo_timeout_ms)
-    return build(Parts(settings, calendar, receivers, clock, client, Metrics(SERVICE)))
+    client, folding = (
+        mongo.connect(settings.mongo, settings.mongo_driver, settings.mongo_timeout_ms, repeats_writes=repeats)
+        for repeats in (True, False)
+    )
+    return build(Parts(settings, calendar, receivers, clock, client, Metrics(SERVICE), folding))
 
 
 def build(parts: Parts) -> FastAPI:

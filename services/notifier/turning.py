@@ -58,6 +58,7 @@ class Parts:
     clock: Clock
     client: mongo.Client
     metrics: Metrics
+    folding: mongo.Client | None = None  # for batches, which are repeated whole; without one they take `client`
 
 
 class Notifier:
@@ -68,9 +69,7 @@ class Notifier:
         database = mongo.database(parts.client, mongo.NOTIFIER_DB)
         self.store, self.deliveries = Store(database), DeliveryStore(database)
         self.is_whole = asyncio.Event()
-        self.consuming = _consuming(
-            parts, database, lambda: self.waking.wake(), lambda: self.rebuilding.leave_if_lost()
-        )
+        self.consuming = _consuming(parts, lambda: self.waking.wake(), lambda: self.rebuilding.leave_if_lost())
         self.rebuilding = Rebuilding(
             self.store,
             parts.calendar,
@@ -154,6 +153,8 @@ class Notifier:
         await self.consuming.reader.stop()
         await self.consuming.producer.stop()
         await mongo.close(self.parts.client)
+        if self.parts.folding is not None:
+            await mongo.close(self.parts.folding)
 
     async def _database_now(self) -> datetime:
         return await mongo.server_time(self.parts.client)
@@ -197,14 +198,13 @@ class Notifier:
 
 def _consuming(
     parts: Parts,
-    database: mongo.Database,
     after_commit: Callable[[], None],
     before_reading_again: Callable[[], Awaitable[None]],
 ) -> Consuming:
     return build_consuming(
         parts.settings,
         parts.metrics,
-        database,
+        mongo.database(parts.folding or parts.client, mongo.NOTIFIER_DB),
         group=NOTIFIER_GROUP,
         topics=TOPICS,
         collections=changes.COLLECTIONS,

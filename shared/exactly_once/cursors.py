@@ -7,8 +7,7 @@ skipped, so that any number of replays, zombies and rewinds folds each record on
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from shared.errors import said
 from shared.records import Position
@@ -17,8 +16,7 @@ Document = dict[str, Any]
 Apply = Callable[[Document], Document]
 
 
-@dataclass(frozen=True, slots=True)
-class Change:
+class Change(NamedTuple):  # made twice an event: a frozen dataclass takes three times as long
     """One record's effect on one document. `apply` is pure: it returns a new document and leaves the old alone; it
     asks for neither `rev` nor `cursors`, which follow when all changes of a batch are applied."""
 

@@ -10,8 +10,9 @@ How long entries are kept: `retention.py`.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from pymongo import ASCENDING, UpdateOne
 from pymongo.errors import BulkWriteError
@@ -30,19 +31,22 @@ log = get_logger(__name__)
 COLLECTION = "journal"
 RETENTION_INDEX = "retention"
 _MOST_OTHERS = 50
+_LOOKS, _LOOK_AGAIN_S = 10, 0.02
 
 
-def _entry(sighting: Sighting) -> Document:
-    event = sighting.event
+def _entry(sighting: Sighting, written_at: datetime) -> Document:
+    event, position = sighting.event, sighting.position
     return {
         "_id": event.identity,
-        **_where(sighting.position),
+        "topic": position.topic,
+        "partition": position.partition,
+        "offset": position.offset,
         "hash": event.contenthash,
         "type": event.type,
         "region": event.subject,
         "period": event.period.isoformat() if event.period else None,
         "received_at": event.receivedat,
-        "written_at": real(),
+        "written_at": written_at,
         **({"trace": place.trace_id} if (place := place_of(sighting.record.headers)) else {}),
     }
 
@@ -95,18 +99,25 @@ class Journal:
         """Insert what is new; the entries that were there before, by identity."""
         if not firsts:
             return {}
-        entries = [_entry(sighting) for sighting in firsts.values()]
+        now = real()
+        entries = [_entry(sighting, now) for sighting in firsts.values()]
         try:
             await self._entries.insert_many(entries, ordered=False)
         except BulkWriteError as error:
             if not is_duplicates_only(error):
                 raise
-            known = [entries[f["index"]]["_id"] for f in error.details["writeErrors"]]
-            found = {e["_id"]: e async for e in self._entries.find({"_id": {"$in": known}})}
-            if len(found) < len(known):  # taking it for new would count it a second time
-                raise EntryUnseen(f"{len(known) - len(found)} entries are there and not readable yet") from None
-            return found
+            return await self._known([entries[f["index"]]["_id"] for f in error.details["writeErrors"]])
         return {}
+
+    async def _known(self, identities: list[str]) -> dict[str, Document]:
+        """Entries that stand in the way. Those of another lane or replica may be a moment too young to be read."""
+        for _ in range(_LOOKS):
+            found = {e["_id"]: e async for e in self._entries.find({"_id": {"$in": identities}})}
+            if len(found) == len(identities):
+                return found
+            await asyncio.sleep(_LOOK_AGAIN_S)
+        # Taking them for new would count them a second time.
+        raise EntryUnseen(f"{len(identities) - len(found)} entries are there and not readable yet")
 
     async def _standing_of_dead(self, entry: Document, sighting: Sighting) -> Standing:
         """Compare-and-set: the retry of a dead letter becomes the entry's sighting, for one retry only."""
@@ -114,7 +125,7 @@ class Journal:
             return Standing.DEAD
         taken = await self._entries.update_one(
             {"_id": entry["_id"], "dead": {"$exists": True}, **_where(position_of(entry))},
-            {"$set": _entry(sighting), "$unset": {"dead": ""}},
+            {"$set": _entry(sighting, real()), "$unset": {"dead": ""}},
         )
         return Standing.RETRY if taken.modified_count else Standing.DUPLICATE
 

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import NamedTuple
 
 from shared.events.codec import BadEvent, decode
 from shared.events.envelope import Envelope
 from shared.records import Position, Record
 
 
-@dataclass(frozen=True, slots=True)
-class Sighting:
+class Sighting(NamedTuple):
     """One event seen at one position."""
 
     position: Position

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from shared.errors import LONGEST
 from shared.exactly_once.cursors import CannotFold, Change
@@ -12,6 +14,7 @@ from shared.exactly_once.dead_letters import DeadLetters
 from shared.exactly_once.documents import Documents
 from shared.exactly_once.guard import Guard
 from shared.exactly_once.journal import Journal
+from shared.exactly_once.lanes import in_lanes
 from shared.exactly_once.sightings import BadRecord, Sighting, Standing, read_records
 from shared.logs import get_logger
 from shared.metrics import Metrics
@@ -19,6 +22,9 @@ from shared.records import Record
 from shared.tracing.places import place_of
 
 log = get_logger(__name__)
+
+# While one waits for the database the other computes; a third one would add memory (20 MB), and no speed.
+_MOST_LANES = 2
 
 Changes = Callable[[Sighting], Sequence[Change]]
 
@@ -41,6 +47,31 @@ class Parts:
     dead_letter_run: int
 
 
+@dataclass(frozen=True, slots=True)
+class Counted:
+    """What became of a lane's records: how many, by topic and outcome, and the last new event of each partition."""
+
+    outcomes: Counter[tuple[str, str]]
+    news: dict[str, Sighting]
+
+
+class BadRun:
+    """How many bad records in a row were read, in the order of reading, over a batch's lanes."""
+
+    def __init__(self, length: int, most: int) -> None:
+        self.length, self._most = length, most
+
+    def note(self, records: Sequence[Record], bad: Sequence[BadRecord]) -> None:
+        """Raises Poisoned before the first of them is put aside."""
+        reasons = {one.record.position: one.reason for one in bad}
+        for record in records:
+            self.length = self.length + 1 if record.position in reasons else 0
+            if self.length >= self._most:
+                raise Poisoned(
+                    f"{self.length} records in a row are no events; the last one: {reasons[record.position]}"
+                )
+
+
 class Steps:
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
@@ -53,31 +84,28 @@ class Steps:
         """
         parts = self._parts
         await parts.guard.check(records)
-        sightings, bad = read_records(records)
-        bad_run = self._checked_run(records, bad)
-        await self._put_aside(bad)
-        standings = await parts.journal.register(sightings)
-        to_fold = [s for s, standing in zip(sightings, standings, strict=True) if standing.is_to_be_folded]
-        if to_fold:
-            with parts.metrics.fold_seconds.time():
-                await self._fold(to_fold)
-        pairs = zip(sightings, standings, strict=True)
-        await parts.guard.advance(records, [s for s, standing in pairs if standing is Standing.FIRST])
-        self._bad_run = bad_run
-        for (topic, outcome), count in Counter(
-            (s.position.topic, standing.value) for s, standing in zip(sightings, standings, strict=True)
-        ).items():
+        run = BadRun(self._bad_run, parts.dead_letter_run)
+        lanes = await _all([self._through(lane, run) for lane in in_lanes(records, _MOST_LANES)])
+        await parts.guard.advance(records, [seen for lane in lanes for seen in lane.news.values()])
+        self._bad_run = run.length
+        for (topic, outcome), count in sum((lane.outcomes for lane in lanes), Counter()).items():
             parts.metrics.records.labels(topic, outcome).inc(count)
 
-    def _checked_run(self, records: Sequence[Record], bad: list[BadRecord]) -> int:
-        """How many bad records in a row this batch ends with. Raises Poisoned before the first is put aside."""
-        reasons = {one.record.position: one.reason for one in bad}
-        run = self._bad_run
-        for record in records:
-            run = run + 1 if record.position in reasons else 0
-            if run >= self._parts.dead_letter_run:
-                raise Poisoned(f"{run} records in a row are no events; the last one: {reasons[record.position]}")
-        return run
+    async def _through(self, records: Sequence[Record], run: BadRun) -> Counted:
+        """One lane, from its records to the documents. It reads before it asks anybody, so lanes are read in order."""
+        sightings, bad = read_records(records)
+        run.note(records, bad)
+        await self._put_aside(bad)
+        standings = await self._parts.journal.register(sightings)
+        to_fold = [s for s, standing in zip(sightings, standings, strict=True) if standing.is_to_be_folded]
+        if to_fold:
+            with self._parts.metrics.fold_seconds.time():
+                await self._fold(to_fold)
+        pairs = list(zip(sightings, standings, strict=True))
+        return Counted(
+            Counter((s.position.topic, standing.value) for s, standing in pairs),
+            {s.position.log: s for s, standing in pairs if standing is Standing.FIRST},
+        )
 
     async def _put_aside(self, bad: list[BadRecord]) -> None:
         for one in bad:
@@ -109,6 +137,18 @@ class Steps:
             except Exception as error:
                 raise CannotFold(sighting.position, error) from error
         return changes
+
+
+async def _all(lanes: Sequence[Coroutine[Any, Any, Counted]]) -> list[Counted]:
+    """All of them to their ends, also where one fails: then the whole batch is tried again, and what is done by then
+    is past its cursors."""
+    if len(lanes) == 1:
+        return [await lanes[0]]
+    ended = await asyncio.gather(*lanes, return_exceptions=True)
+    failures = [one for one in ended if isinstance(one, BaseException)]
+    if failures:
+        raise next((one for one in failures if isinstance(one, Poisoned)), failures[0])
+    return [one for one in ended if isinstance(one, Counted)]
 
 
 def _where(record: Record) -> dict[str, str]:

@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager
 
 import pytest
 
+from benchmarks.catching_up import SHORT, START, Reader, compared
 from benchmarks.load import Connection, Load, Seen, run
 from benchmarks.measure import LIMIT, OURS, Result, Row, Sample, Target, Way, at_least, at_most, interleave, table
 from benchmarks.peers.bare_http import Bare
@@ -34,6 +35,28 @@ async def test_a_ratio_is_the_median_of_the_rounds_ratios_and_the_warm_up_counts
     assert ours.figures["p99, ms"] == 5.0
     assert ours.figures["CPU of server, us/event"] == pytest.approx(10.0)
     assert ours.figures["CPU ratio"] == pytest.approx(0.1)
+
+
+async def test_catching_up_is_told_without_the_start_whoever_starts_how_slowly() -> None:
+    """Both read 1,000 events a second and 10 us of CPU each; one of them needs nine seconds before its first."""
+    filled: list[tuple[int, int]] = []
+
+    async def fill(first: int, end: int) -> None:
+        filled.append((first, end))
+
+    def reader(name: str, start_s: float) -> Reader:
+        async def catch_up(events: int) -> Sample:
+            assert filled[-1][1] == events
+            return Sample(events, start_s + events / 1000, {"server": start_s + events * 10e-6})
+
+        return Reader(name, LIMIT, catch_up)
+
+    rows = await compared([reader("quick", 1.0), reader("slow", 9.0)], fill, 50_000, 2)
+    assert filled == [(0, SHORT), (SHORT, 50_000)]
+    for row, start in zip(rows, (1.0, 9.0), strict=True):
+        assert row.figures["events/s"] == pytest.approx(1000)
+        assert row.figures["CPU of server, us/event"] == pytest.approx(10)
+        assert row.figures[START] == pytest.approx(start + SHORT / 1000)
 
 
 def test_a_table_has_the_ratio_first_and_says_which_targets_are_missed() -> None:
