@@ -30,7 +30,7 @@ def backup(file: File) -> None:
     With compose: `docker compose run --rm -T init desk backup - > FILE`. The file holds personal data and hashes of
     keys. What comes after that moment stands in Kafka, and is read again after a restore.
 
-    Exit status: 0 done; 1 the database did not answer; 2 it cannot be done, and why.
+    Exit status: 0 done; 1 MongoDB did not do it, or the file could not be written; 2 it cannot be done, and why.
     """
     from desk.backup.taking import CannotBackUp, connected, take
 
@@ -58,7 +58,7 @@ def restore(
     Stop intake, aggregators and notifiers first. `docker compose run --rm -T init desk restore - < FILE` with compose.
     Start them afterwards: they read on in Kafka from where the backup was. Whatever kills it, call it again.
 
-    Exit status: 0 done; 1 the database did not answer; 2 it is refused, and why.
+    Exit status: 0 done; 1 MongoDB did not do it, or the file could not be opened; 2 it is refused, and why.
     """
     from desk.backup.archive import BadArchive
     from desk.backup.restoring import NotEmpty, Restoring, StillReading

@@ -13,6 +13,7 @@ import pytest
 import yaml
 
 from desk.rights import USERS
+from desk.stack.kafka_jars import kafka_version
 from services.intake.certificates import addresses_of
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -127,6 +128,18 @@ def test_nobody_asks_for_what_the_image_does_not_hold() -> None:
     sources = [path for name in ("shared", "services", "desk") for path in (ROOT / name).rglob("*.py")]
     asking = re.compile(r'(version|files|metadata|distribution)\("desk-pilkada"\)')
     assert [str(path) for path in sources if asking.search(path.read_text(encoding="utf-8"))] == []
+
+
+def test_every_setting_can_be_set() -> None:
+    """The runbooks name settings that the compose file does not: whoever has no Python writes them into one file."""
+    services = composed(BASE)["services"]
+    for name in (*OURS, "init", "desk"):
+        assert services[name]["env_file"] == [{"path": "./services.env", "required": False}], name
+
+
+def test_kafka_is_the_one_that_the_tests_prove() -> None:
+    """The jars of `desk up` and of the tests."""
+    assert composed(BASE)["services"]["kafka"]["image"] == f"apache/kafka:{kafka_version()}"
 
 
 def test_the_doctor_starts_nothing() -> None:

@@ -53,6 +53,18 @@ def test_what_is_wrong_is_one_line_and_status_2(arguments: list[str], line: str)
     assert said.startswith(line)
 
 
+def test_a_backup_that_has_no_place_ends_with_the_status_that_its_help_says(tmp_path: Path) -> None:
+    """1 for a file that cannot be written, 2 for one that is there already; nobody is asked for anything by then."""
+    there = tmp_path / "there"
+    there.touch()
+    for file, status, said in ((tmp_path / "no folder" / "x", 1, "No such file"), (there, 2, "is there already")):
+        done = CliRunner().invoke(main, ["backup", str(file)])
+        assert (done.exit_code, said in done.output) == (status, True), done.output
+    for command in ("backup", "restore"):
+        told = " ".join(CliRunner().invoke(main, [command, "--help"]).output.split())
+        assert "1 MongoDB did not do it, or the file could not be" in told
+
+
 def test_settings_prints_the_readmes_table() -> None:
     """A Markdown table of all variables."""
     done = CliRunner().invoke(main, ["settings"])
