@@ -60,6 +60,7 @@ class TolerantConsumer(AIOKafkaConsumer):  # type: ignore[misc]  # aiokafka has 
             except KafkaError as error:
                 if not error.retriable:
                     raise
+                self._client.add_topic(where.topic)  # once one was asked for alone, no others are known
                 self._client.force_metadata_update()
                 await asyncio.sleep(_AGAIN_S)
                 continue
