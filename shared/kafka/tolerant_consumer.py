@@ -8,13 +8,14 @@ it by aiokafka's own code with lenient names. The record is a record like any ot
 
 from __future__ import annotations
 
+import asyncio
 import struct
 from collections.abc import Iterable
 from typing import Any
 
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 from aiokafka.consumer.fetcher import READ_UNCOMMITTED, PartitionRecords
-from aiokafka.errors import for_code
+from aiokafka.errors import KafkaError, LeaderNotAvailableError, for_code
 from aiokafka.protocol.fetch import FetchRequest
 from aiokafka.record.default_records import _DefaultRecordBatchPy
 
@@ -24,6 +25,7 @@ from shared.logs import get_logger
 log = get_logger(__name__)
 
 _MAX_WAIT_MS = 500
+_AGAIN_S = 0.1
 _LENGTH_AT, _OVERHEAD = 8, 12  # of a batch: its length follows its first offset
 
 
@@ -47,6 +49,28 @@ class TolerantConsumer(AIOKafkaConsumer):  # type: ignore[misc]  # aiokafka has 
         for where, records in (await self._standing_ready(partitions, max_records and max_records - 1)).items():
             found.setdefault(where, []).extend(records)
         return found
+
+    async def first_from(self, where: TopicPartition, position: int, end: int) -> ConsumerRecord | None:
+        """The first record at or after a position, asked for by itself: nothing is assigned, and nothing more is
+        fetched. None if the log, which ends at `end`, holds no more. Raises KafkaError; tries for ever what may
+        pass, a broker that sends nothing of what it has among it."""
+        while position < end:
+            try:
+                fetched = await self._fetched(where, position)
+            except KafkaError as error:
+                if not error.retriable:
+                    raise
+                self._client.add_topic(where.topic)  # once one was asked for alone, no others are known
+                self._client.force_metadata_update()
+                await asyncio.sleep(_AGAIN_S)
+                continue
+            record: ConsumerRecord | None = next(fetched, None)
+            if record is not None:
+                return record
+            if fetched.next_fetch_offset <= position:
+                await asyncio.sleep(_AGAIN_S)
+            position = fetched.next_fetch_offset  # transactions leave batches without a record of ours
+        return None
 
     async def _standing_ready(
         self, partitions: tuple[TopicPartition, ...], max_records: int | None
@@ -79,7 +103,7 @@ class TolerantConsumer(AIOKafkaConsumer):  # type: ignore[misc]  # aiokafka has 
         """What stands next in the first partition that has such a header; nothing if it is not ours any more."""
         for where in sorted(set(partitions) - self.paused()):
             position = await self.position(where)
-            records = await self._fetched(where, position)
+            records = list(await self._fetched(where, position))
             if not any(_is_replaced(record) for record in records):
                 continue
             taken = records[:max_records]
@@ -90,7 +114,7 @@ class TolerantConsumer(AIOKafkaConsumer):  # type: ignore[misc]  # aiokafka has 
             return {where: taken}
         return {}
 
-    async def _fetched(self, where: TopicPartition, position: int) -> list[ConsumerRecord]:
+    async def _fetched(self, where: TopicPartition, position: int) -> PartitionRecords:
         asked = FetchRequest(
             _MAX_WAIT_MS,
             0,
@@ -99,10 +123,12 @@ class TolerantConsumer(AIOKafkaConsumer):  # type: ignore[misc]  # aiokafka has 
             [(where.topic, [(where.partition, position, MAX_BATCH_BYTES)])],
         )
         leader = self._client.cluster.leader_for_partition(where)
+        if leader is None or leader == -1:
+            raise LeaderNotAvailableError(str(where))
         ((_, ((_, error, *_, data),)),) = (await self._client.send(leader, asked)).topics
         if error:
             raise for_code(error)(f"{where.topic}/{where.partition} at {position}")
-        return list(PartitionRecords(where, _Batches(data), None, position, None, None, True, READ_UNCOMMITTED))
+        return PartitionRecords(where, _Batches(data), None, position, None, None, True, READ_UNCOMMITTED)
 
 
 def _is_replaced(record: ConsumerRecord) -> bool:
