@@ -132,7 +132,7 @@ async def measured(calendar: Calendar, past: int, rounds: int) -> Measured:
         data = FilePath(stack.enter_context(tempfile.TemporaryDirectory()))
         (port,) = free_ports(1)
         mongod.start(data, port, lambda process: stack.callback(process.stop))
-        client = mongo.connect(mongod.url(port), timeout_ms=60_000)
+        client = mongo.connect(mongod.url(port), timeout_ms=60_000, repeats_writes=False)  # as the aggregator
         try:
             ours, raw = Recorded(mongo.database(client, "ours")), mongo.database(client, "raw")
             for database in (ours._database, raw):

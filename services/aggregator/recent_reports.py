@@ -25,8 +25,6 @@ State = dict[str, Any]
 Report = dict[str, Any]
 Mark = dict[str, str]  # what a report and its withdrawal both say: period, agency, id
 
-_POINTER = ("period", "received_at", "agency", "id", "condition")
-
 
 def no_reports() -> State:
     return {"recent_reports": [], "withdrawn": [], "latest_report": None}
@@ -34,17 +32,21 @@ def no_reports() -> State:
 
 def after_report(own: State, report: ReportEvent) -> State:
     """The own state of a region after a report of its own."""
-    mark = _mark(report.data.period, report.agency, report.id)
+    data, recent, withdrawn = report.data, own["recent_reports"], own["withdrawn"]
     entry = {
-        **mark,
+        "period": data.period.isoformat(),
+        "agency": report.agency,
+        "id": report.id,
         "received_at": kept(report.receivedat),
-        "condition": report.data.condition.value,
-        "is_withdrawn": mark in own["withdrawn"],
+        "condition": data.condition.value,
+        "is_withdrawn": bool(withdrawn) and _mark(data.period, report.agency, report.id) in withdrawn,
     }
-    recent = [*own["recent_reports"], entry]
-    if len(recent) > 1 and _rank(entry) < _rank(recent[-2]):  # most come in order
-        recent.sort(key=_rank)
-    return _settled(own, recent[-MOST:], own["withdrawn"])
+    newest = [*recent, entry]
+    if recent and _rank(entry) < _rank(recent[-1]):
+        newest.sort(key=_rank)
+    elif not withdrawn:  # as nearly all are: the newest report, and none withdrawn
+        return {**own, "recent_reports": newest[-MOST:], "latest_report": _pointer(entry)}
+    return _settled(own, newest[-MOST:], withdrawn)
 
 
 def after_withdrawal(own: State, withdrawal: WithdrawalEvent) -> State:
@@ -63,8 +65,18 @@ def _settled(own: State, recent: list[Report], withdrawn: list[Mark]) -> State:
         marks = (m for m in withdrawn if m["period"] >= oldest)
         withdrawn = sorted(marks, key=lambda m: (m["period"], m["agency"], m["id"]))[-MOST_WITHDRAWN:]
     in_force = next((entry for entry in reversed(recent) if not entry["is_withdrawn"]), None)
-    pointer = {field: in_force[field] for field in _POINTER} if in_force else None
+    pointer = _pointer(in_force) if in_force else None
     return {**own, "recent_reports": recent, "withdrawn": withdrawn, "latest_report": pointer}
+
+
+def _pointer(entry: Report) -> Report:
+    return {
+        "period": entry["period"],
+        "received_at": entry["received_at"],
+        "agency": entry["agency"],
+        "id": entry["id"],
+        "condition": entry["condition"],
+    }
 
 
 def _mark(period: date, agency: str, report_id: str) -> Mark:

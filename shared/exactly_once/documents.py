@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import random
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 
 from pymongo import InsertOne, UpdateOne
 from pymongo.errors import BulkWriteError
@@ -33,15 +33,17 @@ class Documents:
         self._database = database
         self._collections = tuple(collections)
 
-    async def fold(self, changes: Sequence[Change]) -> int:
-        """Fold all changes; how many documents were written.
+    async def fold(self, changes: Sequence[Change], presumed_new: Set[str] = frozenset()) -> int:
+        """Fold all changes; how many documents were written. Documents of the ids that are `presumed_new` are not
+        looked for: whoever is there all the same is found by the insert, and loaded then.
         Raises CannotFold, TooManyMismatches, DatabaseError."""
         grouped: dict[_Key, list[Change]] = defaultdict(list)
         for change in changes:
             grouped[change.collection, change.document_id].append(change)
         written = 0
         for attempt in range(_ROUNDS):
-            stored = await self._load(list(grouped))
+            stored = {key: empty(key[1]) for key in grouped}
+            stored.update(await self._load([key for key in grouped if attempt or key[1] not in presumed_new]))
             folded = {key: fold(stored[key], wanted) for key, wanted in grouped.items()}
             dirty = [key for key in grouped if folded[key] is not stored[key]]
             if not dirty:

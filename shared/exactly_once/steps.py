@@ -97,11 +97,11 @@ class Steps:
         run.note(records, bad)
         await self._put_aside(bad)
         standings = await self._parts.journal.register(sightings)
-        to_fold = [s for s, standing in zip(sightings, standings, strict=True) if standing.is_to_be_folded]
+        pairs = list(zip(sightings, standings, strict=True))
+        to_fold = [s for s, standing in pairs if standing.is_to_be_folded]
         if to_fold:
             with self._parts.metrics.fold_seconds.time():
-                await self._fold(to_fold)
-        pairs = list(zip(sightings, standings, strict=True))
+                await self._fold(to_fold, {s.event.identity for s, standing in pairs if standing is Standing.FIRST})
         return Counted(
             Counter((s.position.topic, standing.value) for s, standing in pairs),
             {s.position.log: s for s, standing in pairs if standing is Standing.FIRST},
@@ -113,12 +113,13 @@ class Steps:
             self._parts.metrics.dead_letters.labels(one.record.position.topic).inc()
             log.error("dead_letter", **_where(one.record), reason=one.reason[:LONGEST])
 
-    async def _fold(self, sightings: list[Sighting]) -> None:
-        """Fold all; one that cannot be folded is marked dead, put aside, and the rest is folded without it."""
+    async def _fold(self, sightings: list[Sighting], news: set[str]) -> None:
+        """Fold all; one that cannot be folded is marked dead, put aside, and the rest is folded without it. A document
+        that has the name of an event that is new to the journal (`news`) is hardly there yet."""
         left = list(sightings)
         while left:
             try:
-                await self._parts.documents.fold(self._all_changes(left))
+                await self._parts.documents.fold(self._all_changes(left), news)
             except CannotFold as error:
                 stuck = next(s for s in left if s.position == error.position)
                 await self._parts.dead_letters.put(BadRecord(stuck.record, f"cannot be folded: {error}"))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
@@ -415,5 +414,5 @@ async def test_alert_that_cannot_be_kept_costs_nobody_else(bench: Any, made: Mad
     odd, good = bench.records([made.alert("rule:odd", "64.72", 1, AlertState.FIRING), fine])
     value = odd.value.replace(b'"details":{}', b'"details":' + details.encode())
     assert value != odd.value
-    await bench.steps().process([replace(odd, value=value), good])
+    await bench.steps().process([odd._replace(value=value), good])
     assert [a["id"] for a in await bench.items("/v1/alerts")] == ["rule:fine"]

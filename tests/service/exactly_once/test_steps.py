@@ -396,6 +396,41 @@ async def test_event_without_changes_to_make_is_dead_too(bench: Bench) -> None:
     assert "dead" in await bench.entry("odd")
 
 
+def by_identity(sighting: Sighting) -> Sequence[Change]:
+    """A document of its own for each event, which others may have begun, and the sum of all."""
+
+    def told(document: Document) -> Document:
+        return {**document, "ids": [*document.get("ids", []), sighting.event.identity]}
+
+    of_event = Change("regions", sighting.event.identity, sighting.position, told)
+    return [of_event, Change("sums", "all", sighting.position, told)]
+
+
+async def test_a_document_that_was_presumed_new_and_is_there_is_folded_over(bench: Bench) -> None:
+    """What bears an event's name may be begun by another event, as by a withdrawal that is read before its report."""
+    stub = {"_id": "/agencies/kpu/b", "rev": 3, "cursors": {"reports:7": 5}, "ids": ["begun"]}
+    await bench.database["regions"].insert_one(stub)
+    batch = produce(bench, "a", "b", "c")
+    for _ in range(2):
+        await bench.steps(changes=by_identity).process(batch)
+    everything = await bench.database["sums"].find_one({"_id": "all"})
+    assert everything["ids"] == [f"/agencies/kpu/{i}" for i in "abc"]
+    found = await bench.database["regions"].find_one({"_id": "/agencies/kpu/b"})
+    assert found["ids"] == ["begun", "/agencies/kpu/b"]
+    assert found["cursors"] == {"reports:7": 5, "reports:0": 1}
+    assert found["rev"] == 4
+
+
+@pytest.mark.parametrize("dies_before", COLLECTIONS)
+async def test_a_crash_where_a_document_was_presumed_new(bench: Bench, dies_before: str) -> None:
+    """The retry is no new event, and looks."""
+    batch = produce(bench, "a", "b")
+    with pytest.raises(Crash):
+        await bench.steps(CrashingDocuments(bench.database, dies_before), changes=by_identity).process(batch)
+    await bench.steps(changes=by_identity).process(batch)
+    assert await bench.counted() == ["a", "b"]
+
+
 async def test_batch_beyond_what_the_database_has_read_is_refused(bench: Bench) -> None:
     """Records that were skipped, by a database that was lost or by a batch that was dropped, must be read first."""
     records = produce(bench, "a", "b", "c", "d")
