@@ -198,7 +198,7 @@ class Notifier:
 
 def _consuming(
     parts: Parts,
-    after_commit: Callable[[], None],
+    after_fold: Callable[[], None],
     before_reading_again: Callable[[], Awaitable[None]],
 ) -> Consuming:
     return build_consuming(
@@ -209,6 +209,6 @@ def _consuming(
         topics=TOPICS,
         collections=changes.COLLECTIONS,
         changes=changes.changes_of(parts.calendar),
-        after_commit=after_commit,
+        after_fold=after_fold,
         before_reading_again=before_reading_again,
     )

@@ -43,7 +43,7 @@ def build_consuming(
     topics: Sequence[Topic],
     collections: Sequence[str],
     changes: Changes,
-    after_commit: Callable[[], None] = lambda: None,
+    after_fold: Callable[[], None] = lambda: None,
     before_reading_again: Callable[[], Awaitable[None]] = nothing,
 ) -> Consuming:
     """The consumer of `topics` as member of `group`, folding into `collections` (written in that order).
@@ -74,7 +74,7 @@ def build_consuming(
         timeout_s=settings.batch_timeout_s,
         attempts=settings.batch_attempts,
         stuck_after_s=settings.stuck_after_s,
-        after_commit=after_commit,
+        after_fold=after_fold,
         before_reading_again=before_reading_again,
         security=security,
     )

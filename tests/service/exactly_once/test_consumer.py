@@ -171,7 +171,7 @@ class Bench:
             self.followed += 1
 
         self._monkeypatch.setattr("shared.exactly_once.consumer.subscribe", subscribe)
-        plain = {"max_records": 10, "timeout_s": 5.0, "attempts": 3, "stuck_after_s": 60.0, "after_commit": follow}
+        plain = {"max_records": 10, "timeout_s": 5.0, "attempts": 3, "stuck_after_s": 60.0, "after_fold": follow}
         return Consumer(
             "127.0.0.1:1",
             "desk.test",
@@ -372,6 +372,14 @@ async def test_commit_after_a_rebalance_is_dropped(bench: Bench, dropped: Except
     assert bench.member.sought == {}
     assert bench.followed == 1
     assert bench.said("desk_batch_failures_total 0.0")
+
+
+async def test_whoever_follows_does_not_wait_for_the_commit(bench: Bench) -> None:
+    """What presses is told of what was folded, not of what was committed: that takes longer."""
+    followed: list[int] = []
+    bench.consumer(after_fold=lambda: followed.append(len(bench.member.commits)))
+    await bench.handle(BATCH)
+    assert followed == [0]
 
 
 async def test_commit_that_kafka_refuses_is_tried_again(bench: Bench) -> None:
