@@ -61,10 +61,10 @@ class ReportBody(Body):
         if self.replaces and period is None:
             raise WrongFields([FieldError("period", "correction_period")])
         written = written_at(self.submitted_at, receipt.received_at, calendar.at(self.region, receipt.received_at))
-        return ReportEvent.model_construct(
+        return ReportEvent.of_checked(
             **self.envelope(agency, event_id, receipt),
             time=written,
-            data=ReportData.model_construct(
+            data=ReportData.of_checked(
                 period=period or calendar.period_of(self.region, level_of(self.region), written),
                 condition=self.condition,
                 summary=self.summary,
