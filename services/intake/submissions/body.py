@@ -10,7 +10,7 @@ from typing import Annotated, Any, ClassVar, Self, TypeVar
 from pydantic import AfterValidator, BaseModel, Field, ValidationError
 from ulid import ULID
 
-from services.intake.checks import Receipt, addressable, agrees_with_header, known_region
+from services.intake.checks import Receipt, known_region, usable_id
 from services.intake.fingerprints import Fingerprint
 from shared.access.keys import Kind
 from shared.events.codec import content_hash
@@ -41,7 +41,7 @@ class Body(Frozen):
     # Fields that a single call has in its path, a line of a batch among the others.
     in_path: ClassVar[tuple[str, ...]] = ()
 
-    id: Annotated[Slug, AfterValidator(addressable), AfterValidator(agrees_with_header)] | None = Field(
+    id: Annotated[Slug, AfterValidator(usable_id)] | None = Field(
         None, description="yours, unique within your agency; take the same one for every retry"
     )
     region: Annotated[RegionCode, AfterValidator(known_region)] = Field(
@@ -78,7 +78,7 @@ class Body(Frozen):
     def said(self) -> dict[str, Any]:
         """The content as the sender said it: what decides whether two submissions under one id are the same."""
         # Nothing is the same as absent.
-        said = {name: value for name, value in self.__dict__.items() if value or value not in (None, {}, ())}
+        said = {n: v for n, v in self.__dict__.items() if v is not None and (v or v not in ({}, ()))}
         said.pop("id", None)
         said.pop("kind", None)
         said["type"] = self.event.type_name()

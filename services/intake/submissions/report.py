@@ -60,7 +60,9 @@ class ReportBody(Body):
         period = self.period or (replaced and replaced.period)
         if self.replaces and period is None:
             raise WrongFields([FieldError("period", "correction_period")])
-        written = written_at(self.submitted_at, receipt.received_at, calendar.at(self.region, receipt.received_at))
+        written = receipt.received_at
+        if self.submitted_at is not None:
+            written = written_at(self.submitted_at, written, calendar.at(self.region, written))
         return ReportEvent.of_checked(
             **self.envelope(agency, event_id, receipt),
             time=written,
