@@ -14,10 +14,11 @@ from functools import partial
 
 from fastapi import Request
 
-from services.intake.accepting import Accepted, Acceptor, Heard, Offer, Taken, headers_here
+from services.intake.accepting import Acceptor
 from services.intake.checks import Receipt
 from services.intake.crowding import place_in
 from services.intake.fingerprints import Fingerprint, Known, find
+from services.intake.offers import Accepted, Heard, Offer, Taken, headers_here
 from services.intake.places import MiB, Places
 from services.intake.rate_limits import RateLimits
 from services.intake.submissions.body import Body, WrongFields

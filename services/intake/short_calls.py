@@ -17,10 +17,10 @@ from functools import partial
 
 import orjson
 
-from services.intake.accepting import Taken, headers_of
 from services.intake.checks import Receipt
 from services.intake.crowding import refuse_if_full
 from services.intake.door import Door, agency_that_may_send, log_refusal
+from services.intake.offers import Taken, headers_of
 from services.intake.plain_calls import PLAIN_CALLS
 from services.intake.submissions.body import Body, WrongFields, read
 from shared.access.keys import Grant

@@ -24,7 +24,6 @@ class IntakeMetrics:
             ["agency", "kind", "reason"],
             registry=made,
         )
-        self._accepted: dict[tuple[str, str, bool], Counter] = {}  # bounded as their labels are
         self.publish_seconds = BatchHistogram(
             "desk_publish_seconds",
             "from handing an event to the producer to all in-sync replicas' confirmation",
@@ -45,11 +44,3 @@ class IntakeMetrics:
             ["address"],
             registry=made,
         )
-
-    def count_accepted(self, agency: str, kind: str, is_duplicate: bool) -> None:
-        """One more event that was answered 202."""
-        labels = (self.agency_name(agency), kind, is_duplicate)
-        counter = self._accepted.get(labels)
-        if counter is None:
-            counter = self._accepted[labels] = self.accepted.labels(*labels[:2], str(is_duplicate).lower())
-        counter.inc()

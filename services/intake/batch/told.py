@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
-from services.intake.accepting import Taken
+from services.intake.offers import Taken
 
 
 class Told:

@@ -8,10 +8,10 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from ulid import ULID
 
-from services.intake.accepting import Accepted
 from services.intake.checks import Receipt
 from services.intake.door import Door, logging_refusals
 from services.intake.fingerprints import find
+from services.intake.offers import Accepted
 from services.intake.pages.forms import CONTROLS, MOST_BYTES, NARROW, Form, Typed, after_button, is_form_id, to_json
 from services.intake.pages.key import COOKIE
 from services.intake.pages.refusals import refused, retried
