@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from datetime import UTC, date, datetime
+from functools import lru_cache
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, AwareDatetime, BeforeValidator, Field, StringConstraints
@@ -39,21 +40,29 @@ def _at_most(limit: int) -> Callable[[str], str]:
     return check
 
 
+def _clean(limit: int, is_one_line: bool) -> Callable[[str], str]:
+    """All that is asked of a text, in one call: each one from pydantic costs as much as the check."""
+    at_most = _at_most(limit)
+
+    def check(text: str) -> str:
+        if text.isascii() and text.isprintable() and not text.isspace():
+            return text  # nothing in it that any of the checks below minds
+        text = clean_text(text)
+        return at_most(not_blank(one_line(text) if is_one_line else text))
+
+    return check
+
+
 ShortText = Annotated[
     str,
     StringConstraints(min_length=1, max_length=200),
-    AfterValidator(clean_text),
-    AfterValidator(one_line),
-    AfterValidator(not_blank),
-    AfterValidator(_at_most(200)),
+    AfterValidator(_clean(200, is_one_line=True)),
     Field(description="a line of text", json_schema_extra={"pattern": SHORT_TEXT}),
 ]
 LongText = Annotated[
     str,
     StringConstraints(min_length=1, max_length=4000),
-    AfterValidator(clean_text),
-    AfterValidator(not_blank),
-    AfterValidator(_at_most(4000)),
+    AfterValidator(_clean(4000, is_one_line=False)),
     Field(description="a text, of several lines if need be", json_schema_extra={"pattern": LONG_TEXT}),
 ]
 WebAddress = Annotated[
@@ -88,11 +97,14 @@ def _time_in(value: Any) -> Any:
 
 
 def _day_in(value: Any) -> Any:
-    if not isinstance(value, str):
-        return value
+    return _day(value) if isinstance(value, str) else value
+
+
+@lru_cache(64)  # nearly all reports are for the same few days
+def _day(text: str) -> date:
     try:
-        if _ISO_DAY.fullmatch(value):
-            return date.fromisoformat(value)
+        if _ISO_DAY.fullmatch(text):
+            return date.fromisoformat(text)
     except ValueError:
         pass
     raise PydanticCustomError("date_syntax", "must be a date, for example 2024-11-18")

@@ -60,7 +60,8 @@ class Outline:
     nothing of use, and does no harm."""
 
     def __init__(self, raw: bytes) -> None:
-        self._outside = _STRING.sub(b"", raw)
+        # Without an escape every second piece between quotes is outside: a quarter of the time.
+        self._outside = _STRING.sub(b"", raw) if b"\\" in raw else b"".join(raw.split(b'"')[::2])
 
     @property
     def keys(self) -> int:
@@ -72,8 +73,11 @@ class Outline:
         asked before the text is parsed: parsers recurse, and every wrong value costs a message."""
         if self._outside.count(b",") >= MAX_VALUES:
             raise BadJson("json_values", limit=str(MAX_VALUES))
+        brackets = self._outside.translate(None, _NO_BRACKETS)
+        if len(brackets) <= MAX_DEPTH:  # so few are not nested deeper
+            return
         depth = 0
-        for bracket in self._outside.translate(None, _NO_BRACKETS):
+        for bracket in brackets:
             depth += 1 if bracket in b"[{" else -1
             if depth > MAX_DEPTH:
                 raise BadJson("json_depth", limit=str(MAX_DEPTH))

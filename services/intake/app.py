@@ -23,6 +23,7 @@ from services.intake.plain_calls import plain_calls
 from services.intake.queues import Queues
 from services.intake.rate_limits import RateLimits
 from services.intake.rush import RushHours
+from services.intake.short_calls import short_calls
 from services.intake.skew import ClockSkew
 from services.intake.store import Fingerprints
 from shared import asyncapi, mongo
@@ -68,6 +69,7 @@ def build(
     app.include_router(admin.routes(door, registry))
     add_pages(app, door)
     app.router.routes[:0] = plain_calls(door)
+    app.state.short_ways = short_calls(door)
     return app
 
 

@@ -44,8 +44,9 @@ def addressable(sent_id: str) -> str:
     return sent_id
 
 
-def agrees_with_header(sent_id: str, info: ValidationInfo) -> str:
-    if _receipt(info).header_id not in (None, sent_id):
+def usable_id(sent_id: str, info: ValidationInfo) -> str:
+    """Addressable, and what the header says, if that says one."""
+    if _receipt(info).header_id not in (None, addressable(sent_id)):
         raise PydanticCustomError("id_twice", "differs from the header Idempotency-Key")
     return sent_id
 

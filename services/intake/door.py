@@ -5,17 +5,20 @@ The order of the checks is a promise to clients: 401, 429, 415, 413, 408, 422, 4
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 
 from fastapi import Request
 
-from services.intake.accepting import Accepted, Acceptor
+from services.intake.accepting import Acceptor
 from services.intake.checks import Receipt
 from services.intake.crowding import place_in
-from services.intake.fingerprints import Known
+from services.intake.fingerprints import Fingerprint, Known, find
+from services.intake.offers import Accepted, Heard, Offer, Taken, headers_here
 from services.intake.places import MiB, Places
 from services.intake.rate_limits import RateLimits
 from services.intake.submissions.body import Body, WrongFields
@@ -87,15 +90,47 @@ class Door:
 
     async def take(self, grant: Grant, body: Body, receipt: Receipt, is_dry_run: bool) -> Accepted:
         """Take one submission that was read, or refuse it. Raises Problem 403, 409, 422, 429, 503."""
-        began_s = time.monotonic()
-        agency = _agency_that_may_send(grant, body)
-        event_id = body.id or receipt.header_id or body.default_id(agency, receipt)
-        event = await self._event(agency, event_id, body, receipt)
-        accepted = await self.acceptor.accept(event, body.topic, is_dry_run, began_s)
-        if not is_dry_run:
-            duplicate = str(accepted.duplicate).lower()
-            self.metrics.accepted.labels(self.metrics.agency_name(agency), body.called, duplicate).inc()
-        return accepted
+        told: asyncio.Future[Taken] = asyncio.get_running_loop().create_future()
+        await self.bring(grant, body, receipt, is_dry_run, partial(_tell, told), headers_here())
+        return Accepted(**(await told)._asdict())
+
+    async def bring(
+        self,
+        grant: Grant,
+        body: Body,
+        receipt: Receipt,
+        is_dry_run: bool,
+        heard: Heard,
+        headers: list[tuple[str, bytes]],
+    ) -> None:
+        """Offer one submission, after a look at the report that it speaks of. `heard` is told what `take` says."""
+        try:
+            began_s, agency = time.monotonic(), agency_that_may_send(grant, body)
+            meant_id = body.report_meant()
+            meant = await find(self.fingerprints, identity_of(agency, meant_id)) if meant_id else None
+            self.offer(agency, receipt.header_id, body, receipt, is_dry_run, began_s, heard, meant, headers)
+        except Exception as error:  # noqa: BLE001 - whoever asked makes an answer of it
+            heard(error)
+
+    def offer(
+        self,
+        agency: str,
+        named: str | None,
+        body: Body,
+        receipt: Receipt,
+        is_dry_run: bool,
+        began_s: float,
+        heard: Heard,
+        meant: Fingerprint | None,
+        headers: list[tuple[str, bytes]],
+        is_bulk: bool = False,
+    ) -> None:
+        """Send one submission of an agency that may send it on its way; `heard` is told what became of it. `named`
+        is an id from outside of the body, `meant` what is known of the report that it speaks of. Raises Problem 422,
+        429, 503."""
+        event_id = body.id or named or body.default_id(agency, receipt)
+        event = self._event(agency, event_id, body, receipt, meant)
+        self.acceptor.offer(Offer(event, body.topic, body.called, is_dry_run, began_s, heard, headers, is_bulk))
 
     @contextmanager
     def counting_refusals(self, called: str, grant: Grant | None = None) -> Iterator[Sender]:
@@ -115,13 +150,11 @@ class Door:
             agency = PEOPLE if grant.agency is None else self.metrics.agency_name(grant.agency)
         self.metrics.refused.labels(agency, called, problem.title).inc()
 
-    async def _event(self, agency: str, event_id: str, body: Body, receipt: Receipt) -> Envelope:
-        meant_id = body.report_meant()
-        meant = await self.fingerprints.find(identity_of(agency, meant_id)) if meant_id else None
+    def _event(self, agency: str, event_id: str, body: Body, receipt: Receipt, meant: Fingerprint | None) -> Envelope:
         try:
             return body.to_event(agency, event_id, receipt, meant)
         except WrongFields as error:
-            if meant_id and meant is None and self.fingerprints.is_resting:
+            if meant is None and self.fingerprints.is_resting and (meant_id := body.report_meant()):
                 raise Problem(503, "unavailable", "unavailable_report_meant", id=meant_id) from None
             raise invalid(error.errors) from None
 
@@ -134,15 +167,18 @@ def logging_refusals(grant: Grant, called: str) -> Iterator[None]:
     try:
         yield
     except Problem as problem:
-        if problem.status < 500 and problem.status != 429:
-            because, fields = problem.detail or problem.title, [error.reason for error in problem.errors[:5]]
-            log.info(
-                "refused", kind=called, holder=grant.holder, status=problem.status, because=because, fields=fields
-            )
+        log_refusal(problem, grant, called)
         raise
 
 
-def _agency_that_may_send(grant: Grant, body: Body) -> str:
+def log_refusal(problem: Problem, grant: Grant, called: str) -> None:
+    """As `logging_refusals`."""
+    if problem.status < 500 and problem.status != 429:
+        because, fields = problem.detail or problem.title, [error.reason for error in problem.errors[:5]]
+        log.info("refused", kind=called, holder=grant.holder, status=problem.status, because=because, fields=fields)
+
+
+def agency_that_may_send(grant: Grant, body: Body) -> str:
     """The agency behind a key that may send this. Raises Problem 403; a person's key belongs to no agency."""
     if grant.agency is None:
         raise Problem(403, "forbidden", "forbidden_person", name=grant.name)
@@ -151,3 +187,13 @@ def _agency_that_may_send(grant: Grant, body: Body) -> str:
         kind = Word(f"right_{right}")
         raise Problem(403, "forbidden", "forbidden_send", name=grant.name, kind=kind, region=body.region)
     return grant.agency
+
+
+def _tell(told: asyncio.Future[Taken], outcome: Taken | Exception) -> None:
+    """To one who may have left."""
+    if told.done():
+        return
+    if isinstance(outcome, Exception):
+        told.set_exception(outcome)
+    else:
+        told.set_result(outcome)

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from datetime import date, datetime
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from shared.events.envelope import Envelope
 
 
-@dataclass(frozen=True, slots=True)
-class Fingerprint:
+class Fingerprint(NamedTuple):
     """Of the first acknowledged event of an identity. `period` is None outside reports."""
 
     identity: str
@@ -24,23 +23,22 @@ class Fingerprint:
 class Known(Protocol):
     """What was accepted, as far as anybody remembers: the database's (`store.py`), or that of a batch's dry run."""
 
-    async def find(self, identity: str) -> Fingerprint | None:
-        """The fingerprint of what was accepted under an identity; None if there is none or nobody can tell."""
+    async def find_all(self, identities: Sequence[str]) -> Mapping[str, Fingerprint]:
+        """The fingerprints of what was accepted under identities; without those that have none, or where nobody can
+        tell."""
 
-    async def remember(self, fingerprint: Fingerprint) -> None:
-        """Keep it, unless the identity has one already: the first one stays."""
+    async def remember_all(self, fingerprints: Sequence[Fingerprint]) -> None:
+        """Keep them; where an identity has one already the first one stays."""
 
     @property
     def is_resting(self) -> bool:
         """Whether the memory failed a moment ago, so that nothing is known of anything."""
 
 
+async def find(known: Known, identity: str) -> Fingerprint | None:
+    """That of one identity."""
+    return (await known.find_all([identity])).get(identity)
+
+
 def fingerprint_of(event: Envelope) -> Fingerprint:
-    return Fingerprint(
-        identity=event.identity,
-        hash=event.contenthash,
-        type=event.type,
-        region=event.subject,
-        period=event.period,
-        received_at=event.receivedat,
-    )
+    return Fingerprint(event.identity, event.contenthash, event.type, event.subject, event.period, event.receivedat)

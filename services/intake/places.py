@@ -44,23 +44,36 @@ class Places:
 
     def why_not(self, agency: str, size: int) -> Full | None:
         """None if there is a place for one more event of an agency."""
-        if not _fits(self._taken_by.get(agency, Load()), size, self._most_of_one):
+        if not _fits(self._taken_by.get(agency, _NOTHING), size, self._most_of_one):
             return Full.SHARE
         return None if _fits(self.taken, size, self._most) else Full.ALL
 
+    def take(self, agency: str, size: int) -> None:
+        """Take a place, for which `why_not` has just said None. Each is given back."""
+        own = self._taken_by.get(agency)
+        if own is None:
+            own = self._taken_by[agency] = Load()
+        own.add(1, size)
+        self.taken.add(1, size)
+
+    def give_back(self, agency: str, size: int) -> None:
+        own = self._taken_by[agency]
+        own.add(-1, -size)
+        self.taken.add(-1, -size)
+        if not own.events:
+            del self._taken_by[agency]
+
     @contextmanager
     def hold(self, agency: str, size: int) -> Iterator[None]:
-        """Take a place, for which `why_not` has just said None, and give it back."""
-        own = self._taken_by.setdefault(agency, Load())
-        for load in (self.taken, own):
-            load.add(1, size)
+        """A place for the length of a block."""
+        self.take(agency, size)
         try:
             yield
         finally:
-            for load in (self.taken, own):
-                load.add(-1, -size)
-            if not own.events:
-                del self._taken_by[agency]
+            self.give_back(agency, size)
+
+
+_NOTHING = Load()
 
 
 def _fits(taken: Load, size: int, most: Load) -> bool:

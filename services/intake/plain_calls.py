@@ -7,6 +7,8 @@ parameters.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Match
@@ -38,11 +40,13 @@ class PlainCall(BaseRoute):
         await Response(accepted.model_dump_json(), 202, media_type="application/json")(scope, receive, send)
 
 
+PLAIN_CALLS: Mapping[str, type[Body]] = {
+    "/v1/reports": ReportBody,
+    "/v1/incidents": IncidentBody,
+    "/v1/logistics": LogisticsBody,
+}
+
+
 def plain_calls(door: Door) -> list[PlainCall]:
     """To be asked before all other routes."""
-    table: dict[str, type[Body]] = {
-        "/v1/reports": ReportBody,
-        "/v1/incidents": IncidentBody,
-        "/v1/logistics": LogisticsBody,
-    }
-    return [PlainCall(path, door, body_type) for path, body_type in table.items()]
+    return [PlainCall(path, door, body_type) for path, body_type in PLAIN_CALLS.items()]

@@ -12,6 +12,7 @@ import threading
 import time
 from collections.abc import Callable
 from datetime import datetime
+from functools import lru_cache
 
 from limits import RateLimitItem, RateLimitItemPerMinute, RateLimitItemPerSecond
 from limits.storage import MemoryStorage
@@ -42,6 +43,11 @@ class _NoSweeper(threading.Timer):
         return True
 
 
+@lru_cache(1_000)  # there are as many as there are numbers in grants
+def _a_minute(events: int) -> RateLimitItem:
+    return RateLimitItemPerMinute(events)
+
+
 class RateLimits:
     """`per_minute` is for agencies whose grant names no number of its own."""
 
@@ -60,7 +66,7 @@ class RateLimits:
 
     def admit(self, grant: Grant, now: datetime) -> None:
         """Let one event pass. Raises Problem 429."""
-        item = RateLimitItemPerMinute(self.allowance(grant, now))
+        item = _a_minute(self.allowance(grant, now))
         if not self._limiter.hit(item, grant.holder):
             raise self._too_many(item, grant, item.amount, "rate")
 

@@ -8,13 +8,12 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date
 
 from pymongo.errors import BulkWriteError
 
 from services.intake.fingerprints import Fingerprint
-from shared.coalescer import Coalescer
 from shared.logs import get_logger
 from shared.mongo import Collection, DatabaseError, Document, in_words, is_duplicates_only
 
@@ -55,38 +54,29 @@ class Fingerprints:
         self._timeout_s = timeout_s
         self._rest_s = rest_s
         self._resting_until = 0.0
-        self._lookups: Coalescer[str, Fingerprint | None] = Coalescer(self._find)
-        self._inserts: Coalescer[Fingerprint, None] = Coalescer(self._insert)
 
-    async def find(self, identity: str) -> Fingerprint | None:
-        return await self._lookups.ask(identity)
+    async def find_all(self, identities: Sequence[str]) -> Mapping[str, Fingerprint]:
+        if self.is_resting:
+            return {}
+        query = {"_id": {"$in": list(dict.fromkeys(identities))}}
+        try:
+            async with asyncio.timeout(self._timeout_s):
+                return {d["_id"]: _to_fingerprint(d) async for d in self._collection.find(query)}
+        except (DatabaseError, TimeoutError) as error:
+            self._rest(error)
+            return {}
 
-    async def remember(self, fingerprint: Fingerprint) -> None:
-        await self._inserts.ask(fingerprint)
-
-    async def _find(self, identities: Sequence[str]) -> Sequence[Fingerprint | None]:
-        found: dict[str, Fingerprint] = {}
-        if not self.is_resting:
-            query = {"_id": {"$in": list(dict.fromkeys(identities))}}
-            try:
-                async with asyncio.timeout(self._timeout_s):
-                    found = {d["_id"]: _to_fingerprint(d) async for d in self._collection.find(query)}
-            except (DatabaseError, TimeoutError) as error:
+    async def remember_all(self, fingerprints: Sequence[Fingerprint]) -> None:
+        if self.is_resting:
+            return
+        try:
+            async with asyncio.timeout(self._timeout_s):
+                await self._collection.insert_many([_to_document(one) for one in fingerprints], ordered=False)
+        except BulkWriteError as error:
+            if not is_duplicates_only(error):
                 self._rest(error)
-        return [found.get(identity) for identity in identities]
-
-    async def _insert(self, fingerprints: Sequence[Fingerprint]) -> Sequence[None]:
-        if not self.is_resting:
-            documents = [_to_document(one) for one in fingerprints]
-            try:
-                async with asyncio.timeout(self._timeout_s):
-                    await self._collection.insert_many(documents, ordered=False)
-            except BulkWriteError as error:
-                if not is_duplicates_only(error):
-                    self._rest(error)
-            except (DatabaseError, TimeoutError) as error:
-                self._rest(error)
-        return [None] * len(fingerprints)
+        except (DatabaseError, TimeoutError) as error:
+            self._rest(error)
 
     @property
     def is_resting(self) -> bool:

@@ -23,6 +23,7 @@ from shared.mongo import Collection, DatabaseError, in_words
 log = get_logger(__name__)
 
 COLLECTION = "holders"
+_AHEAD = 0.2  # of the time that rights are remembered: in the last fifth they are asked for anew
 
 
 class AccessUnknown(Exception):
@@ -47,6 +48,8 @@ class AccessStore:
         self._failed_at_s = float("-inf")
         self._lookups: Coalescer[str, Seen | None] = Coalescer(self._look_up)
         self._probe: asyncio.Task[Seen | None] | None = None
+        self._ahead: dict[str, asyncio.Task[Seen | None]] = {}
+        self._ahead_s = cache_s * _AHEAD
 
     async def grant_of(self, key: str) -> Grant | None:
         """The rights behind a key, None if it is not known or no longer valid. Raises AccessUnknown."""
@@ -61,6 +64,17 @@ class AccessStore:
         may."""
         seen = self._seen.find(key_hash(key))
         return _valid(seen) if seen is not None else None
+
+    def at_hand(self, key: str) -> Grant | None:
+        """As `grant_of`, where nobody has to be asked; None says nothing of the key. Rights that end soon are asked
+        for meanwhile, so that a key in steady use stays at hand."""
+        hashed, now_s = key_hash(key), self._monotonic()
+        seen = self._seen.find(hashed)
+        if seen is None or seen.grant is None or now_s >= seen.until_s:
+            return None
+        if now_s > seen.until_s - self._ahead_s:
+            self._look_ahead(hashed)
+        return _valid(seen)
 
     async def fresh_grant_of(self, key: str) -> Grant | None:
         """As `grant_of`, but as the database has it now: for whoever hands out keys, lest somebody who is revoked
@@ -79,6 +93,12 @@ class AccessStore:
         if seen is None:
             raise AccessUnknown("the key database does not answer")
         return seen
+
+    def _look_ahead(self, hashed: str) -> None:
+        """Ask for a key's rights beside those who use them, once at a time."""
+        if hashed not in self._ahead and not self._failed_within_s(self._rest_s):
+            asking = self._ahead[hashed] = asyncio.create_task(self._lookups.ask(hashed))
+            asking.add_done_callback(lambda _: self._ahead.pop(hashed))
 
     def _probe_with(self, hashed: str) -> None:
         if not self._failed_within_s(self._rest_s) and (self._probe is None or self._probe.done()):

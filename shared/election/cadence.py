@@ -39,13 +39,14 @@ class PeriodDays:
     def __init__(self, rules: Sequence[ReportRule]) -> None:
         self._rules = tuple(rules)
         self._latest, self._after = lru_cache(_KEPT)(self._find_latest), lru_cache(_KEPT)(self._find_after)
+        self._holds = lru_cache(_KEPT)(self._is_one)
 
     def rules_on(self, day: date) -> tuple[ReportRule, ...]:
         """Those in force, else the first."""
         return tuple(rule for rule in self._rules if rule.from_ <= day <= rule.until) or self._rules[:1]
 
     def holds(self, day: date) -> bool:
-        return any(fits(rule, day) for rule in self.rules_on(day))
+        return self._holds(day)
 
     def is_daily(self, day: date) -> bool:
         return any(rule.every is Every.DAY for rule in self.rules_on(day))
@@ -61,6 +62,9 @@ class PeriodDays:
     def after(self, day: date) -> date:
         """The nearest period day after a day."""
         return self._after(day)
+
+    def _is_one(self, day: date) -> bool:
+        return any(fits(rule, day) for rule in self.rules_on(day))
 
     def _find_latest(self, day: date) -> date:
         while not self.holds(day):

@@ -6,7 +6,7 @@ import hashlib
 from typing import Annotated, Any
 
 import orjson
-from pydantic import Field, TypeAdapter, ValidationError
+from pydantic import BaseModel, Field, TypeAdapter, ValidationError
 from pydantic_core import ErrorDetails
 
 from shared.events.alert import AlertEvent
@@ -67,10 +67,16 @@ def _reason(found: ErrorDetails) -> str:
     return f"{'.'.join(where) or 'value'}: {found['msg']}"
 
 
+def _as_said(part: BaseModel) -> dict[str, Any]:
+    return part.model_dump(exclude_none=True)
+
+
 def content_hash(content: dict[str, Any]) -> str:
-    """SHA-256 (hex) over a canonical form of JSON-like content: sorted keys, UTC times, absent fields left out."""
+    """SHA-256 (hex) over a canonical form of content, JSON-like or with models in it: sorted keys, UTC times, absent
+    fields left out."""
     canonical = orjson.dumps(
         {k: v for k, v in content.items() if v is not None},
-        option=orjson.OPT_SORT_KEYS | orjson.OPT_UTC_Z,
+        _as_said,
+        orjson.OPT_SORT_KEYS | orjson.OPT_UTC_Z,
     )
     return hashlib.sha256(canonical).hexdigest()

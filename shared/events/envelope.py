@@ -6,7 +6,7 @@ The identity is (source, id): an agency's id is its own, another agency's equal 
 from __future__ import annotations
 
 from datetime import date
-from typing import Annotated, Literal
+from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, StringConstraints
 
@@ -16,11 +16,32 @@ AGENCIES = "/agencies/"
 NOTIFIER = "/notifier"
 SYSTEM: Literal["system"] = "system"  # instead of a region: what concerns the system itself
 
+_set = object.__setattr__  # these values are frozen
+
 
 class Frozen(BaseModel):
     """Values are frozen and strict; an unknown field is an error, never ignored."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
+
+    # Every field in the model's order, with its default: what `of_checked` fills in.
+    _blank: ClassVar[dict[str, Any]]
+
+    @classmethod
+    def __pydantic_init_subclass__(cls, **kwargs: Any) -> None:
+        super().__pydantic_init_subclass__(**kwargs)
+        cls._blank = {name: field.get_default() for name, field in cls.model_fields.items()}
+
+    @classmethod
+    def of_checked(cls, **fields: Any) -> Self:
+        """One of values that have been checked already; nothing is looked at again. As `model_construct`, which works
+        out names and defaults anew for each (5 us, here 1)."""
+        made = cls.__new__(cls)
+        _set(made, "__dict__", {**cls._blank, **fields})
+        _set(made, "__pydantic_fields_set__", set(fields))
+        _set(made, "__pydantic_extra__", None)
+        _set(made, "__pydantic_private__", None)
+        return made
 
 
 class Envelope(Frozen):
@@ -44,7 +65,7 @@ class Envelope(Frozen):
     @classmethod
     def type_name(cls) -> str:
         """The one type of a subclass's events."""
-        return str(cls.model_fields["type"].default)
+        return str(cls._blank["type"])
 
     @property
     def agency(self) -> str:

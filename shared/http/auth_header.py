@@ -12,7 +12,12 @@ def bearer_key(request: HTTPConnection) -> str | None:
     """The key of `Authorization: Bearer <key>` (RFC 6750); None if there is none or it is absurdly long. Of two
     headers none counts: a gateway may have looked at the other."""
     sent = request.headers.getlist("authorization")
-    scheme, _, key = (sent[0] if len(sent) == 1 else "").partition(" ")
+    return key_in(sent[0]) if len(sent) == 1 else None
+
+
+def key_in(authorization: str) -> str | None:
+    """The key in the only such header."""
+    scheme, _, key = authorization.partition(" ")
     key = key.strip()
     return _as_written(key) if scheme.lower() == "bearer" and 0 < len(key) <= LONGEST_KEY else None
 

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
+from collections.abc import Mapping
 from typing import Any
 
 from httptools import HttpRequestParser
@@ -21,6 +22,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResp
 
 from shared.http.early_answers import HEAD_TOO_LARGE, MAX_HEAD_BYTES, NO_HTTP, app_for, last_answer
 from shared.http.problems import Problem
+from shared.http.short_way import Address, ShortCall, ShortWay
 
 HEAD_TIMEOUT_S = 30.0
 # A client that is still sending when its answer is there may finish, so that it reads the answer: closing at once
@@ -43,15 +45,17 @@ _FRAMING = 16  # bytes of framing that one byte of a body may need: clients may 
 class BoundedConnection(HttpToolsProtocol):
     """One connection of a client, with its requests one after the other."""
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
+    def __init__(self, *args: Any, short_ways: Mapping[Address, ShortWay] | None = None, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        self._short_ways = short_ways or {}
         self._is_in_head = False
         self._is_in_body = False
         self._is_over = False  # nothing more is read; what was asked before is answered
         self._framing_left = MAX_HEAD_BYTES
         self._after_answer_left = MAX_BYTES_AFTER_ANSWER
-        self._piece = b""
-        self._served: RequestResponseCycle | None = None
+        self._piece = self._began_in = b""
+        self._served: RequestResponseCycle | ShortCall | None = None
+        self._short: ShortCall | None = None  # that is not whole yet
         self._deadline: asyncio.TimerHandle | None = None
         self._look: asyncio.TimerHandle | None = None
 
@@ -81,6 +85,8 @@ class BoundedConnection(HttpToolsProtocol):
             self._piece = piece
             if not self._is_over:
                 super().data_received(piece)
+                if self._short is not None:  # the rest of its body is still to come
+                    self._leave_the_short_way()
             if self.transport.is_closing():
                 return
             if self._after_answer_left < 0 or len(self.pipeline) > MOST_WAITING:
@@ -94,14 +100,22 @@ class BoundedConnection(HttpToolsProtocol):
 
     def on_message_begin(self) -> None:
         self._is_in_head = True
+        self._began_in = self._piece
+        if self.cycle is not None:  # the answer before may have been given a moment ago, in the same piece
+            self._set_deadline(None)
+            self._unset_keepalive_if_required()
         self._framing_left = MAX_HEAD_BYTES
         super().on_message_begin()
         self.scope["state"][ABORT] = self.transport.abort
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """Trailers are dropped (RFC 9110, 6.5.1): nobody between us and the client has looked at them as headers."""
-        if not self._is_in_body:
-            super().on_header(name, value)
+        if self._is_in_body:
+            return
+        name = name.lower()  # from here on as uvicorn does: the call alone is felt with every header
+        if name == b"expect" and value.lower() == b"100-continue":
+            self.expect_100_continue = True
+        self.headers.append((name, value))
 
     def on_headers_complete(self) -> None:
         if self.parser.should_upgrade():  # comes again, without the wish
@@ -109,8 +123,33 @@ class BoundedConnection(HttpToolsProtocol):
         self._is_in_head, self._is_in_body = False, True
         self._framing_left = MAX_HEAD_BYTES
         self._set_deadline(None)
+        if self._short_ways and self._goes_short():
+            return
+        self._go_the_usual_way()
+
+    def _go_the_usual_way(self) -> None:
         self.app = app_for(self.url, self.headers, self.config.loaded_app)
         super().on_headers_complete()
+
+    def _goes_short(self) -> bool:
+        """Whether the call may turn out to be one for the short way: then it waits for the rest of this piece."""
+        way = self._short_ways.get((self.parser.get_method(), self.url))
+        is_alone = self.cycle is None or self.cycle.response_complete
+        # Of a head that came whole within a piece the bounds need not be counted.
+        if way is None or not is_alone or self.expect_100_continue or self._began_in is not self._piece:
+            return False
+        keep_alive = self.parser.should_keep_alive() and self.parser.get_http_version() != "1.0"
+        headers = self.server_state.default_headers
+        self._short = ShortCall(way, self.scope, self.transport, headers, keep_alive, self.on_response_complete)
+        return True
+
+    def _leave_the_short_way(self) -> None:
+        """As if it had never been on it."""
+        short, self._short = self._short, None
+        assert short is not None
+        self._go_the_usual_way()
+        if short.body:
+            super().on_body(short.body)
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
         self._served = cycle
@@ -118,15 +157,30 @@ class BoundedConnection(HttpToolsProtocol):
 
     def on_body(self, body: bytes) -> None:
         self._framing_left += (1 + _FRAMING) * len(body)
-        super().on_body(body)
+        if self._short is not None:
+            self._short.body += body
+        else:
+            super().on_body(body)
 
     def on_message_complete(self) -> None:
         if self.parser.should_upgrade():
             return
         self._is_in_body = False
-        super().on_message_complete()
+        if self._short is not None:
+            self._take_short(self._short)
+        else:
+            super().on_message_complete()
         if self.cycle.response_complete:  # uvicorn waits for a next request only where the answer came last
             self._set_deadline(self.timeout_keep_alive)
+
+    def _take_short(self, short: ShortCall) -> None:
+        before, self.cycle, self._served = self.cycle, short, short  # type: ignore[assignment]
+        if short.way(self.headers, short.body, short.answer):
+            self._short = None
+            return
+        self.cycle = before
+        self._leave_the_short_way()
+        super().on_message_complete()
 
     def _unsupported_upgrade_warning(self) -> None:
         """uvicorn asks for this word where the parser gave up after the head of such a request (`Upgrade: h2c`, which
@@ -181,6 +235,8 @@ class BoundedConnection(HttpToolsProtocol):
     def _refuse(self, problem: Problem) -> None:
         """Answer, and close. Whole requests that came before get their own answers first: one that was taken must not
         be told that it was refused."""
+        if self._short is not None:
+            self._leave_the_short_way()
         is_waiting = self.cycle is not None and not self.cycle.response_complete
         if is_waiting and not self._is_in_body:
             self._is_over, self._is_in_head = True, False

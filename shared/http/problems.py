@@ -92,6 +92,12 @@ def invalid(errors: Sequence[FieldError], status: int = 422) -> Problem:
     return Problem(status, "invalid", "invalid_detail", errors=errors)
 
 
+def unexpected(error: Exception, path: str) -> Problem:
+    """What a defect of ours is answered; it is logged."""
+    log.error("unexpected", path=path, exc_info=error)
+    return Problem(500, "internal", "internal_detail", trace=trace_id())
+
+
 def install(app: FastAPI) -> None:
     """Every error of an app leaves as a problem; the unexpected ones are logged with their trace id."""
 
@@ -119,8 +125,7 @@ def install(app: FastAPI) -> None:
 
     @app.exception_handler(Exception)
     async def _unexpected(request: Request, error: Exception) -> Response:
-        log.error("unexpected", path=request.url.path, exc_info=error)
-        problem = Problem(500, "internal", "internal_detail", trace=trace_id())
+        problem = unexpected(error, request.url.path)
         return render(problem, language(request), {"X-Request-Id": trace_id()})
 
 

@@ -5,12 +5,14 @@ from __future__ import annotations
 import gc
 import sys
 from collections.abc import Callable
+from functools import partial
 
 import uvicorn
 from fastapi import FastAPI
 
 from shared import logs
 from shared.http.connection import BoundedConnection
+from shared.http.short_way import short_ways_of
 from shared.production import refuse_unsafe
 from shared.settings import BadSettings, Settings, read_settings, secrets_of
 from shared.tracing import spans
@@ -42,7 +44,7 @@ def serve(service: str, create_app: Callable[[Settings], FastAPI]) -> None:
     settle_garbage()
     uvicorn.run(
         app,
-        http=BoundedConnection,
+        http=partial(BoundedConnection, short_ways=short_ways_of(app)),  # type: ignore[arg-type]
         ws="none",
         host=settings.http_host,
         port=settings.http_port,

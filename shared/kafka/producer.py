@@ -11,9 +11,10 @@ from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
 
 from shared.kafka.closing import close_producer
-from shared.kafka.group_commit import GroupCommit, Headers
-from shared.kafka.group_commit import PublishFailed as PublishFailed
+from shared.kafka.group_commit import GroupCommit
 from shared.kafka.limits import CALL_TIMEOUT_S, MAX_BATCH_BYTES, METADATA_MAX_AGE_MS
+from shared.kafka.posted import Headers, Settled
+from shared.kafka.posted import PublishFailed as PublishFailed
 from shared.kafka.security import PLAIN, Security
 from shared.logs import get_logger
 from shared.loops import back_off_s
@@ -94,6 +95,15 @@ class Producer:
         if self._now is None:
             raise PublishFailed("Kafka has not answered yet")
         return await self._now.commit.publish(topic, key, value, headers, waited_s)
+
+    def post(
+        self, topic: str, key: bytes | None, value: bytes, headers: Headers, settled: Settled, waited_s: float = 0.0
+    ) -> None:
+        """As `publish`, without a task: `settled` hears the offset, or PublishFailed."""
+        if self._now is None:
+            settled(PublishFailed("Kafka has not answered yet"))
+        else:
+            self._now.commit.post(topic, key, value, headers, settled, waited_s)
 
     async def _keep(self) -> None:
         """Connects; whenever Kafka is silent for too long, connects anew beside the old client and takes that one."""

@@ -87,6 +87,11 @@ def use(tracer: Tracer | None, share: float = 1.0) -> None:
     _tracer, _share = tracer, share
 
 
+def are_made() -> bool:
+    """Whether tracing is on."""
+    return _tracer is not None
+
+
 async def stop() -> None:
     """Send what is left, within a few seconds; what cannot be sent by then is lost."""
     if _tracer is not None:

@@ -182,3 +182,22 @@ async def test_no_hash_in_a_log(caplog: pytest.LogCaptureFixture) -> None:
         assert await bench.statuses("known") == [503]
     assert "Unauthorized" in caplog.text
     assert key_hash("known")[:8] not in caplog.text
+
+
+async def test_a_key_in_steady_use_stays_at_hand() -> None:
+    """Its rights are asked for before they end, once, and by nobody who waits; one that is not known is not at hand,
+    nor one whose rights have ended."""
+    bench = Bench("known")
+    assert bench.store.at_hand("known") is None
+    await bench.statuses("known", "nobody's")
+    assert bench.store.at_hand("known") == GRANT
+    assert bench.store.at_hand("nobody's") is None
+    bench.now_s += CACHE_S * 0.9
+    asked = len(bench.holders.asked)
+    assert [bench.store.at_hand("known") for _ in range(3)] == [GRANT] * 3
+    await asyncio.sleep(0.01)
+    assert len(bench.holders.asked) == asked + 1
+    bench.now_s += CACHE_S * 0.9
+    assert bench.store.at_hand("known") == GRANT
+    bench.now_s += CACHE_S
+    assert bench.store.at_hand("known") is None

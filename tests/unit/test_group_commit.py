@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from functools import partial
 from typing import Any
 
 import pytest
@@ -13,8 +14,9 @@ from aiokafka.record.default_records import DefaultRecordBatch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.kafka.group_commit import GroupCommit, PublishFailed
+from shared.kafka.group_commit import GroupCommit
 from shared.kafka.partitioning import choose_partition
+from shared.kafka.posted import PublishFailed
 from shared.records import Position
 
 TOPIC = "desk.reports"
@@ -280,3 +282,31 @@ async def test_everybody_who_has_waited_before_fails_in_time() -> None:
     began_s = loop.time()
     await asyncio.gather(publish(b"fresh", 0.0), publish(b"late", 0.6), publish(b"as late", 0.6))
     assert max(took_s[b"alone"], took_s[b"late"], took_s[b"as late"]) < 0.5, took_s
+
+
+async def test_who_posts_hears_of_each_record_by_itself() -> None:
+    """A partition that hangs holds up no record of another, though one caller posted them all; each is told once."""
+    made, heard = Committed(Client(partitions=12), deadline_s=0.3), list[tuple[bytes, bool]]()
+    keys = {choose_partition(b"64.%02d" % n, range(12)): b"64.%02d" % n for n in range(99)}
+    send_batch, hanging = made.client.send_batch, asyncio.Event()
+
+    async def send(batch: BatchBuilder, topic: str, *, partition: int) -> Any:
+        if partition == 3:
+            await hanging.wait()
+        return await send_batch(batch, topic, partition=partition)
+
+    def hear(key: bytes, outcome: int | Exception) -> None:
+        heard.append((key, isinstance(outcome, int)))
+
+    made.client.send_batch = send  # type: ignore[assignment]
+    made.client.gate.set()
+    for key in keys.values():
+        made.commit.post(TOPIC, key, b"x", [], partial(hear, key))
+    await asyncio.sleep(0.1)
+    assert sorted(heard) == sorted((key, True) for partition, key in keys.items() if partition != 3)
+    await asyncio.sleep(0.4)
+    assert heard[-1] == (keys[3], False)
+    hanging.set()
+    await asyncio.sleep(0.05)
+    assert len(heard) == 12
+    await asyncio.wait_for(made.commit.drained(), 1)

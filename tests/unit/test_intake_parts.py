@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from pymongo.errors import AutoReconnect, BulkWriteError
 
-from services.intake.fingerprints import Fingerprint
+from services.intake.fingerprints import Fingerprint, find
 from services.intake.skew import ClockSkew
 from services.intake.store import Fingerprints
 from shared.coalescer import Coalescer
@@ -90,9 +90,9 @@ class Collection:
 async def test_fingerprint_is_found_as_it_was_remembered() -> None:
     """What is remembered is found, the period as a date."""
     known = Fingerprints(Collection())
-    await known.remember(ONE)
-    assert await known.find(ONE.identity) == ONE
-    assert await known.find("/agencies/a/2") is None
+    await known.remember_all([ONE])
+    assert await find(known, ONE.identity) == ONE
+    assert await find(known, "/agencies/a/2") is None
 
 
 @pytest.mark.parametrize(
@@ -107,13 +107,13 @@ async def test_fingerprint_is_found_as_it_was_remembered() -> None:
 async def test_broken_database_is_asked_once_in_a_while(broken: Collection) -> None:
     """A database that fails is left alone until the rest is over, and nobody sees an error."""
     known = Fingerprints(broken, timeout_s=0.02, rest_s=0.2)
-    await known.remember(ONE)
+    await known.remember_all([ONE])
     for _ in range(5):
-        assert await known.find(ONE.identity) is None
-        await known.remember(ONE)
+        assert await find(known, ONE.identity) is None
+        await known.remember_all([ONE])
     assert broken.calls == 1
     await asyncio.sleep(0.25)
-    await known.find(ONE.identity)
+    await find(known, ONE.identity)
     assert broken.calls == 2
 
 
@@ -121,9 +121,9 @@ async def test_known_id_is_no_failure() -> None:
     """Two requests of one moment may remember the same id: the first stays, and lookups go on."""
     collection = Collection(BulkWriteError({"writeErrors": [{"code": 11000}], "writeConcernErrors": []}))
     known = Fingerprints(collection)
-    await known.remember(ONE)
+    await known.remember_all([ONE])
     collection.error = None
-    await known.find(ONE.identity)
+    await find(known, ONE.identity)
     assert collection.calls == 2
 
 

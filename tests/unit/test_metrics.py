@@ -102,7 +102,9 @@ SOURCES = "\n".join(
 @pytest.mark.parametrize("name", sorted(all_metrics().keys() - {"info"}))
 def test_every_metric_is_counted_somewhere(name: str) -> None:
     """A metric that nothing sets is a promise on a dashboard. (`info` is set where it is made.)"""
-    assert re.search(rf"metrics\.{name}\.(labels|inc|set|set_function|set_to_current_time|observe|time)\b", SOURCES)
+    assert re.search(
+        rf"metrics\.{name}\.(labels|inc|set|set_function|set_to_current_time|observe|observe_many|time)\b", SOURCES
+    )
 
 
 def test_labels_are_bounded() -> None:

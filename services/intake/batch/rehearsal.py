@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from services.intake.accepting import Acceptor
 from services.intake.door import Door
 from services.intake.fingerprints import Fingerprint, Known
 from services.intake.places import Places
+from shared.kafka.posted import Settled
 from shared.metrics import Metrics
 
 
@@ -18,11 +20,13 @@ class _Rehearsed:
         self._known = known
         self._new: dict[str, Fingerprint] = {}
 
-    async def find(self, identity: str) -> Fingerprint | None:
-        return self._new.get(identity) or await self._known.find(identity)
+    async def find_all(self, identities: Sequence[str]) -> Mapping[str, Fingerprint]:
+        found = {one: self._new[one] for one in identities if one in self._new}
+        return {**await self._known.find_all([one for one in identities if one not in found]), **found}
 
-    async def remember(self, fingerprint: Fingerprint) -> None:
-        self._new.setdefault(fingerprint.identity, fingerprint)
+    async def remember_all(self, fingerprints: Sequence[Fingerprint]) -> None:
+        for fingerprint in fingerprints:
+            self._new.setdefault(fingerprint.identity, fingerprint)
 
     @property
     def is_resting(self) -> bool:
@@ -32,10 +36,16 @@ class _Rehearsed:
 class _Nowhere:
     """A Publisher that confirms everything and keeps nothing."""
 
-    async def publish(
-        self, topic: str, key: bytes | None, value: bytes, headers: list[tuple[str, bytes]], waited_s: float
+    def post(
+        self,
+        topic: str,
+        key: bytes | None,
+        value: bytes,
+        headers: list[tuple[str, bytes]],
+        settled: Settled,
+        waited_s: float,
     ) -> None:
-        pass
+        settled(0)
 
 
 def rehearsed(door: Door) -> Door:

@@ -8,13 +8,13 @@ from typing import Any
 
 import orjson
 
-from services.intake.accepting import Accepted
 from services.intake.batch.lines import Format, Line
 from services.intake.batch.results import Results
 from services.intake.batch.turns import Turns
 from services.intake.batch.upload import ClientLeft, Halt, Upload
 from services.intake.batch.window import MOST_ERRORS, WINDOW, Doorway, Order, Outcome, how_many, untried
 from services.intake.door import Door
+from services.intake.offers import Taken
 from services.intake.submissions.body import WrongFields
 from shared.access.keys import Grant
 from shared.http.problems import Problem, document, invalid
@@ -122,8 +122,8 @@ class Taking:
 
     def _put(self, number: int, outcome: Outcome, **more: int) -> None:
         answer: dict[str, Any]
-        if isinstance(outcome, Accepted):
-            answer = {"status": 202, **outcome.model_dump()}
+        if isinstance(outcome, Taken):
+            answer = {"status": 202, **outcome._asdict()}
         else:
             again = {} if outcome.retry_after_s is None else {"retry_after": outcome.retry_after_s}
             answer = {"status": outcome.status, **again, "problem": document(outcome, self._order.language)}

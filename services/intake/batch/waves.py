@@ -12,6 +12,8 @@ from collections.abc import Collection, Sequence
 def in_waves(touched: Sequence[Collection[str]]) -> list[list[int]]:
     """The lines' places in waves to be taken one after the other. `touched` are the ids that a line has or means: of
     two lines that share one the later line is in a later wave."""
+    if sum(map(len, touched)) == len(set().union(*touched)):  # nobody shares: the most there are
+        return [list(range(len(touched)))] if touched else []
     waves: list[list[int]] = []
     latest: dict[str, int] = {}
     for place, ids in enumerate(touched):

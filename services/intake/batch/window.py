@@ -5,16 +5,19 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from functools import partial
 
-from services.intake.accepting import Accepted
 from services.intake.batch.lines import Format, Line
 from services.intake.batch.rehearsal import rehearsed
+from services.intake.batch.told import Told
 from services.intake.batch.waves import in_waves
 from services.intake.checks import Receipt
-from services.intake.door import Door
+from services.intake.door import Door, agency_that_may_send
+from services.intake.offers import Taken, headers_here
 from services.intake.submissions.body import Body, WrongFields
 from shared.access.keys import Grant
+from shared.events.envelope import identity_of
 from shared.http.problems import RETRY_AFTER_S, Problem, invalid
 from shared.logs import get_logger
 from shared.texts import Language
@@ -30,7 +33,7 @@ MOST_ERRORS = 20  # of a line: ten thousand lines of nothing but wrong fields ar
 ANY_KIND = "batch"  # what a refusal is counted under before its kind is known
 _TURN_S = 0.005  # of validating before others have their turn: most lines take 50 us, the worst 15 ms
 
-Outcome = Accepted | Problem
+Outcome = Taken | Problem
 
 
 @dataclass(frozen=True)
@@ -80,10 +83,7 @@ class Doorway:
         places = list(bodies)
         for wave in in_waves([{ids[n], *bodies[n].ids_meant()} for n in places]):
             chosen = [places[i] for i in wave]
-            receipt = self._door.receipt()
-            taken = await asyncio.gather(
-                *(self._one(grant, bodies[n], replace(receipt, header_id=ids[n])) for n in chosen)
-            )
+            taken = await self._take_wave(grant, [bodies[n] for n in chosen], [ids[n] for n in chosen])
             self._note(taken)
             outcomes.update(zip(chosen, taken, strict=True))
         return [outcomes[n] for n in range(len(window))]
@@ -115,20 +115,41 @@ class Doorway:
         numbered = f"{prefix}.{line.number}" if prefix is not None else None
         return body.id or numbered or body.default_id(self._order.agency, receipt)
 
-    async def _one(self, grant: Grant, body: Body, receipt: Receipt) -> Outcome:
+    async def _take_wave(self, grant: Grant, bodies: Sequence[Body], ids: Sequence[str]) -> list[Outcome]:
+        """All at once: one lookup, one record batch a partition, one store of what is new."""
         if self.gave_up is not None:
-            return self.gave_up
-        try:
-            with self._door.counting_refusals(body.called, grant):
-                return await self._through.take(grant, body, receipt, is_dry_run=False)
-        except Problem as problem:
-            return problem
-        except Exception as error:
-            log.error("unexpected", agency=self._order.agency, exc_info=error)
-            return Problem(500, "internal", "internal_detail", trace=trace_id())
+            return [self.gave_up] * len(bodies)
+        told, agency = Told(len(bodies)), self._order.agency
+        receipt, began_s, headers = self._door.receipt(), time.monotonic(), headers_here()
+        meant_ids = [identity_of(agency, one) for body in bodies if (one := body.report_meant()) is not None]
+        known = await self._through.fingerprints.find_all(meant_ids) if meant_ids else {}
+        for n, (body, event_id) in enumerate(zip(bodies, ids, strict=True)):
+            meant_id, heard = body.report_meant(), partial(told.hear, n)
+            meant = known.get(identity_of(agency, meant_id)) if meant_id is not None else None
+            try:
+                agency_that_may_send(grant, body)
+                self._through.offer(
+                    agency, event_id, body, receipt, False, began_s, heard, meant, headers, is_bulk=True
+                )
+            except Exception as error:  # noqa: BLE001 - of one line: what it is is said in `_outcome`
+                heard(error)
+        return [self._outcome(grant, body, one) for body, one in zip(bodies, await told.all(), strict=True)]
+
+    def _outcome(self, grant: Grant, body: Body, outcome: Taken | Exception) -> Outcome:
+        if isinstance(outcome, Taken):
+            return outcome
+        if isinstance(outcome, Problem):
+            self._door.count_refusal(body.called, grant, outcome)
+            return outcome
+        return self._unexpected(outcome)
+
+    def _unexpected(self, error: Exception) -> Problem:
+        """A defect costs the line alone that met it."""
+        log.error("unexpected", agency=self._order.agency, exc_info=error)
+        return Problem(500, "internal", "internal_detail", trace=trace_id())
 
     def _note(self, taken: Sequence[Outcome]) -> None:
         """Kafka that confirmed nothing of a wave is not asked again: each try takes as long as the deadline."""
         unconfirmed = [one for one in taken if isinstance(one, Problem) and one.detail == "unavailable_publish"]
-        if unconfirmed and not any(isinstance(one, Accepted) for one in taken):
+        if unconfirmed and not any(isinstance(one, Taken) for one in taken):
             self.gave_up = untried()

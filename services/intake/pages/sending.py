@@ -8,9 +8,10 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from ulid import ULID
 
-from services.intake.accepting import Accepted
 from services.intake.checks import Receipt
 from services.intake.door import Door, logging_refusals
+from services.intake.fingerprints import find
+from services.intake.offers import Accepted
 from services.intake.pages.forms import CONTROLS, MOST_BYTES, NARROW, Form, Typed, after_button, is_form_id, to_json
 from services.intake.pages.key import COOKIE
 from services.intake.pages.refusals import refused, retried
@@ -121,7 +122,7 @@ class Sending:
         assert grant.agency is not None
         at = receipt.received_at
         if accepted.duplicate and (
-            first := await self._door.fingerprints.find(identity_of(grant.agency, accepted.id))
+            first := await find(self._door.fingerprints, identity_of(grant.agency, accepted.id))
         ):
             at = first.received_at
         period, is_again = accepted.period, accepted.duplicate
@@ -129,7 +130,7 @@ class Sending:
 
     async def _sent_before(self, form: Form, grant: Grant, form_id: str) -> Slip | None:
         assert grant.agency is not None
-        found = await self._door.fingerprints.find(identity_of(grant.agency, form_id))
+        found = await find(self._door.fingerprints, identity_of(grant.agency, form_id))
         if found is None or found.type != form.body.event.type_name():
             return None
         return Slip(form.called, grant.agency, form_id, found.region, found.period, found.received_at, is_again=True)

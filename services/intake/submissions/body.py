@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Mapping
-from typing import Annotated, Any, ClassVar, TypeVar
+from typing import Annotated, Any, ClassVar, Self, TypeVar
 
 from pydantic import AfterValidator, BaseModel, Field, ValidationError
 from ulid import ULID
 
-from services.intake.checks import Receipt, addressable, agrees_with_header, known_region
+from services.intake.checks import Receipt, known_region, usable_id
 from services.intake.fingerprints import Fingerprint
 from shared.access.keys import Kind
 from shared.events.codec import content_hash
@@ -21,6 +21,7 @@ from shared.strict_json import BadJson, Outline, parse_json
 from shared.topics import Topic
 
 _BLANKS = b" \t\r\n"  # what JSON calls white space
+_WITH_KEYS = (dict, tuple)  # what a field holds that has keys of its own; those that were not sent hold neither
 
 
 class WrongFields(ValueError):
@@ -40,12 +41,17 @@ class Body(Frozen):
     # Fields that a single call has in its path, a line of a batch among the others.
     in_path: ClassVar[tuple[str, ...]] = ()
 
-    id: Annotated[Slug, AfterValidator(addressable), AfterValidator(agrees_with_header)] | None = Field(
+    id: Annotated[Slug, AfterValidator(usable_id)] | None = Field(
         None, description="yours, unique within your agency; take the same one for every retry"
     )
     region: Annotated[RegionCode, AfterValidator(known_region)] = Field(
         description="the region's code: a province's, a regency's or city's, a district's or a village's"
     )
+
+    @classmethod
+    def validate_bytes(cls, raw: bytes, receipt: Receipt) -> Self:
+        """The body in some bytes, but for the names of its fields: use `read`. Raises ValidationError."""
+        return cls.__pydantic_validator__.validate_json(raw, context=receipt)  # type: ignore[no-any-return]
 
     def right(self, agency: str) -> Kind:
         """The kind that a key of the agency must have to send this."""
@@ -71,10 +77,12 @@ class Body(Frozen):
 
     def said(self) -> dict[str, Any]:
         """The content as the sender said it: what decides whether two submissions under one id are the same."""
-        fields = self.model_dump(exclude={"id", "kind"}, exclude_none=True)
         # Nothing is the same as absent.
-        said = {name: value for name, value in fields.items() if value not in ({}, ())}
-        return {**said, "type": self.event.type_name()}
+        said = {n: v for n, v in self.__dict__.items() if v is not None and (v or v not in ({}, ()))}
+        said.pop("id", None)
+        said.pop("kind", None)
+        said["type"] = self.event.type_name()
+        return said
 
     def envelope(self, agency: str, event_id: str, receipt: Receipt) -> dict[str, Any]:
         """The event's fields that all kinds fill alike. Nothing is validated again: `read` has done it."""
@@ -97,43 +105,37 @@ def read(body_type: type[B], raw: bytes, receipt: Receipt, path: Mapping[str, st
     exactly what passes `parse_json` and then the model, with the same result: pydantic is laxer in one point alone,
     keys that stand twice, and those change the count of keys.
     """
-    known = [name for name in body_type.model_fields if name not in body_type.in_path or path is None]
-    return read_with(
-        lambda sent: body_type.model_validate_json(sent, context=receipt), raw, receipt, known=known, path=path
-    )
+    return read_with(body_type.validate_bytes, raw, receipt, body_type, path)
 
 
 def read_with(
-    validate: Callable[[bytes], B],
+    validate: Callable[[bytes, Receipt], B],
     raw: bytes,
     receipt: Receipt,
-    *,
-    known: list[str],
+    body_type: type[Body] | None = None,
     path: Mapping[str, str] | None = None,
 ) -> B:
-    """As `read`, with a validation of the caller's own. `known` are the fields that a sender may write."""
-    errors = _header_errors(receipt)
+    """As `read`, with a validation of the caller's own. `body_type` has the fields that a sender may write."""
+    errors = _header_errors(receipt.header_id) if receipt.header_id is not None else []
     outline = Outline(raw)
     try:
         outline.check()
-        body = validate(_with_path(raw, path) if path else raw)
+        body = validate(_with_path(raw, path) if path else raw, receipt)
         if outline.keys != _keys_in(body) - len(path or ()):
             errors.extend(_named_twice(raw, path))
     except BadJson as error:
         errors.append(FieldError("body", error.reason, **error.details))
     except ValidationError as error:
-        errors.extend(_reasons(raw, error, known, path))
+        errors.extend(_reasons(raw, error, body_type, path))
     if errors:
         raise WrongFields(errors)
     return body
 
 
-def _header_errors(receipt: Receipt) -> list[FieldError]:
-    if receipt.header_id is None:
-        return []
-    if not re.fullmatch(SLUG, receipt.header_id):
+def _header_errors(header_id: str) -> list[FieldError]:
+    if not re.fullmatch(SLUG, header_id):
         return [FieldError("Idempotency-Key", "slug", most=LONGEST_SLUG)]
-    return [] if receipt.header_id.strip(".") else [FieldError("Idempotency-Key", "id_dots")]
+    return [] if header_id.strip(".") else [FieldError("Idempotency-Key", "id_dots")]
 
 
 def _with_path(raw: bytes, path: Mapping[str, str]) -> bytes:
@@ -153,8 +155,12 @@ def _named_twice(raw: bytes, path: Mapping[str, str] | None) -> list[FieldError]
     return [FieldError(name, "in_path") for name in path or () if name in sent]
 
 
-def _reasons(raw: bytes, error: ValidationError, known: list[str], path: Mapping[str, str] | None) -> list[FieldError]:
+def _reasons(
+    raw: bytes, error: ValidationError, body_type: type[Body] | None, path: Mapping[str, str] | None
+) -> list[FieldError]:
     """All that is wrong: with the JSON, as we take it, and with each field as far as it could be read."""
+    fields, in_path = (body_type.model_fields, body_type.in_path) if body_type else ((), ())
+    known = [name for name in fields if name not in in_path or path is None]
     try:
         found = _named_twice(raw, path)
     except BadJson as bad:
@@ -168,7 +174,8 @@ def _reasons(raw: bytes, error: ValidationError, known: list[str], path: Mapping
 def _keys_in(value: Any) -> int:
     """How many keys a JSON text must have had to become this; with one more it has had one twice."""
     if isinstance(value, BaseModel):
-        return sum(1 + _keys_in(getattr(value, name)) for name in value.model_fields_set)
+        inner = [part for part in value.__dict__.values() if type(part) in _WITH_KEYS]
+        return len(value.model_fields_set) + sum(map(_keys_in, inner))
     if isinstance(value, dict):
         return len(value)
     return sum(map(_keys_in, value)) if isinstance(value, tuple) else 0

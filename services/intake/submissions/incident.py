@@ -42,10 +42,10 @@ class IncidentBody(Body):
         return Kind.INCIDENTS
 
     def to_event(self, agency: str, event_id: str, receipt: Receipt, meant: Fingerprint | None) -> IncidentEvent:
-        return IncidentEvent.model_construct(
+        return IncidentEvent.of_checked(
             **self.envelope(agency, event_id, receipt),
             time=self.occurred_at,
-            data=IncidentData.model_construct(
+            data=IncidentData.of_checked(
                 category=self.category,
                 occurred_at=self.occurred_at,
                 description=self.description,

@@ -34,10 +34,10 @@ class IncidentStatusBody(Body):
         return frozenset({self.incident_id})
 
     def to_event(self, agency: str, event_id: str, receipt: Receipt, meant: Fingerprint | None) -> IncidentStatusEvent:
-        return IncidentStatusEvent.model_construct(
+        return IncidentStatusEvent.of_checked(
             **self.envelope(agency, event_id, receipt),
             time=receipt.received_at,
-            data=IncidentStatusData.model_construct(
+            data=IncidentStatusData.of_checked(
                 incident_agency=self.incident_agency,
                 incident_id=self.incident_id,
                 status=self.status,

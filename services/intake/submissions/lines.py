@@ -46,7 +46,7 @@ def read_line(raw: bytes, receipt: Receipt, kind: str | None = None) -> Body:
     """
     if kind is not None:
         return read(_OF_ONE_KIND[kind], raw, receipt)
-    return read_with(lambda sent: _of_any_kind(sent, receipt), raw, receipt, known=[])
+    return read_with(_of_any_kind, raw, receipt)
 
 
 def _of_any_kind(raw: bytes, receipt: Receipt) -> Body:

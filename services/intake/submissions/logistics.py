@@ -34,10 +34,10 @@ class LogisticsBody(Body):
         return Kind.LOGISTICS
 
     def to_event(self, agency: str, event_id: str, receipt: Receipt, meant: Fingerprint | None) -> LogisticsEvent:
-        return LogisticsEvent.model_construct(
+        return LogisticsEvent.of_checked(
             **self.envelope(agency, event_id, receipt),
             time=self.as_of,
-            data=LogisticsData.model_construct(
+            data=LogisticsData.of_checked(
                 item=self.item,
                 required=self.required,
                 received=self.received,

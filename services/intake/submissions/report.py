@@ -60,11 +60,13 @@ class ReportBody(Body):
         period = self.period or (replaced and replaced.period)
         if self.replaces and period is None:
             raise WrongFields([FieldError("period", "correction_period")])
-        written = written_at(self.submitted_at, receipt.received_at, calendar.at(self.region, receipt.received_at))
-        return ReportEvent.model_construct(
+        written = receipt.received_at
+        if self.submitted_at is not None:
+            written = written_at(self.submitted_at, written, calendar.at(self.region, written))
+        return ReportEvent.of_checked(
             **self.envelope(agency, event_id, receipt),
             time=written,
-            data=ReportData.model_construct(
+            data=ReportData.of_checked(
                 period=period or calendar.period_of(self.region, level_of(self.region), written),
                 condition=self.condition,
                 summary=self.summary,

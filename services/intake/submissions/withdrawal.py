@@ -47,8 +47,8 @@ class WithdrawalBody(Body):
         period = withdrawn.period if withdrawn else self.period
         if period is None:
             raise WrongFields([FieldError("period", "withdrawal_period")])
-        return WithdrawalEvent.model_construct(
+        return WithdrawalEvent.of_checked(
             **self.envelope(agency, event_id, receipt),
             time=receipt.received_at,
-            data=WithdrawalData.model_construct(report=self.report, period=period, reason=self.reason),
+            data=WithdrawalData.of_checked(report=self.report, period=period, reason=self.reason),
         )

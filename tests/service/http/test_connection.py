@@ -47,6 +47,35 @@ async def app(scope: Any, receive: Any, send: Any) -> None:
     await send({"type": "http.response.body", "body": body})
 
 
+went_short: list[bytes] = []
+
+
+def at_once(_headers: Any, body: bytes, answer: Any) -> bool:
+    """A ShortWay that answers as the app does, and declines what begins with `usual`."""
+    if body.startswith(b"usual"):
+        return False
+    went_short.append(body)
+    answer(200, [], b"%d" % len(body))
+    return True
+
+
+def later(headers: Any, body: bytes, answer: Any) -> bool:
+    asyncio.get_running_loop().call_later(0.2, at_once, headers, body, answer)
+    return True
+
+
+ways: dict[tuple[bytes, bytes], Any] = {}
+
+
+@pytest.fixture(autouse=True, params=["usual", "short"])
+def _both_ways(request: pytest.FixtureRequest) -> None:
+    """Whatever holds of a connection holds with short ways, too."""
+    went_short.clear()
+    ways.clear()
+    if request.param == "short":
+        ways.update({(b"POST", b"/"): at_once, (b"POST", b"/slow"): later})
+
+
 @asynccontextmanager
 async def connected() -> AsyncIterator[tuple[asyncio.StreamReader, asyncio.StreamWriter]]:
     """A client of a server that makes our connections."""
@@ -54,7 +83,7 @@ async def connected() -> AsyncIterator[tuple[asyncio.StreamReader, asyncio.Strea
     config.load()
     state = ServerState()
     server = await asyncio.get_running_loop().create_server(
-        lambda: BoundedConnection(config, state, {}), "127.0.0.1", 0
+        lambda: BoundedConnection(config, state, {}, short_ways=ways), "127.0.0.1", 0
     )
     reader, writer = await asyncio.open_connection(*server.sockets[0].getsockname())
     yield reader, writer
@@ -301,3 +330,56 @@ async def test_tunnels_are_refused() -> None:
     async with connected() as (reader, writer):
         writer.write(b"CONNECT a:80 HTTP/1.1\r\nHost: a\r\n\r\n" + HEAD + b"\r\n")
         assert (await ended(reader)).startswith(b"HTTP/1.1 400")
+
+
+POST = HEAD + b"Content-Length: 3\r\n\r\nabc"
+
+
+@pytest.mark.parametrize(
+    ("sent", "went"),
+    [
+        pytest.param([POST], [b"abc"], id="whole"),
+        pytest.param([POST.replace(b"1.1", b"1.0")], [b"abc"], id="of the old protocol"),
+        pytest.param([POST.replace(b"/", b"/?", 1)], [], id="with a query"),
+        pytest.param([POST.replace(b"POST", b"PUT")], [], id="by another method"),
+        pytest.param([POST[:-1], b"c"], [], id="in pieces"),
+        pytest.param([POST[:9], POST[9:]], [], id="its head in pieces"),
+        pytest.param([POST.replace(b"Host", b"Expect: 100-continue\r\nHost")], [], id="that asks first"),
+        pytest.param([HEAD + b"Transfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n"], [b"abc"], id="in one chunk"),
+        pytest.param([HEAD + b"Content-Length: 6\r\n\r\nusual!"], [], id="declined"),
+    ],
+)
+async def test_which_calls_go_short(sent: list[bytes], went: list[bytes]) -> None:
+    """Those that come whole; each is answered the same by either way."""
+    async with connected() as (reader, writer):
+        for piece in sent:
+            writer.write(piece)
+            await writer.drain()
+            await asyncio.sleep(0.05)
+        received = b""
+        async with asyncio.timeout(5):
+            while not received.endswith((b"\r\n\r\n3", b"\r\n\r\n6")):
+                received += await reader.read(1_000)
+    assert ANSWERED in received
+    assert went_short == (went if ways else [])
+
+
+async def test_calls_one_behind_the_other_are_answered_in_order() -> None:
+    """One that comes while a short one is under way waits for it, and goes the usual way."""
+    async with connected() as (reader, writer):
+        writer.write(POST.replace(b"/", b"/slow", 1) + POST.replace(b"3\r\n\r\nabc", b"2\r\n\r\nab"))
+        assert [await answer(reader) for _ in range(2)] == [b"3", b"2"]
+        assert went_short == ([b"abc"] if ways else [])
+
+
+async def test_a_connection_that_shall_close_is_closed_after_the_answer() -> None:
+    """The client's wish; and one that has left before its answer is no error."""
+    async with connected() as (reader, writer):
+        writer.write(POST.replace(b"Host", b"Connection: close\r\nHost"))
+        assert b"connection: close" in await ended(reader)
+    async with connected() as (_, writer):
+        writer.write(POST.replace(b"/", b"/slow", 1))
+        await writer.drain()
+        await asyncio.sleep(0.05)
+        writer.transport.abort()
+        await asyncio.sleep(0.3)
