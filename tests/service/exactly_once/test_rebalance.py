@@ -36,12 +36,12 @@ class Hold:
         self.is_wanted, self.has_one, self.let_go = False, asyncio.Event(), asyncio.Event()
         fold = Documents.fold
 
-        async def held(documents: Documents, changes: Sequence[Change]) -> int:
+        async def held(documents: Documents, changes: Sequence[Change], *presumed_new: Any) -> int:
             if self.is_wanted and len({change.position.partition for change in changes}) > 2:
                 self.is_wanted = False
                 self.has_one.set()
                 await self.let_go.wait()
-            return await fold(documents, changes)
+            return await fold(documents, changes, *presumed_new)
 
         monkeypatch.setattr(Documents, "fold", held)
 
