@@ -11,11 +11,6 @@ from collections import deque
 from collections.abc import Callable
 from functools import partial
 
-# Of one agency that is alone. With one it has a third less throughput, as fewer requests share a call of the database;
-# with more than two nothing is won, and the others wait longer (docs/decisions/0012); with four short calls an event
-# cost the same, and with sixteen a quiet agency's post waited for 360 of a flood's refusals instead of a hundred.
-_AT_ONCE = 2
-
 Turn = Callable[[], object]  # begins; False if there is nothing to begin any more
 
 
@@ -51,19 +46,17 @@ class Turnstile:
 
     def _next(self) -> None:
         """The loop's next turn has come: the first of each queue pass."""
-        each = max(1, _AT_ONCE // len(self._queues))
-        self._queues = {who: queue for who, queue in self._queues.items() if _pass(queue, each)}
+        self._queues = {who: queue for who, queue in self._queues.items() if _pass(queue)}
         if self._queues:
             asyncio.get_running_loop().call_soon(self._next)
 
 
-def _pass(queue: deque[Turn], most: int) -> bool:
+def _pass(queue: deque[Turn]) -> bool:
     """Whether there was somebody to pass."""
-    passed = 0
-    while queue and passed < most:
+    while queue:
         if queue.popleft()() is not False:
-            passed += 1
-    return passed > 0
+            return True
+    return False
 
 
 def _wake(turn: asyncio.Future[None]) -> bool:

@@ -1,8 +1,7 @@
 """Intake as a process, flooded by one agency over 200 connections, while another one posts as every day.
 
 Seconds depend on the machine; how many of the flood's requests are answered while one of the quiet agency's waits does
-not. In order of arrival it would be all 200, and those that are answered in the time that a post takes alone: while it
-waits for Kafka and the database nobody else stands still.
+not. In order of arrival it would be all 200.
 """
 
 from __future__ import annotations
@@ -77,8 +76,7 @@ def test_a_flood_slows_nobody_else_beyond_a_bound(
     ] = None
     assert {post.status for post in (*alone, *beside)} == {202}
     assert set(flood) <= statuses
-    meanwhile = flood.total() / BESIDE_S * percentile(alone, 50) / 1000
-    assert overtaken[len(overtaken) // 2] < CONNECTIONS * 3 / 4 + meanwhile
+    assert overtaken[len(overtaken) // 2] < CONNECTIONS * 3 / 4
     assert percentile(beside, 99) < MOST_SLOWDOWN * max(percentile(alone, 99), 20)
 
 
