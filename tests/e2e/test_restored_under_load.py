@@ -1,4 +1,4 @@
-"""A restore while agencies go on sending, with as many partitions as a real installation has: each of them has a gap."""
+"""A restore while agencies go on sending, with as many partitions as an installation has: each of them has a gap."""
 
 from __future__ import annotations
 
