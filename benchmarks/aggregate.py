@@ -15,9 +15,10 @@ from pathlib import Path
 import aiohttp
 
 from benchmarks import nation
-from benchmarks.catching_up import Reader, compared, timed
+from benchmarks.catching_up import Reader, compared
 from benchmarks.filling import fill_with_reports
 from benchmarks.measure import LIMIT, OURS, PEER, Result, Row, Sample, Target, at_least, at_most
+from benchmarks.processes import timed
 from benchmarks.running import Run
 from benchmarks.servers import ROOT, Servers, forget_group, servers
 from desk.stack.ports import HOST

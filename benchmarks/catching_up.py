@@ -8,19 +8,15 @@ short one has neither, and asks nothing of anybody's insides.
 
 from __future__ import annotations
 
-import asyncio
 import statistics
-import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from benchmarks.measure import Row, Sample, Way, interleave
-from benchmarks.processes import Cpu
 
 SHORT = 2_000  # events: one batch
 START_ROUNDS = 3
 START = "start, s"
-_GIVEN_UP_S = 240.0
 
 CatchUp = Callable[[int], Awaitable[Sample]]  # reads so many events, from the start of its process on
 Fill = Callable[[int, int], Awaitable[None]]  # events from the first number up to the second
@@ -64,16 +60,3 @@ def less(whole: Sample, start: Sample) -> Sample:
     cpu = {name: used - start.cpu_s.get(name, 0.0) for name, used in whole.cpu_s.items()}
     seconds = max(whole.seconds - start.seconds, 1e-6)
     return Sample(whole.events - start.events, seconds, cpu, {START: start.seconds})
-
-
-async def timed(
-    pids: Mapping[str, int], began: float, counted: Callable[[], Awaitable[int]], wanted: int, pause_s: float
-) -> Sample:
-    """From `began`, by the performance counter, until so many are counted. Raises TimeoutError."""
-    cpu = Cpu(pids)
-    async with asyncio.timeout(_GIVEN_UP_S):
-        while True:
-            found = await counted()
-            if found >= wanted:
-                return Sample(found, time.perf_counter() - began, cpu.used())
-            await asyncio.sleep(pause_s)

@@ -1,10 +1,16 @@
-"""What other processes use of CPU and memory."""
+"""What other processes use of time, CPU and memory."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Mapping
 
 import psutil
+
+from benchmarks.measure import Sample
+
+_GIVEN_UP_S = 240.0
 
 
 class Cpu:
@@ -25,3 +31,16 @@ def used_s(process: psutil.Process) -> float:
 
 def resident_mb(pid: int) -> float:
     return float(psutil.Process(pid).memory_info().rss) / 1e6
+
+
+async def timed(
+    pids: Mapping[str, int], began: float, counted: Callable[[], Awaitable[int]], wanted: int, pause_s: float
+) -> Sample:
+    """From `began`, by the performance counter, until so many are counted. Raises TimeoutError."""
+    cpu = Cpu(pids)
+    async with asyncio.timeout(_GIVEN_UP_S):
+        while True:
+            found = await counted()
+            if found >= wanted:
+                return Sample(found, time.perf_counter() - began, cpu.used())
+            await asyncio.sleep(pause_s)

@@ -34,8 +34,9 @@ def level_of(code: str) -> Level:
 
 
 def regency_of(code: str) -> str:
-    """The regency a region belongs to, by prefix; a province stands for itself. This is every record's Kafka key."""
-    return code[:5]  # each part of a code has a fixed length
+    """The regency a region belongs to, by prefix; a province, and what is no region, stands for itself. This is every
+    record's Kafka key."""
+    return code[:5] if code[2:3] == "." else code  # each part of a code has a fixed length
 
 
 def province_of(code: str) -> str:
