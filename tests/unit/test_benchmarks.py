@@ -59,6 +59,21 @@ async def test_catching_up_is_told_without_the_start_whoever_starts_how_slowly()
         assert row.figures[START] == pytest.approx(start + SHORT / 1000)
 
 
+async def test_no_speed_is_told_where_the_start_takes_now_this_now_that() -> None:
+    """Started in one to four seconds, and one second beyond: nobody can tell which of them was which."""
+    starts = iter([1.0, 4.0, 2.0, 2.0, 2.0])
+
+    async def fill(_first: int, _end: int) -> None:
+        """There is no log."""
+
+    async def catch_up(events: int) -> Sample:
+        return Sample(events, next(starts) + (events > SHORT), {"server": events * 10e-6})
+
+    (row,) = await compared([Reader("wavering", LIMIT, catch_up)], fill, 50_000, 2)
+    assert row.ratio is None
+    assert set(row.figures) == {"CPU ratio", "CPU of server, us/event", START}
+
+
 def test_a_table_has_the_ratio_first_and_says_which_targets_are_missed() -> None:
     rows = [Row("raw", LIMIT, 1.0, {"events/s": 2_000.0}), Row("ours", OURS, 0.5, {"events/s": 1_000.0})]
     targets = [at_least(0.7, "of the limit", 0.5), at_most(2, "times", 1.5), at_most(1, "times", None)]
