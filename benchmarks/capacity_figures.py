@@ -19,30 +19,30 @@ class Figure:
 
 
 _COST = "`python -m benchmarks.event_cost`"
-_FEW = f"{_COST}: reports by single calls, 21 a second, each read and written alone"
+_FEW = f"{_COST}: reports by single calls at the nation's rate, 121 a second"
 _MANY = f"{_COST}: batches of 500 lines; the dearest kind without an alert"
 _JUDGING = "`python -m benchmarks.judging`, docs/performance.md"
 
 MEASURED: Mapping[str, Figure] = MappingProxyType(
     {
-        "intake CPU, few": Figure(3499, "us", _FEW),
-        "aggregator CPU, few": Figure(3696, "us", _FEW),
-        "notifier CPU, few": Figure(6622, "us", _FEW),
-        "mongod CPU, few": Figure(9078, "us", _FEW),
-        "Kafka CPU, few": Figure(3228, "us", _FEW),
-        "intake CPU, many": Figure(694, "us", "docs/performance.md: one event, 64 connections"),
-        "aggregator CPU, many": Figure(211, "us", _MANY),
-        "notifier CPU, many": Figure(289, "us", _MANY),
-        "mongod CPU, many": Figure(627, "us", _MANY),
-        "Kafka CPU, many": Figure(185, "us", _MANY),
-        "notifier CPU, a violation": Figure(8735, "us", f"{_COST}: its alert, one delivery to the console"),
-        "mongod CPU, a violation": Figure(9336, "us", f"{_COST}: documents of three services, and their oplog"),
-        "Kafka disk": Figure(877, "bytes", f"{_COST}: one replica, 290 letters of text, no compression"),
-        "desk_intake disk": Figure(150, "bytes", f"{_COST}: files with indexes, one member"),
-        "desk_aggregator disk": Figure(805, "bytes", f"{_COST}: files with indexes, one member"),
-        "desk_notifier disk": Figure(212, "bytes", f"{_COST}: files with indexes, one member"),
-        "databases' disk, a violation": Figure(5171, "bytes", f"{_COST}: all three, one member"),
-        "a service's memory": Figure(143, "MB", f"{_COST}: the largest of the three, 508 regions"),
+        "intake CPU, few": Figure(1481, "us", _FEW),
+        "aggregator CPU, few": Figure(997, "us", _FEW),
+        "notifier CPU, few": Figure(1292, "us", _FEW),
+        "mongod CPU, few": Figure(2335, "us", _FEW),
+        "Kafka CPU, few": Figure(933, "us", _FEW),
+        "intake CPU, many": Figure(209, "us", "docs/performance.md: one event, 64 connections"),
+        "aggregator CPU, many": Figure(119, "us", _MANY),
+        "notifier CPU, many": Figure(162, "us", _MANY),
+        "mongod CPU, many": Figure(263, "us", _MANY),
+        "Kafka CPU, many": Figure(104, "us", _MANY),
+        "notifier CPU, a violation": Figure(6818, "us", f"{_COST}: its alert, one delivery to the console"),
+        "mongod CPU, a violation": Figure(6593, "us", f"{_COST}: documents of three services, and their oplog"),
+        "Kafka disk": Figure(879, "bytes", f"{_COST}: one replica, 290 letters of text, no compression"),
+        "desk_intake disk": Figure(185, "bytes", f"{_COST}: files with indexes, one member"),
+        "desk_aggregator disk": Figure(834, "bytes", f"{_COST}: files with indexes, one member"),
+        "desk_notifier disk": Figure(316, "bytes", f"{_COST}: files with indexes, one member"),
+        "databases' disk, a violation": Figure(5224, "bytes", f"{_COST}: all three, one member"),
+        "a service's memory": Figure(140, "MB", f"{_COST}: the largest of the three, 508 regions"),
         "memory of a reporting region": Figure(0.44, "KB", f"{_JUDGING}: 150 MB at 100,000, 544 MB at 1,000,000"),
     }
 )
