@@ -9,7 +9,7 @@ from typing import Any
 
 import bson
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
@@ -136,8 +136,10 @@ def test_each_field_counts_for_the_hash(kind: str, data: st.DataObject) -> None:
     body = data.draw(bodies(kind))
     other = data.draw(bodies(kind))
     name = data.draw(st.sampled_from(sorted(body.keys() & other.keys())))
+    changed = {**body, name: other[name]}
+    assume(not changed.get("replaces") or changed.get("period"))  # such a correction is refused
     before = event(kind, data.draw(spelled(body))).contenthash
-    after = event(kind, data.draw(spelled({**body, name: other[name]}))).contenthash
+    after = event(kind, data.draw(spelled(changed))).contenthash
     assert (before == after) == (name == "id" or body[name] == other[name])
 
 
