@@ -104,9 +104,11 @@ async def test_a_collector_that_refuses_costs_two_lines(
             pass
         await asyncio.sleep(0.03)
     await spans.stop()
-    *others, lost_said, taken_said = said(caplog)
-    assert (lost_said, taken_said) == ("traces_lost", "traces_taken_again")
-    assert others in ([], ["traces_lost"])  # the sender of the test before may still be ending
+    heard = said(caplog)
+    assert heard.index("traces_lost") < heard.index("traces_taken_again")
+    assert heard.count("traces_taken_again") == 1
+    assert len(heard) in (2, 3)  # the sender of the test before may still be ending, sooner or later than this one
+    assert set(heard) == {"traces_lost", "traces_taken_again"}
 
 
 async def test_a_collector_that_hangs_holds_nobody_up(
