@@ -32,7 +32,7 @@ Say = Callable[[str], None]
 
 @pytest.fixture(scope="module")
 def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ChaosDesk]:
-    with running_servers(tmp_path_factory.mktemp("replay"), partitions=3) as desk:
+    with running_servers(tmp_path_factory.mktemp("replay"), partitions=12) as desk:
         for name in ("one", "two"):
             desk.add(name)
         yield desk
@@ -145,8 +145,8 @@ async def test_a_lost_kafka_goes_on_where_the_databases_are(desk: ChaosDesk, loa
     before = await desk.log()
     await make_anew(desk)
     status, said = await command(desk, "continue-log")
-    assert (status, "`desk partitions 3` first" in said) == (2, True), said
-    assert (await command(desk, "partitions", "3"))[0] == 0
+    assert (status, "`desk partitions 12` first" in said) == (2, True), said
+    assert (await command(desk, "partitions", "12"))[0] == 0
     await load.send(200)
     again = [record for record in before if record.position.topic == REPORTS.name][:50]
     await asyncio.gather(*(load.repeat(REPORTS.name, record.key, record.value) for record in again))
