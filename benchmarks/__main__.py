@@ -7,7 +7,6 @@ import argparse
 import importlib
 import json
 import logging
-import re
 import sys
 import time
 import traceback
@@ -17,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks import machine, plots
-from benchmarks.measure import Result, table, targets
+from benchmarks.measure import Result, slug, table, targets
 from benchmarks.running import LONG, PATHS, Run
 
 OUT = Path(__file__).resolve().parent / "out"
@@ -51,7 +50,7 @@ def main(arguments: Sequence[str]) -> int:
         results_by_path[name] = results
         for result in results:
             _say(table(result))
-            plots.plot(result, given.out / f"{_slug(result)}.svg")
+            plots.plot(result, given.out / f"{slug(result)}.svg")
         _say(f"({name}: {took:.0f} s, load {before[0]} before, {machine.load()[0]} after)\n")
         (given.out / "results.json").write_text(json.dumps(told, indent=1), encoding="utf-8")
     _say(targets(results_by_path))
@@ -68,10 +67,6 @@ def _parsed(arguments: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--minutes", type=float, help="how long memory is watched")
     parser.add_argument("--out", type=Path, default=OUT, help="where JSON and plots go")
     return parser.parse_args(arguments)
-
-
-def _slug(result: Result) -> str:
-    return re.sub(r"[^a-z0-9]+", "-", result.title.lower()).strip("-")
 
 
 def _say(text: str) -> None:

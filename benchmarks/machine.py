@@ -10,8 +10,6 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
-import psutil
-
 from desk.stack import kafka_jars, mongod
 from desk.stack.brokers import choose_broker
 
@@ -20,6 +18,8 @@ _LIBRARIES = ("aiokafka", "faststream", "fastapi", "uvicorn", "uvloop", "pydanti
 
 def described() -> dict[str, Any]:
     """For the JSON."""
+    import psutil  # of `requirements/bench.in`, which whoever only reads a description has not
+
     return {
         "cpu": _cpu(),
         "cores": os.cpu_count(),

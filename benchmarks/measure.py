@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import statistics
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -133,6 +134,11 @@ def table(result: Result) -> str:
         lines += ["", _cells(["target", "seen", "met"]), _cells(["---"] * 3)]
         lines += [_cells(_told(target)) for target in result.targets]
     return "\n".join(lines) + "\n"
+
+
+def slug(result: Result) -> str:
+    """What its plot's file is called."""
+    return re.sub(r"[^a-z0-9]+", "-", result.title.lower()).strip("-")
 
 
 def targets(results: Mapping[str, Sequence[Result]]) -> str:
