@@ -59,17 +59,19 @@ class Seen:
 
 
 class Connection(asyncio.Protocol):
-    """One request at a time."""
+    """One request at a time. A server may end it while it is idle; one that ends with a request unanswered is a wrong
+    answer."""
 
     def __init__(self, request: Callable[[], bytes], wanted: bytes, seen: Seen, is_free: bool) -> None:
         self._request, self._wanted, self._seen, self._is_free = request, wanted, seen, is_free
+        self._is_closed = False
         self._transport: asyncio.Transport
         self._answer = b""
         self._began = 0.0
-        self.is_busy = False
+        self.is_busy, self.is_lost = False, False
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        self._transport = transport
+        self._transport, self.is_lost = transport, False
         if self._is_free:
             self.send()
 
@@ -85,13 +87,21 @@ class Connection(asyncio.Protocol):
         self._answer, self.is_busy = b"", False
         self._seen.took.append(time.perf_counter() - self._began)
         if answer[9:12] != self._wanted or b'"problem"' in answer:
-            self._seen.wrong += 1
-            self._seen.first_wrong = self._seen.first_wrong or answer[:600].decode(errors="replace")
+            self._was_wrong(answer[:600].decode(errors="replace"))
         if self._is_free:
             self.send()
 
+    def connection_lost(self, _reason: Exception | None) -> None:
+        if self.is_busy and not self._is_closed:
+            self._was_wrong("the connection ended without an answer")
+        self._answer, self.is_busy, self.is_lost = b"", False, True
+
+    def _was_wrong(self, answer: str) -> None:
+        self._seen.wrong += 1
+        self._seen.first_wrong = self._seen.first_wrong or answer
+
     def close(self) -> None:
-        self._is_free = False
+        self._is_free, self._is_closed = False, True
         self._transport.close()
 
 
@@ -143,14 +153,12 @@ def _line(parts: Sequence[tuple[bytes, ...]], n: int) -> tuple[bytes, bytes, byt
 
 async def run(load: Load, begin: Callable[[], None]) -> Loaded:
     """Warm up, then measure."""
-    loop, seen, requests = asyncio.get_running_loop(), Seen(), _requests(load)
+    seen, requests = Seen(), _requests(load)
     wanted, is_free = str(load.wanted).encode(), load.per_s is None
-    connections = []
-    for _ in range(load.connections):
-        made = Connection(lambda: next(requests), wanted, seen, is_free)
-        await loop.create_connection(lambda made=made: made, "127.0.0.1", load.port)  # type: ignore[misc]
-        connections.append(made)
-    pacing = None if is_free else asyncio.create_task(_pace(connections, load.per_s or 0))
+    connections = [Connection(lambda: next(requests), wanted, seen, is_free) for _ in range(load.connections)]
+    for connection in connections:
+        await _connect(connection, load.port)
+    pacing = None if is_free else asyncio.create_task(_pace(connections, load))
     await asyncio.sleep(load.warm_up_s)
     seen.took.clear()
     begin()
@@ -166,14 +174,20 @@ async def run(load: Load, begin: Callable[[], None]) -> Loaded:
     return Loaded(len(took), seconds, p50, p99, used, seen.wrong, seen.first_wrong)
 
 
-async def _pace(connections: Sequence[Connection], per_s: float) -> None:
-    """A request whenever one is due and a connection is free."""
+async def _connect(connection: Connection, port: int) -> None:
+    await asyncio.get_running_loop().create_connection(lambda: connection, "127.0.0.1", port)
+
+
+async def _pace(connections: Sequence[Connection], load: Load) -> None:
+    """A request whenever one is due and a connection is free; one that was idle for too long is made anew."""
     began, sent = time.perf_counter(), 0
     while True:
-        due = int((time.perf_counter() - began) * per_s)
+        due = int((time.perf_counter() - began) * (load.per_s or 0))
         for connection in connections:
             if sent >= due:
                 break
+            if connection.is_lost:
+                await _connect(connection, load.port)
             if not connection.is_busy:
                 connection.send()
                 sent += 1

@@ -111,6 +111,33 @@ def test_an_answer_counts_once_when_it_is_whole(pieces: list[bytes], wrong: int)
     assert seen.wrong == wrong
 
 
+class Hasty(Bare):
+    """Ends each connection with its first answer."""
+
+    def data_received(self, data: bytes) -> None:
+        super().data_received(data)
+        self._transport.close()
+
+
+async def test_a_load_at_a_rate_goes_on_where_the_server_ends_connections() -> None:
+    server = await asyncio.get_running_loop().create_server(Hasty, HOST, 0)
+    async with server:
+        port = int(server.sockets[0].getsockname()[1])
+        found = await run(Load(port, "/v1/reports", per_s=100.0, **SENT), lambda: None)  # type: ignore[arg-type]
+    assert found.requests > SENT["connections"]  # type: ignore[operator]
+    assert not found.wrong
+
+
+def test_a_connection_that_ends_with_a_request_unanswered_is_a_wrong_answer() -> None:
+    seen = Seen()
+    connection = Connection(lambda: b"", b"202", seen, is_free=False)
+    connection.connection_lost(None)
+    assert not seen.wrong
+    connection.is_busy = True
+    connection.connection_lost(None)
+    assert (seen.wrong, connection.is_busy) == (1, False)
+
+
 @asynccontextmanager
 async def _serving() -> AsyncIterator[int]:
     server = await asyncio.get_running_loop().create_server(Bare, HOST, 0)
