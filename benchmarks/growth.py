@@ -138,7 +138,7 @@ async def measured(calendar: Calendar, past: int, rounds: int) -> Measured:
             for database in (ours._database, raw):
                 await indexes.ensure_indexes(database)
                 await journal.keep_for(database[journal.COLLECTION], timedelta(days=400))
-                await _fill(database, calendar, past)
+                await fill(database, calendar, past)
             return await _compared(calendar, past, ours, raw, rounds)
         finally:
             await mongo.close(client)
@@ -146,7 +146,7 @@ async def measured(calendar: Calendar, past: int, rounds: int) -> Measured:
 
 async def _compared(calendar: Calendar, past: int, ours: Recorded, raw: Any, rounds: int) -> Measured:
     codes = [r.code for r in calendar.roster if r.level is not Level.PROVINCE]
-    steps, took, took_raw, cpu = _steps(ours, calendar), [], [], []
+    steps, took, took_raw, cpu = steps_on(ours, calendar), [], [], []
     for turn, records in zip(range(rounds + 1), batches(codes, past), strict=False):
         ours.writes.clear()
         began, cpu_began = time.perf_counter(), time.process_time()
@@ -163,7 +163,7 @@ async def _compared(calendar: Calendar, past: int, ours: Recorded, raw: Any, rou
     return Measured(len(codes), past, BATCH / statistics.median(took), ratio, cpu_us)
 
 
-async def _fill(database: Any, calendar: Calendar, past: int) -> None:
+async def fill(database: Any, calendar: Calendar, past: int) -> None:
     """The journal and the reports of events before; the regions' documents as large as they get."""
     region = next(r.code for r in calendar.roster.at_level(Level.REGENCY))
     position = Position("desk.reports", 0, 0)
@@ -183,7 +183,8 @@ async def _fill(database: Any, calendar: Calendar, past: int) -> None:
         await database["regions"].insert_many(regions, ordered=False)
 
 
-def _steps(database: Any, calendar: Calendar) -> Steps:
+def steps_on(database: Any, calendar: Calendar) -> Steps:
+    """The aggregator's own, without a log behind them."""
     return Steps(
         Parts(
             journal=Journal(database[journal.COLLECTION]),
