@@ -39,7 +39,7 @@ from shared.exactly_once.guard import Guard
 from shared.exactly_once.journal import Journal
 from shared.exactly_once.sightings import Sighting
 from shared.exactly_once.steps import Parts, Steps
-from shared.http.serve import settle_garbage
+from shared.garbage import settle_garbage
 from shared.kafka.partitioning import choose_partition
 from shared.metrics import Metrics
 from shared.records import Position, Record
