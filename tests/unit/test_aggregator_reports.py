@@ -50,13 +50,14 @@ def documents(events: Iterable[Event]) -> dict[str, Document]:
 
 def region(events: Iterable[Event], code: str = "64.72") -> Document:
     """The region's document."""
-    document = empty(code)
-    for event in events:
-        if event.subject == code and isinstance(event, ReportEvent):
-            document = region_state.after_report(document, event)
-        elif event.subject == code and isinstance(event, WithdrawalEvent):
-            document = region_state.after_withdrawal(document, event)
-    return document
+    return reduce(after, (event for event in events if event.subject == code), empty(code))
+
+
+def after(document: Document, event: Event) -> Document:
+    """The region's document after one more."""
+    if isinstance(event, ReportEvent):
+        return region_state.after_report(document, event)
+    return region_state.after_withdrawal(document, event)
 
 
 def in_force(events: Sequence[Event], code: str = "64.72") -> str | None:
@@ -217,8 +218,7 @@ def test_what_an_earlier_version_kept_is_read_and_goes_on(events: list[Event], m
         assert region_state.as_kept(old) == new
         assert recent_reports.newest_of(old.get("own", {})) == recent_reports.newest_of(new.get("own", {}))
         for event in (e for e in more if e.subject == code):
-            after = region_state.after_report if isinstance(event, ReportEvent) else region_state.after_withdrawal
-            old, new = after(old, event), after(new, event)  # type: ignore[operator]
+            old, new = after(old, event), after(new, event)
             assert old == new
 
 
