@@ -122,7 +122,9 @@ async def _measured(run: Run) -> list[Result]:
         at_most(1.2, "times the CPU of 10 regions, at 508", cost[2] / cost[0]),
         at_most(1.2, f"times the CPU without a past, at 508 and {past:,} events", cost[3] / cost[2]),
     ]
-    method = f"Batches of {BATCH:,}; the ratio is to the same writes, raw. With a past each region has ten reports."
+    method = (
+        f"Batches of {BATCH:,}; the ratio is to the same writes, raw. With a past each region's document is there."
+    )
     return [Result("What regions and past events cost", method, rows, targets, "CPU of steps, us/event")]
 
 
