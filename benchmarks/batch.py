@@ -16,7 +16,7 @@ from benchmarks.peers.fastapi_intake import Report
 from benchmarks.running import Run
 from benchmarks.servers import Servers, agencies, servers
 from desk.stack.process import Process
-from shared.http.serve import settle_garbage
+from shared.garbage import settle_garbage
 from shared.topics import REPORTS
 
 LINES = 500

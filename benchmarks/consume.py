@@ -23,7 +23,7 @@ from benchmarks.running import Run
 from benchmarks.servers import Servers, servers
 from shared.events.report import ReportEvent
 from shared.exactly_once.sightings import read_records
-from shared.http.serve import settle_garbage
+from shared.garbage import settle_garbage
 from shared.kafka.subscription import subscribe, to_record
 from shared.settings import Settings
 from shared.topics import REPORTS

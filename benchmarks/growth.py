@@ -39,7 +39,7 @@ from shared.exactly_once.guard import Guard
 from shared.exactly_once.journal import Journal
 from shared.exactly_once.sightings import Sighting
 from shared.exactly_once.steps import Parts, Steps
-from shared.http.serve import settle_garbage
+from shared.garbage import settle_garbage
 from shared.kafka.partitioning import choose_partition
 from shared.metrics import Metrics
 from shared.records import Position, Record
@@ -122,7 +122,9 @@ async def _measured(run: Run) -> list[Result]:
         at_most(1.2, "times the CPU of 10 regions, at 508", cost[2] / cost[0]),
         at_most(1.2, f"times the CPU without a past, at 508 and {past:,} events", cost[3] / cost[2]),
     ]
-    method = f"Batches of {BATCH:,}; the ratio is to the same writes, raw. With a past each region has ten reports."
+    method = (
+        f"Batches of {BATCH:,}; the ratio is to the same writes, raw. With a past each region's document is there."
+    )
     return [Result("What regions and past events cost", method, rows, targets, "CPU of steps, us/event")]
 
 

@@ -21,5 +21,5 @@ def kept(instant: datetime | None) -> datetime | None:
     """The instant as it will be read back; None stays None."""
     if instant is None or (instant.tzinfo is UTC and instant.microsecond % 1000 == 0):
         return instant
-    utc = instant.astimezone(UTC)
+    utc = instant if instant.tzinfo is UTC else instant.astimezone(UTC)
     return utc.replace(microsecond=utc.microsecond // 1000 * 1000)

@@ -100,7 +100,18 @@ def _content(collection: str, document: Document | None) -> Document | None:
     if document is None:
         return None
     ignored = IGNORED_IN_JOURNAL if collection == journal.COLLECTION else IGNORED
+    if collection == region_state.COLLECTION:
+        document = _as_kept_now(document)
     return {field: value for field, value in document.items() if field not in ignored}
+
+
+def _as_kept_now(region: Document) -> Document:
+    """A region that sent nothing since an earlier version wrote its document has the form of that day; what a hand has
+    written has any."""
+    try:
+        return region_state.as_kept(region)
+    except (KeyError, TypeError, AttributeError):
+        return region
 
 
 def _unequal(used: Any, logged: Any, path: str = "") -> Iterator[str]:

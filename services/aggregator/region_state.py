@@ -91,9 +91,9 @@ def after_report(document: Document, report: ReportEvent) -> Document:
     level = level_of(document["_id"])
     changed = {**document, "level": level.value}
     if document["_id"] == report.subject:
-        own = _own(document)
-        counted = {**own, "reports": _one_more(own["reports"], condition), "last_event_at": _latest(own, report)}
-        changed["own"] = recent_reports.after_report(counted, report)
+        own, at = _own(document), kept(report.receivedat)
+        counted = {"reports": _one_more(own["reports"], condition), "last_event_at": _latest(own, at)}
+        changed["own"] = {**own, **counted, **recent_reports.after_report(own, report, at)}
     if level is Level.REGENCY:
         total = document.get("total") or empty_tally()
         changed["total"] = {**total, "reports": _one_more(total["reports"], condition)}
@@ -112,7 +112,7 @@ def after_withdrawal(document: Document, withdrawal: WithdrawalEvent) -> Documen
     """A region document after the withdrawal of a report of the region itself or of one below it."""
     changed = _after(document, withdrawal, {"withdrawals": 1})
     if document["_id"] == withdrawal.subject:
-        changed["own"] = recent_reports.after_withdrawal(changed["own"], withdrawal)
+        changed["own"] |= recent_reports.after_withdrawal(changed["own"], withdrawal)
     return changed
 
 
@@ -132,22 +132,29 @@ def _after(document: Document, event: Envelope, tally: Tally) -> Document:
     changed = {**document, "level": level.value}
     if code == event.subject:
         own = _own(document)
-        changed["own"] = {**own, **_added(own, tally), "last_event_at": _latest(own, event)}
+        changed["own"] = {**own, **_added(own, tally), "last_event_at": _latest(own, kept(event.receivedat))}
     if level is Level.REGENCY:
         total = document.get("total") or empty_tally()
         changed["total"] = add(total, tally)
     return changed
 
 
-def _latest(own: Document, event: Envelope) -> datetime:
-    received_at, last_event_at = kept(event.receivedat), own["last_event_at"]
+def _latest(own: Document, received_at: datetime) -> datetime:
+    last_event_at: datetime | None = own["last_event_at"]
     return last_event_at if last_event_at is not None and last_event_at > received_at else received_at
 
 
 def _own(document: Document) -> Document:
     """The own state of a region document; what an earlier version did not keep yet is empty."""
-    own: Document = document.get("own", {})
-    return own if own.keys() >= _OWN_FIELDS else {**empty_state(), **own}
+    own: Document | None = document.get("own")
+    if own is None:
+        return empty_state()
+    return own if own.keys() == _OWN_FIELDS else recent_reports.as_kept({**empty_state(), **own})
+
+
+def as_kept(document: Document) -> Document:
+    """A region document that an earlier version wrote, as this one would have."""
+    return {**document, "own": _own(document)} if "own" in document else document
 
 
 def _added(state: Document, tally: Tally) -> Tally:

@@ -7,6 +7,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import date, datetime
 
 from services.aggregator import attendance, hand_overs, incidents, logistics, region_state, reports
+from services.aggregator.in_force import reports_in_force
 from services.aggregator.stocks import Stocks
 from shared.mongo import Database, Document, aggregate, all_of, below
 
@@ -48,10 +49,9 @@ class RollUpStore:
 
     async def in_force(self, codes: Iterable[str]) -> dict[str, Document]:
         """The pointers to the reports in force, by region."""
-        shown = {"own.latest_report": True}
+        shown = {"own.recent_reports": True}
         found = await all_of(self._database[region_state.COLLECTION].find({"_id": {"$in": list(codes)}}, shown))
-        pointers = {d["_id"]: (d.get("own") or {}).get("latest_report") for d in found}
-        return {code: pointer for code, pointer in pointers.items() if pointer}
+        return await reports_in_force(self._database[reports.COLLECTION], found)
 
     async def texts(self, periods: Iterable[str], codes: Iterable[str]) -> dict[str, dict[str, str]]:
         """By region and period, what the report in force for it says."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -10,6 +11,7 @@ from typing import Any
 from pymongo import ASCENDING, DESCENDING
 
 from services.aggregator import alerts, attendance, incidents, logistics, region_state, reports
+from services.aggregator.in_force import conditions_of, reports_in_force, reports_left
 from shared.election.config import Level
 from shared.election.roster import level_of
 from shared.events.envelope import identity_of
@@ -64,21 +66,23 @@ class Store:
         return region_state.roll_ups(codes, await all_of(found))
 
     async def conditions(self, code: str) -> dict[str, dict[str, int]]:
-        """How many regions, by level, stand in which condition: a region and everything below it, latest reports."""
-        group = {"level": "$level", "condition": "$own.latest_report.condition"}
-        pipeline: list[Document] = [
-            {"$match": {"_id": below(code), "own.latest_report.condition": {"$type": "string"}}},
-            {"$group": {"_id": group, "count": {"$sum": 1}}},
-            {"$sort": {"_id.level": 1, "_id.condition": 1}},
-        ]
+        """How many regions, by level, stand in which condition: a region and everything below it, reports in force."""
+        found = Counter[tuple[str, str]]()
+        withdrawn: list[str] = []
+        async for row in aggregate(self._regions, conditions_of(code)):
+            if row["_id"]["condition"] is not None:
+                found[row["_id"]["level"], row["_id"]["condition"]] += row["count"]
+            withdrawn += row["withdrawn"]
+        left = await reports_left(self._reports, withdrawn)
+        found.update((level_of(region).value, report["condition"]) for region, report in left.items())
         counts: dict[str, dict[str, int]] = {}
-        async for row in aggregate(self._regions, pipeline):
-            counts.setdefault(row["_id"]["level"], {})[row["_id"]["condition"]] = row["count"]
+        for (level, condition), count in sorted(found.items()):
+            counts.setdefault(level, {})[condition] = count
         return counts
 
     async def latest_reports(self, regions: Iterable[Document]) -> dict[str, Document]:
         """The documents of the reports in force, by the regions' codes, for documents of regions."""
-        pointers = {d["_id"]: d["own"]["latest_report"] for d in regions if d.get("own", {}).get("latest_report")}
+        pointers = await reports_in_force(self._reports, regions)
         identities = {code: identity_of(pointer["agency"], pointer["id"]) for code, pointer in pointers.items()}
         if not identities:
             return {}

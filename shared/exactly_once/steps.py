@@ -16,6 +16,7 @@ from shared.exactly_once.guard import Guard
 from shared.exactly_once.journal import Journal
 from shared.exactly_once.lanes import in_lanes
 from shared.exactly_once.sightings import BadRecord, Sighting, Standing, read_records
+from shared.garbage import no_look_for_garbage
 from shared.logs import get_logger
 from shared.metrics import Metrics
 from shared.records import Record
@@ -82,6 +83,10 @@ class Steps:
 
         Raises Poisoned and OtherLog (permanent: stop), anything else is passing: rewind and try again.
         """
+        with no_look_for_garbage():
+            await self._process(records)
+
+    async def _process(self, records: Sequence[Record]) -> None:
         parts = self._parts
         await parts.guard.check(records)
         run = BadRun(self._bad_run, parts.dead_letter_run)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import sys
 from collections.abc import Callable
 from functools import partial
@@ -11,6 +10,7 @@ import uvicorn
 from fastapi import FastAPI
 
 from shared import logs
+from shared.garbage import settle_garbage
 from shared.http.connection import BoundedConnection
 from shared.http.short_way import short_ways_of
 from shared.production import refuse_unsafe
@@ -20,13 +20,6 @@ from shared.yaml_files import BadFile
 
 CONFIGURATION_ERROR = 2
 SHUTDOWN_S = 20
-
-
-def settle_garbage() -> None:
-    """What was made before lives as long as the process; a batch of 2,000 events makes some hundred thousand values
-    that live until it is folded, so look for circles among them seldom: it takes a sixth off an event's cost."""
-    gc.freeze()
-    gc.set_threshold(50_000, 20, 20)
 
 
 def serve(service: str, create_app: Callable[[Settings], FastAPI]) -> None:

@@ -104,7 +104,7 @@ TIES: dict[str, tuple[list[Envelope], Any, Any]] = {
             _agency(a_report(AT, event_id="c", condition=Condition.CRITICAL), "bawaslu"),
             _agency(a_report(AT, event_id="b", condition=Condition.ATTENTION), "kpu"),
         ],
-        lambda world: world["regions", "64.72"]["own"]["latest_report"]["condition"],
+        lambda world: world["regions", "64.72"]["own"]["recent_reports"][0]["condition"],
         "attention",
     ),
     "an incident's status": (

@@ -17,6 +17,7 @@ from services.aggregator import recent_reports, region_state, reports, views
 from shared.events.report import Condition, ReportEvent
 from shared.events.withdrawal import WithdrawalEvent
 from shared.exactly_once.cursors import Document, empty
+from shared.instants import kept
 from tests.builders import MONDAY, a_report, a_withdrawal, utc
 
 AT = utc("2024-11-18 01:00")
@@ -49,18 +50,24 @@ def documents(events: Iterable[Event]) -> dict[str, Document]:
 
 def region(events: Iterable[Event], code: str = "64.72") -> Document:
     """The region's document."""
-    document = empty(code)
-    for event in events:
-        if event.subject == code and isinstance(event, ReportEvent):
-            document = region_state.after_report(document, event)
-        elif event.subject == code and isinstance(event, WithdrawalEvent):
-            document = region_state.after_withdrawal(document, event)
-    return document
+    return reduce(after, (event for event in events if event.subject == code), empty(code))
 
 
-def in_force(events: Iterable[Event]) -> str | None:
-    pointer = region(events)["own"]["latest_report"]
-    return str(pointer["id"]) if pointer else None
+def after(document: Document, event: Event) -> Document:
+    """The region's document after one more."""
+    if isinstance(event, ReportEvent):
+        return region_state.after_report(document, event)
+    return region_state.after_withdrawal(document, event)
+
+
+def in_force(events: Sequence[Event], code: str = "64.72") -> str | None:
+    """As `in_force.py` finds it: the newest, or where that was withdrawn, out of the reports."""
+    newest = recent_reports.newest_of(region(events, code).get("own", {}))
+    if newest is None or not newest["is_withdrawn"]:
+        return str(newest["id"]) if newest else None
+    left = [d for d in documents(events).values() if d.get("region") == code and not d["is_withdrawn"]]
+    found = max(left, key=lambda d: (d["period"], d["received_at"], d["agency"], d["id"]), default=None)
+    return str(found["id"]) if found else None
 
 
 @pytest.mark.parametrize("order", list(permutations([FIRST, OF_FIRST, SECOND, OF_SECOND])))
@@ -69,7 +76,7 @@ def test_any_order_of_two_reports_and_their_withdrawals(order: Sequence[Event]) 
     found = documents(order)
     assert [found[f.identity]["withdrawn"]["id"] for f in (FIRST, SECOND)] == ["w1", "w2"]
     document = region(order)
-    assert document["own"]["latest_report"] is None
+    assert in_force(order) is None
     assert (document["own"]["reports"]["count"], document["own"]["withdrawals"]) == (2, 2)
     assert document["total"]["withdrawals"] == 2
 
@@ -78,7 +85,6 @@ def test_any_order_of_two_reports_and_their_withdrawals(order: Sequence[Event]) 
 def test_the_report_before_the_withdrawn_one_is_in_force_again(order: Sequence[Event]) -> None:
     """A withdrawn correction leaves what it corrected."""
     assert in_force(order) == "r1"
-    assert region(order)["own"]["latest_report"]["condition"] == "normal"
 
 
 @pytest.mark.parametrize("order", list(permutations([FIRST, OF_FIRST, AGAIN])))
@@ -161,19 +167,59 @@ def test_what_is_withdrawn_and_what_is_in_force_is_what_a_search_finds(events: l
         assert found[report.identity]["is_withdrawn"] == is_withdrawn(report, events)
     left = [r for r in sent if r.subject == "64.72" and not is_withdrawn(r, events)]
     newest = max(left, key=lambda r: (r.period, r.receivedat.microsecond // 1000, r.agency, r.id), default=None)
-    own = region(events)["own"] if any(e.subject == "64.72" for e in events) else region_state.empty_state()
-    assert (own["latest_report"] and own["latest_report"]["id"]) == (newest and newest.id)
+    assert in_force(events) == (newest and newest.id)
 
 
-def test_a_region_remembers_its_newest_reports_only() -> None:
-    """Its document stays small; the older ones are in force again no more, once all of the newest are withdrawn."""
-    many = recent_reports.MOST + 1
-    sent = [a_report(AT + n * HOUR, event_id=f"r{n}") for n in range(many)]
-    withdrawn = [a_withdrawal(AT + (many + n) * HOUR, f"r{n}", event_id=f"w{n}") for n in range(1, many)]
+def test_a_region_remembers_its_newest_report_only() -> None:
+    """Its document stays small. Of however many that were withdrawn, the newest that was not is in force."""
+    sent = [a_report(AT + n * HOUR, event_id=f"r{n:02}") for n in range(40)]
+    withdrawn = [a_withdrawal(AT + (40 + n) * HOUR, f"r{n:02}", event_id=f"w{n}") for n in range(1, 40)]
     own = region(reversed(sent))["own"]
-    assert [entry["id"] for entry in own["recent_reports"]] == [f"r{n}" for n in range(1, many)]
-    assert in_force([*sent, *withdrawn[1:]]) == "r1"
-    assert in_force([*sent, *withdrawn]) is None
+    assert [entry["id"] for entry in own["recent_reports"]] == ["r39"]
+    assert in_force([*sent, *withdrawn[1:]]) == "r01"
+    assert in_force([*sent, *withdrawn]) == "r00"
+    assert in_force([*sent, *reversed(withdrawn)]) == "r00"
+
+
+def as_ten(events: Iterable[Event], code: str = "64.72") -> Document:
+    """The region's document as versions before kept it: the ten newest reports, and which of them is in force."""
+    document = region(events, code)
+    if "own" not in document:
+        return document
+    marks: list[Any] = []
+    for event in (e for e in events if isinstance(e, WithdrawalEvent) and e.subject == code):
+        mark = {"period": event.data.period.isoformat(), "agency": event.agency, "id": event.data.report}
+        marks = [*(m for m in marks if m != mark), mark]
+    recent = [
+        {
+            "period": e.data.period.isoformat(),
+            "agency": e.agency,
+            "id": e.id,
+            "received_at": kept(e.receivedat),
+            "condition": e.data.condition.value,
+            "is_withdrawn": is_withdrawn(e, events),
+        }
+        for e in events
+        if isinstance(e, ReportEvent) and e.subject == code
+    ]
+    recent = sorted(recent, key=lambda r: (r["period"], r["received_at"], r["agency"], r["id"]))[-10:]
+    since = recent[0]["period"] if len(recent) == 10 else ""
+    marks = sorted((m for m in marks if m["period"] >= since), key=lambda m: (m["period"], m["agency"], m["id"]))[-20:]
+    latest = next((dict(r) for r in reversed(recent) if not r["is_withdrawn"]), None)
+    own = {**document["own"], "recent_reports": recent, "withdrawn": marks, "latest_report": latest}
+    return {**document, "own": own}
+
+
+@given(events=histories(), more=histories())
+def test_what_an_earlier_version_kept_is_read_and_goes_on(events: list[Event], more: list[Event]) -> None:
+    """A document with ten reports says the same as one with the newest alone, and after the next event it is one."""
+    for code in ("64.72", ELSEWHERE):
+        old, new = as_ten(events, code), region(events, code)
+        assert region_state.as_kept(old) == new
+        assert recent_reports.newest_of(old.get("own", {})) == recent_reports.newest_of(new.get("own", {}))
+        for event in (e for e in more if e.subject == code):
+            old, new = after(old, event), after(new, event)
+            assert old == new
 
 
 @pytest.mark.parametrize("weeks", [1, 4, 13])
@@ -195,7 +241,7 @@ def test_withdrawals_of_reports_that_never_came_are_bounded() -> None:
     """They push no report out of a region's state, and of one report's the one that is meant for it stays."""
     strays = [a_withdrawal(AT + n * HOUR, f"x{n}", event_id=f"w{n}", period=MONDAY + WEEK) for n in range(50)]
     own = region([FIRST, *strays])["own"]
-    assert own["latest_report"]["id"] == "r1"
+    assert in_force([FIRST, *strays]) == "r1"
     assert len(own["withdrawn"]) == recent_reports.MOST_WITHDRAWN
     wrong = [a_withdrawal(AT + n * HOUR, event_id=f"w{n}", region=ELSEWHERE) for n in range(60)]
     right = a_withdrawal(AT + 100 * HOUR, event_id="right")

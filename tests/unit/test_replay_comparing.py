@@ -9,6 +9,7 @@ import pytest
 from desk.counting import in_line
 from desk.replay.comparing import difference, has_expired, is_ahead, told
 from desk.replay.run import lost_words
+from services.aggregator.region_state import empty_state
 from tests.builders import utc
 
 REGION: dict[str, Any] = {
@@ -27,6 +28,17 @@ ENTRY: dict[str, Any] = {
     "received_at": utc("2024-11-18 08:00"),
     "written_at": utc("2024-11-18 08:01"),
 }
+NEWEST = {"period": "2024-11-18", "agency": "kpu", "id": "r2", "condition": "normal", "is_withdrawn": False}
+TEN: dict[str, Any] = {  # as earlier versions wrote it
+    **REGION,
+    "own": {
+        **empty_state(),
+        "recent_reports": [{**NEWEST, "id": "r1"}, NEWEST],
+        "withdrawn": [{"period": "2024-11-11", "agency": "kpu", "id": "r0"}],
+        "latest_report": NEWEST,
+    },
+}
+ONE: dict[str, Any] = {**REGION, "own": {**empty_state(), "recent_reports": [NEWEST]}}
 
 
 @pytest.mark.parametrize(
@@ -35,6 +47,7 @@ ENTRY: dict[str, Any] = {
         ("regions", REGION, {**REGION, "rev": 9, "cursors": {"reports:2": 1}}),
         ("journal", ENTRY, {**ENTRY, "written_at": utc("2026-01-01"), "partition": 4, "offset": 1, "others": [1]}),
         ("reports", None, None),
+        ("regions", TEN, ONE),
     ],
 )
 def test_no_difference(collection: str, used: Any, logged: Any) -> None:
@@ -51,6 +64,12 @@ def test_no_difference(collection: str, used: Any, logged: Any) -> None:
             {**REGION, "own": {"reports": {"count": 9}, "latest": "x" * 200}},
             REGION,
             f"regions 64.72: own.latest is '{'x' * 59}..., None by the log; own.reports.count is 9, 2 by the log",
+        ),
+        (
+            {**TEN, "own": {**TEN["own"], "recent_reports": [NEWEST, {**NEWEST, "condition": "critical"}]}},
+            ONE,
+            "regions 64.72: own.recent_reports is [{'period': '2024-11-18', 'agency': 'kpu', 'id': 'r2', 'cond..., "
+            "[{'period': '2024-11-18', 'agency': 'kpu', 'id': 'r2', 'cond... by the log",
         ),
         ({**REGION, "own": [1]}, {**REGION, "own": [1, 2]}, "regions 64.72: own has 1 entries, 2 by the log"),
         (

@@ -32,6 +32,7 @@ ITEMS = ("ballot_boxes", "ballots", "ink", "seals")
 QUIET = utc("2024-11-25 00:00")
 # The few of a small region are the oldest: who walks through the newest to find them walks through all.
 SMALL = "64.11.01"
+WITHDRAWN = "r0"
 
 
 def an_alert(n: int, region: str) -> AlertEvent:
@@ -109,7 +110,8 @@ def rollups(store: Store) -> RollUpStore:
 
 
 def in_force(code: str, report: str) -> dict[str, Any]:
-    return {"_id": code, "own": {"latest_report": {"agency": "samarinda-desk", "id": report}}}
+    pointer = {"agency": "samarinda-desk", "id": report, "is_withdrawn": report == WITHDRAWN}
+    return {"_id": code, "own": {"recent_reports": [pointer]}}
 
 
 Ask = Callable[[Store, PageStore], Awaitable[Any]]
@@ -146,6 +148,7 @@ ASKED: list[tuple[str, int, Ask]] = [
     ("judged within", 80, lambda s, _: s.judged(MONDAY, "64.72")),
     ("read_to", 5, lambda s, _: s.read_to(ALERTS)),
     ("latest_reports", 5, lambda s, _: s.latest_reports([in_force("64.72", "r1"), in_force("64.71", "r2")])),
+    ("latest_reports withdrawn", 10, lambda s, _: s.latest_reports([in_force("64.72", WITHDRAWN)])),
     ("report", 3, lambda s, _: s.report("/agencies/samarinda-desk/r1")),
     ("event", 5, lambda s, _: s.event("/agencies/samarinda-desk/r1")),
     a_page("reports", _REPORTS),
@@ -194,7 +197,6 @@ ASKED: list[tuple[str, int, Ask]] = [
 
 # Those that may sort what an index has found, and why it stays little.
 SORTING = {
-    "conditions": "at most four levels with three conditions each",
     "facts_after": "the regions that filed for a period that nobody owed",
     f"reports region={SMALL}": "of a small region all are few; a large one's newest are soon found in order",
     f"incidents region={SMALL}": "as above",

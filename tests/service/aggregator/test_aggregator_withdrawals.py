@@ -11,9 +11,11 @@ from typing import Any
 import pytest
 
 from services.aggregator.changes import COLLECTIONS
+from services.aggregator.rollup_store import RollUpStore
 from shared.events.envelope import Envelope
 from shared.events.report import Condition, ReportEvent
 from tests.builders import MONDAY, a_report, a_status, a_stock, a_withdrawal, an_incident, utc
+from tests.service.aggregator.conftest import Bench
 
 AT = utc("2024-11-18 01:00")
 HOUR, WEEK = timedelta(hours=1), timedelta(days=7)
@@ -68,6 +70,54 @@ async def test_when_all_are_withdrawn_nobody_has_reported(bench: Any) -> None:
     assert await facts(bench) is None
     assert (await bench.json("/v1/regions/64"))["total"]["withdrawals"] == 2
     assert {r["id"] for r in await bench.items("/v1/reports", withdrawn="true")} == {"r1", "r2"}
+
+
+async def test_however_many_of_the_newest_are_withdrawn_the_one_before_them_is_in_force(bench: Bench) -> None:
+    """In the region's state, among the conditions of its level, and where flags are told. Those of other regions, and
+    of earlier periods received later, stay out of it."""
+    sent = [a_report(AT + n * HOUR, event_id=f"r{n:02}", summary=f"Ke-{n}.") for n in range(40)]
+    critical = a_report(AT + HOUR, event_id="r01", summary="Banjir.", condition=Condition.CRITICAL)
+    withdrawals = [a_withdrawal(AT + 3 * WEEK, f"r{n:02}", event_id=f"w{n:02}") for n in range(2, 40)]
+    earlier = a_report(AT + 2 * WEEK, event_id="earlier", period=MONDAY - WEEK)
+    village = a_report(AT, event_id="village", region=VILLAGE)
+    elsewhere = a_report(AT + 2 * WEEK, event_id="elsewhere", region="64.71")
+    await bench.feed(sent[0], critical, *sent[2:], earlier, village, elsewhere, *withdrawals)
+    region = await bench.json("/v1/regions/64.72")
+    assert region["own"]["latest_report"]["summary"] == "Banjir."
+    assert region["conditions"] == {"regency": {"critical": 1}, "village": {"normal": 1}}
+    assert (await bench.json("/v1/regions/64"))["conditions"] == {
+        "regency": {"critical": 1, "normal": 1},
+        "village": {"normal": 1},
+    }
+    in_force = await RollUpStore(bench.database).in_force(["64.72", "64.71", "64.74"])
+    assert {code: report["id"] for code, report in in_force.items()} == {"64.72": "r01", "64.71": "elsewhere"}
+
+
+async def test_regions_that_an_earlier_version_wrote_are_read_as_they_are(bench: Bench) -> None:
+    """With ten reports and the one in force beside them, until an event of theirs comes."""
+    others = {"64.71": "r4", "64.74": "r5"}
+    await bench.feed(
+        FIRST,
+        SECOND,
+        OF_SECOND,
+        *(a_report(AT, region=code, event_id=event_id) for code, event_id in others.items()),
+        a_withdrawal(AT + HOUR, "r5", event_id="w5", region="64.74"),
+    )
+    paths = [f"/v1/regions/{code}" for code in ("64", "64.71", "64.72", "64.74")]
+    told = [await bench.json(path) for path in paths]
+    regions = bench.database["regions"]
+    async for document in regions.find({"own": {"$exists": True}}):
+        (newest,) = document["own"]["recent_reports"]
+        before = {**newest, "id": "r1", "received_at": AT - HOUR, "is_withdrawn": False}
+        ten = {"own.recent_reports": [before, newest], "own.latest_report": before}
+        await regions.update_one({"_id": document["_id"]}, {"$set": ten})
+    assert [await bench.json(path) for path in paths] == told
+    again = a_report(AT + 4 * HOUR, event_id="again", condition=Condition.ATTENTION)
+    await bench.feed(again, an_incident(AT, AT, region="64.71"))
+    assert (await bench.json("/v1/regions/64.72"))["conditions"] == {"regency": {"attention": 1}}
+    for code in ("64.71", "64.72"):
+        own = (await regions.find_one({"_id": code}))["own"]
+        assert (len(own["recent_reports"]), "latest_report" in own) == (1, False)
 
 
 async def test_a_report_that_lands_after_its_withdrawal_is_withdrawn_on_arrival(bench: Any) -> None:
