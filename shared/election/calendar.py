@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from datetime import UTC, date, datetime, time, timedelta
+from operator import attrgetter
 from zoneinfo import ZoneInfo
 
 from shared.election.amendments import Versions
@@ -123,10 +124,29 @@ class Calendar:
         return next((n for n, r in candidates if r.level is region.level and covers(r, region.code)), None)
 
     def _slots(self, rules: tuple[int, ...]) -> dict[str, Slot]:
+        """Of each region that owes under these rules, by code in order. Regions share their slots, and siblings
+        are asked for once where nothing is said of a region itself: there may be a million."""
         levels = {self.duties[number].rule.level for number in rules}
-        regions = sorted((r for level in levels for r in self.roster.at_level(level)), key=lambda r: r.code)
-        found = ((region.code, self._first_rule(region, rules)) for region in regions)
-        return {code: (rule, self.zone(code).key) for code, rule in found if rule is not None}
+        is_scoped = any(self.duties[number].rule.regions is not None for number in rules)
+        regions = sorted((r for level in levels for r in self.roster.at_level(level)), key=attrgetter("code"))
+        of_siblings: dict[tuple[Level, str], Slot | None] = {}
+        shared: dict[Slot, Slot] = {}
+        found: dict[str, Slot] = {}
+        for region in regions:
+            siblings = region.level, region.code.rpartition(".")[0]
+            if is_scoped or region.zone is not None or region.code in self.election.zones:
+                slot = self._slot(region, rules)
+            elif siblings in of_siblings:
+                slot = of_siblings[siblings]
+            else:
+                slot = of_siblings[siblings] = self._slot(region, rules)
+            if slot is not None:
+                found[region.code] = shared.setdefault(slot, slot)
+        return found
+
+    def _slot(self, region: Region, rules: tuple[int, ...]) -> Slot | None:
+        rule = self._first_rule(region, rules)
+        return None if rule is None else (rule, self.zone(region.code).key)
 
     def _deadline_at(self, slot: Slot, period: date) -> Deadline:
         if (slot, period) not in self._deadlines:

@@ -113,7 +113,9 @@ class ChaosDesk:
                 keeper = Guard(database[guard.COLLECTION], reader)
                 ends = {topic.name: await reader.ends(topic.name) for topic in TOPICS}
                 read = {name: await keeper.read_to(name, found) for name, found in ends.items()}
-            holding = [(name, p, end) for name, found in ends.items() for p, (begin, end) in found.items() if end > begin]
+            holding = [
+                (name, p, end) for name, found in ends.items() for p, (begin, end) in found.items() if end > begin
+            ]
             return all(read[name][p] >= end for name, p, end in holding)
 
         try:
