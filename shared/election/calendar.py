@@ -36,6 +36,7 @@ class Calendar:
         self._periods = tuple(frozenset(self.periods(duty)) for duty in self.duties)
         self._all_periods = tuple(sorted(frozenset[date]().union(*self._periods)))
         self._period_days: dict[tuple[int, ...], PeriodDays] = {}
+        self._days_of_level: dict[Level, PeriodDays] = {}  # where a rule's level alone says whom it holds for
         self._days_of_region: dict[str, tuple[Level, PeriodDays]] = {}
         self._deadlines: dict[tuple[Slot, date], Deadline] = {}
         self._debtors: dict[tuple[int, ...], Debtors] = {}
@@ -74,6 +75,9 @@ class Calendar:
 
     def period_days(self, code: str, level: Level) -> PeriodDays:
         """Which days a region's reports are for. The first rule of all lends its days to those for whom none holds."""
+        of_level = self._days_of_level.get(level)
+        if of_level is not None:
+            return of_level
         known = self._days_of_region.get(code)
         if known is not None and known[0] is level:
             return known[1]
@@ -81,7 +85,9 @@ class Calendar:
         own = tuple(n for n, rule in enumerate(rules) if rule.level is level and covers(rule, code)) or (0,)
         if own not in self._period_days:
             self._period_days[own] = PeriodDays([rules[n] for n in own])
-        if code in self.roster:
+        if all(rule.regions is None for rule in rules if rule.level is level):
+            self._days_of_level[level] = self._period_days[own]
+        elif code in self.roster:
             self._days_of_region[code] = level, self._period_days[own]
         return self._period_days[own]
 
