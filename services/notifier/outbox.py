@@ -53,7 +53,6 @@ class Outbox:
         pairs = zip(waiting, outcomes, strict=True)
         done = [document for (document, _), outcome in pairs if outcome is None]
         await self._store.keep_published(collection, done)
-        await self._store.take_off_all(collection, done, "unpublished")
         for outcome in outcomes:
             if outcome is not None:
                 raise outcome

@@ -117,8 +117,9 @@ class Store(ObligationStore, JudgementStore):
             await self.database[collection].bulk_write(wanted, ordered=False)
 
     async def keep_published(self, collection: str, documents: Iterable[Document]) -> None:
-        """How far documents are on `desk.alerts`; a field that no fold touches."""
-        wanted = [UpdateOne({"_id": d["_id"]}, {"$set": {"published": d["unpublished"]}}) for d in documents]
+        """How far documents are on `desk.alerts`, a field that no fold touches; and their mark is taken off, as by
+        `take_off_all`, in the same write."""
+        wanted = [UpdateOne({"_id": d["_id"]}, [{"$set": _published(d["unpublished"])}]) for d in documents]
         if wanted:
             await self.database[collection].bulk_write(wanted, ordered=False)
 
@@ -153,3 +154,8 @@ class Store(ObligationStore, JudgementStore):
     async def stocks_of(self, region: str) -> dict[str, Document]:
         """What a region has stated of its items, by item."""
         return {d["item"]: d async for d in self.database[stocks.COLLECTION].find({"region": region})}
+
+
+def _published(revision: int) -> Document:
+    is_latest = {"$eq": ["$unpublished", revision]}
+    return {"published": revision, "unpublished": {"$cond": [is_latest, 0, "$unpublished"]}}

@@ -31,6 +31,7 @@ from shared import mongo
 from shared.clock import Clock
 from shared.election.calendar import Calendar
 from shared.exactly_once import journal
+from shared.exactly_once.steps import AfterFold
 from shared.exactly_once.wiring import Consuming, build_consuming
 from shared.kafka.security import security_of
 from shared.kafka.whole_topic import read_topic
@@ -41,9 +42,6 @@ from shared.topics import ALERTS, INCIDENTS, LOGISTICS, NOTIFIER_GROUP, REPORTS
 
 TOPICS = (REPORTS, INCIDENTS, LOGISTICS)
 _FOLLOW_S = 0.25
-# The loops that find something to do where something was read, by name; the others look by themselves.
-_TELLING = ("plan",)
-_FOLLOWING = ("settle", "digest", "publish", "judge", "look", "logistics")
 _PING_S = 3.0
 _STOP_S = 18.0  # a batch in hand may end first
 
@@ -69,7 +67,9 @@ class Notifier:
         database = mongo.database(parts.client, mongo.NOTIFIER_DB)
         self.store, self.deliveries = Store(database), DeliveryStore(database)
         self.is_whole = asyncio.Event()
-        self.consuming = _consuming(parts, lambda: self.waking.wake(), lambda: self.rebuilding.leave_if_lost())
+        self.consuming = _consuming(
+            parts, lambda topics: self.waking.wake(topics), lambda: self.rebuilding.leave_if_lost()
+        )
         self.rebuilding = Rebuilding(
             self.store,
             parts.calendar,
@@ -97,8 +97,7 @@ class Notifier:
             parts.metrics,
         )
         following = self._following()
-        first, then = ([loop for loop in following if loop.name in names] for names in (_TELLING, _FOLLOWING))
-        self.waking = Waking(first, then)
+        self.waking = Waking(following)
         self.loops = [*following, *self.sending.send_loops, *self.sending.tell_loops]
 
     def _loop(self, name: str, step: Callable[[], Awaitable[bool]], idle_s: float = 1.0) -> Loop:
@@ -198,7 +197,7 @@ class Notifier:
 
 def _consuming(
     parts: Parts,
-    after_fold: Callable[[], None],
+    after_fold: AfterFold,
     before_reading_again: Callable[[], Awaitable[None]],
 ) -> Consuming:
     return build_consuming(

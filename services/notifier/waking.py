@@ -1,28 +1,39 @@
-"""Who is woken when something was read: first whoever tells what presses, alone; a moment later the others."""
+"""Who is woken when something was read: first whoever tells what presses, alone; a moment later those of the others
+whom it concerns. All of them look by themselves as well."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Iterable, Set
 
 from shared.loops import Loop
+from shared.topics import INCIDENTS, LOGISTICS, REPORTS
 
 # A dozen loops that ask the database at once take 50 ms from each other, and from the one that matters.
 THEN_S = 0.1
+_FIRST = "plan"
+_THEN = {
+    REPORTS.name: ("settle", "digest", "publish", "judge", "look"),
+    INCIDENTS.name: ("publish",),
+    LOGISTICS.name: ("logistics", "publish", "look"),
+}
 
 
 class Waking:
-    def __init__(self, first: Sequence[Loop], then: Sequence[Loop]) -> None:
-        self._first, self._then = first, then
+    def __init__(self, loops: Iterable[Loop]) -> None:
+        self._loops = {loop.name: loop for loop in loops}
+        self._read: set[str] = set()
         self._soon: asyncio.TimerHandle | None = None
 
-    def wake(self) -> None:
-        for loop in self._first:
-            loop.wake()
+    def wake(self, topics: Set[str]) -> None:
+        """Something was read of these topics."""
+        self._loops[_FIRST].wake()
+        self._read |= topics
         if self._soon is None:
             self._soon = asyncio.get_running_loop().call_later(THEN_S, self._wake_the_others)
 
     def _wake_the_others(self) -> None:
-        self._soon = None
-        for loop in self._then:
-            loop.wake()
+        self._soon, read = None, self._read
+        self._read = set()
+        for name in {name for topic in read for name in _THEN[topic]}:
+            self._loops[name].wake()

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from datetime import UTC, date, datetime, time, timedelta
+from operator import attrgetter
 from zoneinfo import ZoneInfo
 
 from shared.election.amendments import Versions
@@ -35,6 +36,7 @@ class Calendar:
         self._periods = tuple(frozenset(self.periods(duty)) for duty in self.duties)
         self._all_periods = tuple(sorted(frozenset[date]().union(*self._periods)))
         self._period_days: dict[tuple[int, ...], PeriodDays] = {}
+        self._days_of_level: dict[Level, PeriodDays] = {}  # where a rule's level alone says whom it holds for
         self._days_of_region: dict[str, tuple[Level, PeriodDays]] = {}
         self._deadlines: dict[tuple[Slot, date], Deadline] = {}
         self._debtors: dict[tuple[int, ...], Debtors] = {}
@@ -73,6 +75,9 @@ class Calendar:
 
     def period_days(self, code: str, level: Level) -> PeriodDays:
         """Which days a region's reports are for. The first rule of all lends its days to those for whom none holds."""
+        of_level = self._days_of_level.get(level)
+        if of_level is not None:
+            return of_level
         known = self._days_of_region.get(code)
         if known is not None and known[0] is level:
             return known[1]
@@ -80,7 +85,9 @@ class Calendar:
         own = tuple(n for n, rule in enumerate(rules) if rule.level is level and covers(rule, code)) or (0,)
         if own not in self._period_days:
             self._period_days[own] = PeriodDays([rules[n] for n in own])
-        if code in self.roster:
+        if all(rule.regions is None for rule in rules if rule.level is level):
+            self._days_of_level[level] = self._period_days[own]
+        elif code in self.roster:
             self._days_of_region[code] = level, self._period_days[own]
         return self._period_days[own]
 
@@ -123,10 +130,29 @@ class Calendar:
         return next((n for n, r in candidates if r.level is region.level and covers(r, region.code)), None)
 
     def _slots(self, rules: tuple[int, ...]) -> dict[str, Slot]:
+        """Of each region that owes under these rules, by code in order. Regions share their slots, and siblings
+        are asked for once where nothing is said of a region itself: there may be a million."""
         levels = {self.duties[number].rule.level for number in rules}
-        regions = sorted((r for level in levels for r in self.roster.at_level(level)), key=lambda r: r.code)
-        found = ((region.code, self._first_rule(region, rules)) for region in regions)
-        return {code: (rule, self.zone(code).key) for code, rule in found if rule is not None}
+        is_scoped = any(self.duties[number].rule.regions is not None for number in rules)
+        regions = sorted((r for level in levels for r in self.roster.at_level(level)), key=attrgetter("code"))
+        of_siblings: dict[tuple[Level, str], Slot | None] = {}
+        shared: dict[Slot, Slot] = {}
+        found: dict[str, Slot] = {}
+        for region in regions:
+            siblings = region.level, region.code.rpartition(".")[0]
+            if is_scoped or region.zone is not None or region.code in self.election.zones:
+                slot = self._slot(region, rules)
+            elif siblings in of_siblings:
+                slot = of_siblings[siblings]
+            else:
+                slot = of_siblings[siblings] = self._slot(region, rules)
+            if slot is not None:
+                found[region.code] = shared.setdefault(slot, slot)
+        return found
+
+    def _slot(self, region: Region, rules: tuple[int, ...]) -> Slot | None:
+        rule = self._first_rule(region, rules)
+        return None if rule is None else (rule, self.zone(region.code).key)
 
     def _deadline_at(self, slot: Slot, period: date) -> Deadline:
         if (slot, period) not in self._deadlines:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -97,16 +97,27 @@ def read_roster(path: Path) -> Roster:
     Raises BadFile, naming the line."""
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
-            rows = list(csv.DictReader(file))
+            regions = list(_regions(path, csv.DictReader(file)))
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise unreadable(path, error, _ROSTER_EXAMPLE) from None
-    if not rows:
+    if not regions:
         raise BadFile(path, "file", "names no region", _ROSTER_EXAMPLE)
-    regions = [_region(path, line, row) for line, row in enumerate(rows, start=2)]
     try:
         return Roster(regions)
     except ValueError as error:
         raise BadFile(path, "code", str(error), "64.72,64,regency,KOTA SAMARINDA") from None
+
+
+def _regions(path: Path, rows: Iterable[dict[str, Any]]) -> Iterator[Region]:
+    """Row by row: a nation's rows at once would be 30 MB that no process gives back. A parent's code is one text for
+    all its children."""
+    codes: dict[str, str] = {}
+    for line, row in enumerate(rows, start=2):
+        parent = row.get("parent_code") or ""
+        row["parent_code"] = codes.get(parent, parent)
+        region = _region(path, line, row)
+        codes[region.code] = region.code
+        yield region
 
 
 def _region(path: Path, line: int, row: dict[str, Any]) -> Region:

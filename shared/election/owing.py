@@ -10,6 +10,7 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, KeysView, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
+from functools import cached_property
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +35,14 @@ class Debtors:
         self.slots = slots
         self.codes = tuple(slots)
         self.distinct = frozenset(slots.values())
+
+    @cached_property
+    def of_slot(self) -> Mapping[Slot, Sequence[str]]:
+        """The codes of each slot, in order. For those who judge; nobody else asks."""
+        found: dict[Slot, list[str]] = {slot: [] for slot in self.distinct}
+        for code, slot in self.slots.items():
+            found[slot].append(code)
+        return {slot: tuple(codes) for slot, codes in found.items()}
 
 
 class Owing(Mapping[str, Deadline]):
@@ -76,10 +85,19 @@ class Owing(Mapping[str, Deadline]):
         """Every deadline that the period has, once each, whoever it is for."""
         return sorted(set(self._deadlines.values()), key=lambda d: (d.judge_at, d.due_at, d.election))
 
-    def judged_at(self, moment: datetime) -> Iterator[tuple[str, Deadline]]:
-        """Those whose absence is judged at a moment, each with its deadline; passes over a million others in 0.1 s."""
-        slots, deadlines = self._debtors.slots, {s: d for s, d in self._deadlines.items() if d.judge_at == moment}
-        return ((code, deadlines[slots[code]]) for code in self if slots[code] in deadlines)
+    def judged_at(self, moment: datetime, behind: str | None, most: int) -> dict[str, Deadline]:
+        """Of those whose absence is judged at a moment the first `most` behind a code, of all if none is given: by
+        code in order, each with its deadline. Looks at nobody else."""
+        of_slots = []
+        for slot, deadline in self._deadlines.items():
+            if deadline.judge_at == moment:
+                codes = self._debtors.of_slot[slot]
+                begin = 0 if behind is None else bisect_right(codes, behind)
+                of_slots.append(dict.fromkeys(codes[begin : begin + most], deadline))
+        if len(of_slots) == 1:
+            return of_slots[0]
+        found = {code: deadline for owed in of_slots for code, deadline in owed.items()}
+        return {code: found[code] for code in sorted(found)[:most]}
 
     def below(self, code: str) -> Owing:
         """Of a region and everything below it."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Sequence, Set
 from dataclasses import dataclass
 from typing import Any
 
@@ -28,6 +28,11 @@ log = get_logger(__name__)
 _MOST_LANES = 2
 
 Changes = Callable[[Sighting], Sequence[Change]]
+AfterFold = Callable[[Set[str]], None]  # hears the topics that something was read of
+
+
+def nobody(_topics: Set[str]) -> None:
+    """Who follows most batches."""
 
 
 class Poisoned(Exception):
@@ -78,8 +83,9 @@ class Steps:
         self._parts = parts
         self._bad_run = 0
 
-    async def process(self, records: Sequence[Record]) -> None:
-        """Fold one batch. Afterwards, and only then, its offsets may be committed.
+    async def process(self, records: Sequence[Record], after_fold: AfterFold = nobody) -> None:
+        """Fold one batch. Afterwards, and only then, its offsets may be committed. Whoever follows what was folded
+        hears of it when it stands in the documents: before our place in the log is written, which is for ourselves.
 
         Raises Poisoned and OtherLog (permanent: stop), anything else is passing: rewind and try again.
         """
@@ -91,6 +97,7 @@ class Steps:
         await parts.guard.check(records)
         run = BadRun(self._bad_run, parts.dead_letter_run)
         lanes = await _all([self._through(lane, run) for lane in in_lanes(records, _MOST_LANES)])
+        after_fold({record.position.topic for record in records})
         await parts.guard.advance(records, [seen for lane in lanes for seen in lane.news.values()])
         self._bad_run = run.length
         for (topic, outcome), count in sum((lane.outcomes for lane in lanes), Counter()).items():

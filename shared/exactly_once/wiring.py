@@ -13,7 +13,7 @@ from shared.exactly_once.documents import Documents
 from shared.exactly_once.guard import Guard
 from shared.exactly_once.journal import Journal
 from shared.exactly_once.progress import Progress
-from shared.exactly_once.steps import Changes, Parts, Steps
+from shared.exactly_once.steps import AfterFold, Changes, Parts, Steps, nobody
 from shared.kafka.log_reader import LogReader
 from shared.kafka.producer import Producer
 from shared.kafka.security import security_of
@@ -43,7 +43,7 @@ def build_consuming(
     topics: Sequence[Topic],
     collections: Sequence[str],
     changes: Changes,
-    after_fold: Callable[[], None] = lambda: None,
+    after_fold: AfterFold = nobody,
     before_reading_again: Callable[[], Awaitable[None]] = nothing,
 ) -> Consuming:
     """The consumer of `topics` as member of `group`, folding into `collections` (written in that order).

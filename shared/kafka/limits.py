@@ -5,5 +5,6 @@ REQUEST_TIMEOUT_MS = 40_000  # a consumer's; must exceed session and rebalance t
 SESSION_TIMEOUT_MS = 6_000  # the least that brokers allow by default
 HEARTBEAT_MS = 1_000  # also how soon a member hears of a rebalance
 CALL_TIMEOUT_S = 10.0
-POLL_MS = 20
+REST_MS = 20  # FastStream's, after each look at which nothing had come
+PATIENCE_MS = 5_000  # how long such a look waits
 MAX_BATCH_BYTES = 1024 * 1024  # of one partition, and what a broker takes by default

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import tracemalloc
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ import yaml
 from desk.checking import describe
 from services.notifier.routing.receivers import read_receivers
 from services.notifier.rules import RULES
-from shared.election.config import Election
+from shared.election.config import Election, Level
 from shared.election.durations import format_duration, parse_duration, parse_time_of_day
 from shared.election.files import read_election, read_roster
 from shared.election.loaded import load_calendar
@@ -252,6 +253,21 @@ def test_roster_of_a_spreadsheet(tmp_path: Path) -> None:
     )
     (region,) = read_roster(file)
     assert (region.name, region.zone, region.parent) == ("KALIMANTAN, TIMUR", "Asia/Makassar", None)
+
+
+def test_a_nation_s_roster_is_read_row_by_row(tmp_path: Path) -> None:
+    """Its rows at once, as dictionaries, are several times what is kept of it; and a parent's code is kept once."""
+    file, villages = tmp_path / "r.csv", range(7_000)
+    above = ["code,parent_code,level,name", "64,,province,P", "64.72,64,regency,R", "64.72.01,64.72,district,D"]
+    file.write_text("\n".join([*above, *(f"64.72.01.{2001 + n},64.72.01,village,Desa {n}" for n in villages)]))
+    tracemalloc.start()
+    try:
+        roster = read_roster(file)
+        kept, most = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert most < 1.5 * kept
+    assert len({id(region.parent) for region in roster.at_level(Level.VILLAGE)}) == 1
 
 
 CONSOLE = "{name: a, channel: console}"

@@ -121,3 +121,7 @@ def test_who_owes_is_what_each_region_says(period: date, within: str, after: str
     assert list(owing.after(None, most)) == list(expected)[:most]
     behind = [code for code in expected if code > after][:most]
     assert dict(owing.after(after, most)) == {code: expected[code] for code in behind}
+    for moment in {deadline.judge_at for deadline in expected.values()}:
+        judged = [code for code, deadline in expected.items() if deadline.judge_at == moment]
+        assert list(owing.judged_at(moment, None, len(REGIONS)).items()) == [(c, expected[c]) for c in judged]
+        assert list(owing.judged_at(moment, after, most)) == [code for code in judged if code > after][:most]

@@ -39,14 +39,15 @@ def test_one_judgement_per_period_and_moment() -> None:
         Region(r.code, r.parent, r.level, r.name, "Asia/Jakarta" if r.code == "64.71" else None) for r in REGIONS
     )
     calendar = a_calendar(*in_wib, obligations_from=date(2024, 12, 9))
-    owed = {j.id: list(judgements.owed_in(calendar.owing(j.period), j)) for j in judgements.planned(calendar).values()}
-    assert {judgement: [code for code, _ in those] for judgement, those in owed.items()} == {
+    planned = judgements.planned(calendar).values()
+    owed = {j.id: judgements.owed_in(calendar.owing(j.period), j, None, 9) for j in planned}
+    assert {judgement: list(those) for judgement, those in owed.items()} == {
         "kaltim-2024:2024-12-09@2024-12-09T18:00:00Z": ["64.02", "64.72"],
         "kaltim-2024:2024-12-09@2024-12-09T19:00:00Z": ["64.71"],
         "kaltim-2024:2024-12-16@2024-12-16T18:00:00Z": ["64.02", "64.72"],
         "kaltim-2024:2024-12-16@2024-12-16T19:00:00Z": ["64.71"],
     }
-    assert all(d.judge_at - d.due_at == timedelta(hours=2) for those in owed.values() for _, d in those)
+    assert all(d.judge_at - d.due_at == timedelta(hours=2) for those in owed.values() for d in those.values())
 
 
 def test_document_of_a_judgement() -> None:

@@ -116,8 +116,8 @@ def test_regions_of_two_elections_are_judged_in_one_judgement(tmp_path: Path) ->
     file = files(tmp_path, {"obligations_from": MONDAY, "reports": rules}, reports=others)
     calendar = load_calendar(file, None, None)
     (planned,) = judgements.planned(calendar).values()
-    owed = judgements.owed_in(calendar.owing(planned.period), planned)
-    assert [(code, deadline.election) for code, deadline in owed] == [
+    owed = judgements.owed_in(calendar.owing(planned.period), planned, None, 9)
+    assert [(code, deadline.election) for code, deadline in owed.items()] == [
         (KUKAR, "psu-kukar-2025"),
         (SAMARINDA, "kaltim-2024"),
     ]

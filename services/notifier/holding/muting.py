@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import datetime
 
 from services.notifier import rules
@@ -28,14 +28,16 @@ class Muting:
 
     async def hold(self, payload: Document, now: datetime) -> Hold | None:
         """What holds a notice, whoever is to be told; None if nothing does."""
+        return (await self.holders(payload, now))(now)
+
+    async def holders(self, payload: Document, since: datetime) -> Callable[[datetime], Hold | None]:
+        """As `hold`, asked before anybody knows what time it is: no earlier than `since`."""
         told = holding.told_alerts(payload)
         inhibitable = () if holding.is_end(payload) else told  # an alarm's end is good news
-        silences, inhibiting = await asyncio.gather(self._silences.not_over(now), self._inhibiting_all(inhibitable))
-        by_silence = holding.silenced(told, silences, now)
-        if by_silence:
-            return by_silence
+        silences, inhibiting = await asyncio.gather(self._silences.not_over(since), self._inhibiting_all(inhibitable))
         first = inhibiting[0] if inhibiting and None not in inhibiting else None
-        return Hold(f"{holding.INHIBITION}:{first}", None) if first else None
+        by_alert = Hold(f"{holding.INHIBITION}:{first}", None) if first else None
+        return lambda now: holding.silenced(told, silences, now) or by_alert
 
     async def _inhibiting_all(self, told: Iterable[Document]) -> list[str | None]:
         return [await self._inhibiting(alert) for alert in told]

@@ -60,9 +60,11 @@ class PlannedDeliveries:
         wanted = [r for r in receivers if not receiver_failing.is_about(notice.alerts, r.name)]
         if not wanted:
             return False
-        now, at_once = await asyncio.gather(self._now(), self._who_takes(notice, wanted))
+        now, at_once, hold_at = await asyncio.gather(
+            self._now(), self._who_takes(notice, wanted), self._muting.holders(notice.payload, notice.at - _CLOCKS)
+        )
         is_old = now - notice.at > self._max_notice_age
-        for_all = Because.TOO_OLD if is_old else await self._muting.hold(notice.payload, now)
+        for_all = Because.TOO_OLD if is_old else hold_at(now)
         fates = [for_all if is_old else await self._fate(notice, receiver.name, for_all, now) for receiver in wanted]
         people = [self._routing.members(receiver.name) for receiver in wanted]
         planned = [*map(_delivery, repeat(notice), repeat(now), wanted, people, fates)]
@@ -98,6 +100,7 @@ class PlannedDeliveries:
         return of_end or holding.fate_of_reminder(notice.payload, notice.alerts, earlier) or hold
 
 
+_CLOCKS = timedelta(minutes=1)  # intake's, by which something happened, may be ahead of the database's, by seconds
 _DEPENDS_ON_EARLIER = (alerts.RESOLVED, alerts.REPEATED)
 
 

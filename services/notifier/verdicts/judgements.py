@@ -7,11 +7,12 @@ own data cannot prove anything; the whole log up to the deadline can.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from typing import Any
 
+from services.notifier.verdicts.verdicts import DECIDED
 from shared.election.calendar import Calendar
 from shared.election.owing import Deadline, Owing
 
@@ -47,9 +48,15 @@ def planned(calendar: Calendar) -> dict[str, Planned]:
     return {judgement.id: judgement for judgement in found}
 
 
-def owed_in(owing: Owing, judgement: Planned) -> Iterator[tuple[str, Deadline]]:
-    """Those who are judged in a judgement, of the regions `owing` in its period: by code, each with its deadline."""
-    return owing.judged_at(judgement.judge_at)
+def owed_in(owing: Owing, judgement: Planned, behind: str | None, most: int) -> dict[str, Deadline]:
+    """Of those who are judged in a judgement, of the regions `owing` in its period, the first `most` behind a code: by
+    code in order, each with its deadline."""
+    return owing.judged_at(judgement.judge_at, behind, most)
+
+
+def without_verdict(owed: Iterable[str], known: Mapping[str, str]) -> list[str]:
+    """Of those who owe the ones whom no verdict is known of, or none that decides: who is to be judged."""
+    return [code for code in owed if known.get(code) not in DECIDED]
 
 
 def to_document(judgement: Planned) -> Document:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Iterable, Sequence, Set
 from datetime import UTC, datetime
 from typing import Any, NoReturn
 
@@ -15,7 +15,7 @@ from aiokafka.errors import CommitFailedError, IllegalStateError, KafkaConnectio
 from shared.exactly_once.comparison import Comparison
 from shared.exactly_once.consumer import Consumer
 from shared.exactly_once.guard import Gap, Guard, OtherLog
-from shared.exactly_once.steps import Poisoned, Steps
+from shared.exactly_once.steps import AfterFold, Poisoned, Steps, nobody
 from shared.kafka.log_reader import LogReader
 from shared.kafka.subscription import BatchHandler
 from shared.metrics import Metrics
@@ -97,12 +97,13 @@ class Scripted(Steps):
         self.traces: list[str] = []
         self.takes_s = 0.0
 
-    async def process(self, records: Sequence[Record]) -> None:
+    async def process(self, records: Sequence[Record], after_fold: AfterFold = nobody) -> None:
         self.got.append([record.position.offset for record in records])
         self.traces.append(trace_id())
         await asyncio.sleep(self.takes_s)
         if self._outcomes and (outcome := self._outcomes.pop(0)):
             raise outcome
+        after_fold({record.position.topic for record in records})
 
 
 class KnownLog(LogReader):
@@ -167,7 +168,7 @@ class Bench:
             self.handle = handler
             return self.broker, subscriber
 
-        def follow() -> None:
+        def follow(_topics: Set[str]) -> None:
             self.followed += 1
 
         self._monkeypatch.setattr("shared.exactly_once.consumer.subscribe", subscribe)
@@ -377,7 +378,7 @@ async def test_commit_after_a_rebalance_is_dropped(bench: Bench, dropped: Except
 async def test_whoever_follows_does_not_wait_for_the_commit(bench: Bench) -> None:
     """What presses is told of what was folded, not of what was committed: that takes longer."""
     followed: list[int] = []
-    bench.consumer(after_fold=lambda: followed.append(len(bench.member.commits)))
+    bench.consumer(after_fold=lambda _topics: followed.append(len(bench.member.commits)))
     await bench.handle(BATCH)
     assert followed == [0]
 

@@ -6,7 +6,7 @@ The documents count: `regions` per region (written first), `sums` all together, 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence, Set
 from datetime import UTC, date, datetime
 from typing import Any
 
@@ -194,6 +194,25 @@ async def test_crash_between_journal_and_fold_loses_nothing(bench: Bench) -> Non
     assert await bench.counted() == []
     await bench.steps().process(batch)
     assert await bench.counted() == ["a", "b"]
+
+
+async def test_whoever_follows_hears_of_it_before_our_place_is_written(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """When all of a batch stands in the documents, not where it failed: what follows waits for no write of ours."""
+    batch, heard = produce(bench, "a"), list[Set[str]]()
+    with pytest.raises(Crash):
+        await bench.steps(CrashingDocuments(bench.database, "sums")).process(batch, heard.append)
+    assert heard == []
+
+    async def die(*_args: Any) -> None:
+        assert heard == [{REPORTS.name}]
+        raise Crash
+
+    monkeypatch.setattr(Guard, "advance", die)
+    with pytest.raises(Crash):
+        await bench.steps().process(batch, heard.append)
+    assert await bench.counted() == ["a"]
 
 
 async def test_crash_between_two_documents_counts_once_in_both(bench: Bench) -> None:

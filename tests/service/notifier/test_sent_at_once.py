@@ -46,8 +46,8 @@ class Replica:
     def __init__(self, bench: Bench, channel: FakeChannel | None = None) -> None:
         self.channel = channel or FakeChannel()
         self.deliveries, self.receivers = DeliveryStore(bench.store.database), ReceiverStore(bench.store.database)
-        config = ConsoleReceiver(name="a", channel="console")
-        self.sender = Sender(config, self.channel, self.deliveries, self.receivers, "host:1", LEASE_S, Metrics("test"))
+        config, self.metrics = ConsoleReceiver(name="a", channel="console"), Metrics("test")
+        self.sender = Sender(config, self.channel, self.deliveries, self.receivers, "host:1", LEASE_S, self.metrics)
         self.planning: Planning = bench.planning(receivers_of({"name": "a"}), at_once={"a": self.sender})
 
     async def tell(self) -> None:
@@ -198,6 +198,28 @@ async def test_a_database_that_is_away_at_the_end_is_no_end_of_the_sender(
         patched.setattr(replica.deliveries, "record_attempt", away)
         await violate(bench)
         await replica.tell()
+    await bench.store.database.deliveries.update_many({}, [{"$set": {"lease_until": "$$NOW"}}])
+    assert await replica.sender.step()
+    assert [a["outcome"] for a in (await the_delivery(bench))["attempts"]] == ["started", "ok"]
+
+
+@pytest.mark.expect_errors("sending_failed")
+async def test_a_defect_is_ours_to_tell(
+    bench: Bench, replica: Replica, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """What nobody foresaw, and no loop is there to catch: counted as the loop's, told with the alert's id, and the
+    notice is sent after the lease."""
+
+    async def defect(*_args: Any) -> None:
+        raise ZeroDivisionError
+
+    with monkeypatch.context() as patched:
+        patched.setattr(replica.deliveries, "record_attempt", defect)
+        await violate(bench)
+        await replica.tell()
+    assert replica.metrics.registry.get_sample_value("desk_loop_failures_total", {"loop": "send:a"}) == 1
+    assert "quiet-period-violation:bawaslu:i1" in caplog.text
+    assert await replica.sender.takes()
     await bench.store.database.deliveries.update_many({}, [{"$set": {"lease_until": "$$NOW"}}])
     assert await replica.sender.step()
     assert [a["outcome"] for a in (await the_delivery(bench))["attempts"]] == ["started", "ok"]

@@ -1,0 +1,71 @@
+"""What comes after a quiet while is handed over when it comes, on a real broker: FastStream would sleep as long again
+as it has waited in vain."""
+
+from __future__ import annotations
+
+import asyncio
+import uuid
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+from aiokafka import AIOKafkaProducer
+
+from shared.kafka.subscription import RawBatch, subscribe
+from shared.kafka.topic_admin import create_topics
+from shared.topics import Topic
+
+WAITED_IN_VAIN_S = 0.5  # many times what FastStream is told
+
+
+async def _ignore(_batch: RawBatch) -> None:
+    """A handler that does nothing."""
+
+
+@pytest.fixture
+async def topic(broker_address: str) -> str:
+    name = f"test.patience.{uuid.uuid4().hex[:8]}"
+    await create_topics(broker_address, [Topic(name, partitions=2)], 1, 1)
+    return name
+
+
+@pytest.fixture
+async def consumer(broker_address: str, topic: str) -> AsyncIterator[Any]:
+    """As our subscriber's own."""
+    broker, subscriber = subscribe(broker_address, "test.patience", (Topic(topic),), _ignore, 10)
+    await broker.connect()
+    made = broker.config.broker_config.builder(auto_offset_reset="earliest")
+    made.subscribe([topic])
+    await made.start()
+    made.told_ms = subscriber.batch_timeout_ms
+    yield made
+    await made.stop()
+    await broker.stop()
+
+
+async def test_it_waits_until_there_is_something(consumer: Any, broker_address: str, topic: str) -> None:
+    """An empty answer is what makes FastStream sleep."""
+    waiting = asyncio.create_task(consumer.getmany(timeout_ms=consumer.told_ms, max_records=10))
+    await asyncio.sleep(WAITED_IN_VAIN_S)
+    assert not waiting.done()
+    producer = AIOKafkaProducer(bootstrap_servers=broker_address)
+    await producer.start()
+    try:
+        await producer.send_and_wait(topic, b"one", partition=1)
+    finally:
+        await producer.stop()
+    (records,) = (await asyncio.wait_for(waiting, 10)).values()
+    assert [record.value for record in records] == [b"one"]
+
+
+async def test_its_end_ends_the_wait(consumer: Any) -> None:
+    """No replica that is asked to leave waits for a record."""
+    waiting = asyncio.create_task(consumer.getmany(timeout_ms=consumer.told_ms, max_records=10))
+    await asyncio.sleep(WAITED_IN_VAIN_S)
+    await asyncio.wait_for(consumer.stop(), 2)
+    assert await asyncio.wait_for(waiting, 1) == {}
+
+
+async def test_what_is_there_is_taken_without_a_wait(consumer: Any) -> None:
+    """As whoever asks without a time limit wants it."""
+    assert await asyncio.wait_for(consumer.getmany(timeout_ms=0), 1) == {}
