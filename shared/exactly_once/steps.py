@@ -90,9 +90,9 @@ class Steps:
         Raises Poisoned and OtherLog (permanent: stop), anything else is passing: rewind and try again.
         """
         with no_look_for_garbage():
-            await self._process(records)
+            await self._process(records, after_fold)
 
-    async def _process(self, records: Sequence[Record]) -> None:
+    async def _process(self, records: Sequence[Record], after_fold: AfterFold) -> None:
         parts = self._parts
         await parts.guard.check(records)
         run = BadRun(self._bad_run, parts.dead_letter_run)
