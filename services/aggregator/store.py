@@ -15,7 +15,7 @@ from shared.election.roster import level_of
 from shared.events.envelope import identity_of
 from shared.exactly_once import guard, journal
 from shared.exactly_once.cursors import is_past
-from shared.mongo import Collection, Database, Document, aggregate, all_of, below
+from shared.mongo import Collection, Database, Document, Raw, aggregate, all_of, below, raw_of
 from shared.records import log_name
 from shared.topics import Topic
 
@@ -127,33 +127,33 @@ class Store:
         found: Document | None = await self._reports.find_one({"_id": identity})
         return found
 
-    async def reports(self, wanted: Document, after: After | None, most: int) -> list[Document]:
+    async def reports(self, wanted: Document, after: After | None, most: int) -> list[Raw]:
         return await self._newest(reports.COLLECTION, "received_at", wanted, after, most)
 
-    async def logistics(self, wanted: Document, after: tuple[str, str] | None, most: int) -> list[Document]:
+    async def logistics(self, wanted: Document, after: tuple[str, str] | None, most: int) -> list[Raw]:
         """By region and item, after a region's item."""
         query: Document = dict(wanted)
         if after is not None:
             region, item = after
             query["$or"] = [{"region": {"$gt": region}}, {"region": region, "item": {"$gt": item}}]
         order = [("region", ASCENDING), ("item", ASCENDING)]
-        return await all_of(self._database[logistics.COLLECTION].find(query).sort(order).limit(most))
+        return await raw_of(self._database[logistics.COLLECTION].find_raw_batches(query).sort(order).limit(most))
 
-    async def incidents(self, wanted: Document, after: After | None, most: int) -> list[Document]:
+    async def incidents(self, wanted: Document, after: After | None, most: int) -> list[Raw]:
         return await self._newest(incidents.COLLECTION, "received_at", wanted, after, most)
 
-    async def alerts(self, wanted: Document, after: After | None, most: int) -> list[Document]:
+    async def alerts(self, wanted: Document, after: After | None, most: int) -> list[Raw]:
         return await self._newest(alerts.COLLECTION, "raised_at", wanted, after, most)
 
     async def _newest(
         self, collection: str, instant: str, wanted: Document, after: After | None, most: int
-    ) -> list[Document]:
+    ) -> list[Raw]:
         query: Document = dict(wanted)
         if after is not None:
             same = {instant: after.instant, "_id": {"$lt": after.document_id}}
             query["$or"] = [{instant: {"$lt": after.instant}}, same]
-        found = self._database[collection].find(query).sort([(instant, DESCENDING), ("_id", DESCENDING)]).limit(most)
-        return await all_of(found)
+        order = [(instant, DESCENDING), ("_id", DESCENDING)]
+        return await raw_of(self._database[collection].find_raw_batches(query).sort(order).limit(most))
 
     async def event(self, identity: str) -> Seen | None:
         """What the journal knows of an event. Whether it is counted is not stored, but read off its region."""

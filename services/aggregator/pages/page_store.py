@@ -13,7 +13,7 @@ from services.aggregator import attendance, incidents, reports
 from services.aggregator.incidents import OPEN
 from shared.election.config import Level
 from shared.election.roster import ancestors_and_self
-from shared.mongo import Database, Document, aggregate, all_of, below
+from shared.mongo import Database, Document, Raw, aggregate, all_of, below, raw_of
 
 # How long the codes of a level are.
 _LENGTHS = {Level.PROVINCE: 2, Level.REGENCY: 5, Level.DISTRICT: 8, Level.VILLAGE: 13}
@@ -54,13 +54,13 @@ class PageStore:
         found = self._database[collection].find({"received_at": {"$type": "date"}}, {"received_at": True})
         return await all_of(found.sort([("received_at", DESCENDING)]).limit(1))
 
-    async def attended(self, code: str, before: date | None, most: int) -> list[Document]:
+    async def attended(self, code: str, before: date | None, most: int) -> list[Raw]:
         """The verdicts on one region, the latest period first, before a period."""
         wanted: Document = {"region": code, "verdict": {"$type": "string"}}
         if before is not None:
             wanted["period"] = {"$lt": before.isoformat()}
-        found = self._database[attendance.COLLECTION].find(wanted).sort([("period", DESCENDING)])
-        return await all_of(found.limit(most))
+        found = self._database[attendance.COLLECTION].find_raw_batches(wanted).sort([("period", DESCENDING)])
+        return await raw_of(found.limit(most))
 
     async def corrections(self, code: str, report_ids: Sequence[str]) -> list[Document]:
         """The reports in force of a region that correct one of these: `agency`, `id` and which one (`replaces`). A

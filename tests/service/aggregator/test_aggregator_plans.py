@@ -19,6 +19,7 @@ from shared.events.alert import AlertData, AlertEvent, AlertState
 from shared.events.incident_status import IncidentStatus
 from shared.events.verdict import Verdict
 from shared.http.lists import AlertsQuery
+from shared.mongo import decoded
 from shared.settings import Settings
 from shared.topics import ALERTS
 from tests.builders import HASH, MONDAY, a_report, a_status, a_stock, a_withdrawal, an_incident, utc
@@ -121,11 +122,11 @@ def a_page(kind: str, query: Any, **filters: Any) -> tuple[str, int, Ask]:
     wanted = query(**filters).to_mongo()
 
     async def ask(store: Store, _pages: PageStore) -> None:
-        first = await getattr(store, kind)(wanted, None, 20)
+        last = decoded((await getattr(store, kind)(wanted, None, 20))[-1])
         if kind == "logistics":
-            after: Any = (first[-1]["region"], first[-1]["item"])
+            after: Any = (last["region"], last["item"])
         else:
-            after = After(first[-1]["raised_at" if kind == "alerts" else "received_at"], first[-1]["_id"])
+            after = After(last["raised_at" if kind == "alerts" else "received_at"], last["_id"])
         await getattr(store, kind)(wanted, after, 20)
 
     named = ", ".join(f"{name}={value}" for name, value in filters.items())
