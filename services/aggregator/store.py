@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Hashable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
@@ -18,6 +18,9 @@ from shared.exactly_once.cursors import is_past
 from shared.mongo import Collection, Database, Document, Raw, aggregate, all_of, below, raw_of
 from shared.records import log_name
 from shared.topics import Topic
+
+# Of each topic the positions of its partitions.
+ReadTo = Mapping[Topic, Hashable]
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +45,7 @@ class Store:
         self._regions: Collection = database[region_state.COLLECTION]
         self._reports: Collection = database[reports.COLLECTION]
         self._attendance: Collection = database[attendance.COLLECTION]
+        self._positions: Collection = database[guard.COLLECTION]
 
     async def regions(self, codes: Iterable[str]) -> dict[str, Document]:
         """The documents of regions, by code; a region that sent nothing has none."""
@@ -99,11 +103,6 @@ class Store:
         found = aggregate(self._reports, pipeline)
         return {row["_id"]: {field: row[field] for field in ("filings", "first", "latest")} async for row in found}
 
-    async def attendance(self, period: date, codes: Iterable[str]) -> list[Document]:
-        """The verdicts of these regions."""
-        wanted = {"period": period.isoformat(), "region": {"$in": sorted(codes)}}
-        return await all_of(self._attendance.find(wanted))
-
     async def attendance_after(self, period: date, after: str | None, most: int) -> list[Document]:
         """Of the first `most` regions behind a code that have a verdict, by code."""
         wanted = {"period": period.isoformat(), "region": {"$gt": after or ""}, "verdict": {"$gt": ""}}
@@ -116,12 +115,17 @@ class Store:
         found = aggregate(self._attendance, attendance.judged(period, region))
         return {row["_id"]: row["regions"] async for row in found}
 
-    async def read_to(self, topic: Topic) -> tuple[tuple[str, int, str, str], ...]:
-        """How far a topic is read, and into which model (`desk replay` exchanges it): nothing that follows from it
+    async def read_to(self, *topics: Topic) -> ReadTo:
+        """How far topics are read, and into which model (`desk replay` exchanges it): nothing that follows from them
         alone changes while it stays the same."""
-        log = log_name(topic.name, 0).partition(":")[0]
-        found = self._database[guard.COLLECTION].find({"_id": {"$gte": f"{log}:", "$lt": f"{log};"}})
-        return tuple(sorted([(d["_id"], d["offset"], d["hash"], d.get("model", "")) async for d in found]))
+        logs = {log_name(topic.name, 0).partition(":")[0]: topic for topic in topics}
+        ranges = [{"_id": {"$gte": f"{log}:", "$lt": f"{log};"}} for log in logs]
+        found = await all_of(self._positions.find({"$or": ranges}))
+        read: dict[Topic, list[Hashable]] = {topic: [] for topic in topics}
+        for d in sorted(found, key=lambda d: str(d["_id"])):
+            topic = logs[d["_id"].partition(":")[0]]
+            read[topic].append((d["_id"], d["offset"], d["hash"], d.get("model", "")))
+        return {topic: tuple(positions) for topic, positions in read.items()}
 
     async def report(self, identity: str) -> Document | None:
         found: Document | None = await self._reports.find_one({"_id": identity})

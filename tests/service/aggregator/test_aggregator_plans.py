@@ -21,7 +21,7 @@ from shared.events.verdict import Verdict
 from shared.http.lists import AlertsQuery
 from shared.mongo import decoded
 from shared.settings import Settings
-from shared.topics import ALERTS
+from shared.topics import ALERTS, INCIDENTS
 from tests.builders import HASH, MONDAY, a_report, a_status, a_stock, a_withdrawal, an_incident, utc
 from tests.service.aggregator.conftest import Bench, a_bench
 from tests.service.aggregator.november import a_verdict
@@ -141,11 +141,11 @@ ASKED: list[tuple[str, int, Ask]] = [
     ("conditions", 80, lambda s, _: s.conditions("64.72")),
     ("facts", 60, lambda s, _: s.facts(MONDAY, ["64.72", "64.71"])),
     ("facts_after", 300, lambda s, _: s.facts_after(MONDAY, "64.5", 20)),
-    ("attendance", 10, lambda s, _: s.attendance(MONDAY, ["64.72", "64.71"])),
+    ("attendance", 10, lambda _, p: p.attendance(MONDAY, ["64.72", "64.71"])),
     ("attendance_after", 25, lambda s, _: s.attendance_after(MONDAY, "64.5", 20)),
     ("judged", 1_200, lambda s, _: s.judged(MONDAY)),
     ("judged within", 80, lambda s, _: s.judged(MONDAY, "64.72")),
-    ("read_to", 5, lambda s, _: s.read_to(ALERTS)),
+    ("read_to", 5, lambda s, _: s.read_to(ALERTS, INCIDENTS)),
     ("latest_reports", 5, lambda s, _: s.latest_reports([in_force("64.72", "r1"), in_force("64.71", "r2")])),
     ("report", 3, lambda s, _: s.report("/agencies/samarinda-desk/r1")),
     ("event", 5, lambda s, _: s.event("/agencies/samarinda-desk/r1")),
