@@ -17,7 +17,8 @@ class Keeping:
     nothing that is not in it, but for what a batch has changed that is being folded. Those who ask at the same time
     are answered by one work."""
 
-    def __init__(self) -> None:
+    def __init__(self, most: int = MOST_KEPT) -> None:
+        self._most = most
         self._kept: dict[Hashable, tuple[Hashable, asyncio.Task[Any]]] = {}
 
     async def of(self, key: Hashable, as_of: Hashable, work: Callable[[], Awaitable[T]]) -> T:
@@ -28,7 +29,7 @@ class Keeping:
             found = as_of, asyncio.create_task(_awaited(work))
             self._kept.pop(key, None)
             self._kept[key] = found
-            if len(self._kept) > MOST_KEPT:
+            if len(self._kept) > self._most:
                 self._kept.pop(next(iter(self._kept)))
         # Shielded: one who gives up must not take the answer from the others.
         value: T = await asyncio.shield(found[1])

@@ -6,7 +6,6 @@ import asyncio
 
 import pytest
 
-from services.aggregator import keeping
 from services.aggregator.keeping import Keeping
 from services.aggregator.pages.drawn import MOST_KEPT, Drawn
 
@@ -53,10 +52,8 @@ async def test_a_failure_is_not_kept() -> None:
     assert await kept.of("a", log.read_to, log.work) == 1
 
 
-async def test_what_is_kept_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(keeping, "MOST_KEPT", 2)
-    log = Log()
-    kept = Keeping()
+async def test_what_is_kept_is_bounded() -> None:
+    log, kept = Log(), Keeping(most=2)
     assert [await kept.of(key, log.read_to, log.work) for key in ("a", "b", "c", "b", "c", "a")] == [1, 2, 3, 2, 3, 4]
 
 

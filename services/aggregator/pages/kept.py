@@ -27,6 +27,7 @@ from shared.election.roster import is_within, level_of
 from shared.mongo import Document
 from shared.topics import ALERTS, INCIDENTS, LOGISTICS, REPORTS, Topic
 
+MOST_REGIONS = 200  # of 11 KB each
 _LOGS = (REPORTS, INCIDENTS, LOGISTICS, ALERTS)
 
 
@@ -51,7 +52,7 @@ class Kept:
         self._calendar, self._pages, self._rollups, self._turnout = calendar, pages, rollups, turnout
         self._reading: Coalescer[None, ReadTo] = Coalescer(partial(_each, store))
         # Apart: of regions there are tens of thousands, and somebody may look through all of them.
-        self._boards, self._regions = Keeping(), Keeping()
+        self._boards, self._regions = Keeping(), Keeping(MOST_REGIONS)
 
     async def read_to(self) -> ReadTo:
         """How far the logs are read; asked once for all who want to know it now."""
