@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable, Mapping
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
@@ -47,10 +47,6 @@ class Store:
         self._attendance: Collection = database[attendance.COLLECTION]
         self._positions: Collection = database[guard.COLLECTION]
 
-    async def regions(self, codes: Iterable[str]) -> dict[str, Document]:
-        """The documents of regions, by code; a region that sent nothing has none."""
-        return {d["_id"]: d for d in await all_of(self._regions.find({"_id": {"$in": list(codes)}}))}
-
     async def has_events(self, code: str) -> bool:
         """Whether an event of a region or of one below it was counted."""
         return await self._regions.find_one({"_id": below(code)}, {"_id": True}) is not None
@@ -59,13 +55,16 @@ class Store:
         """The documents of any of our collections that have these ids."""
         return await all_of(self._database[collection].find({"_id": {"$in": list(ids)}}))
 
-    async def roll_ups(self, codes: list[str]) -> dict[str, region_state.Tally]:
-        """Each region's tally with everything below it."""
+    async def regions(self, codes: Sequence[str]) -> tuple[dict[str, Document], dict[str, region_state.Tally]]:
+        """The documents of regions, without what is kept for folding alone, and each one's tally with everything below
+        it, by code. A region that sent nothing has no document."""
         if not codes:
-            return {}
+            return {}, {}
         wanted = {"own.recent_reports": False, "own.withdrawn": False, "cursors": False}
-        found = self._regions.find({"$or": [_sums_into(code) for code in codes]}, wanted)
-        return region_state.roll_ups(codes, await all_of(found))
+        found = await all_of(self._regions.find({"$or": [_sums_into(code) for code in codes]}, wanted))
+        by_code = {document["_id"]: document for document in found}
+        own = {code: by_code[code] for code in codes if code in by_code}
+        return own, region_state.roll_ups(codes, found)
 
     async def conditions(self, code: str) -> dict[str, dict[str, int]]:
         """How many regions, by level, stand in which condition: a region and everything below it, latest reports."""
@@ -178,7 +177,7 @@ def facts_of(period: date, region: Document) -> list[Document]:
 
 
 def _sums_into(code: str) -> dict[str, Any]:
-    """The documents whose tallies make up a region's roll-up."""
+    """The documents whose tallies make up a region's roll-up, its own among them."""
     match level_of(code):
         case Level.PROVINCE:
             return {"_id": below(code), "level": {"$in": [Level.PROVINCE.value, Level.REGENCY.value]}}

@@ -136,8 +136,8 @@ def a_page(kind: str, query: Any, **filters: Any) -> tuple[str, int, Ask]:
 # What is asked, how many keys or documents it may look at in all, and how.
 ASKED: list[tuple[str, int, Ask]] = [
     ("regions", 25, lambda s, _: s.regions([f"64.{n:02}" for n in range(1, 20)])),
+    ("regions of all levels", 40, lambda s, _: s.regions(["64", "64.72", "64.72.01"])),
     ("by_ids", 5, lambda s, _: s.by_ids("reports", ["/agencies/samarinda-desk/r1", "/agencies/nobody/x"])),
-    ("roll_ups", 40, lambda s, _: s.roll_ups(["64", "64.72", "64.72.01"])),
     ("conditions", 80, lambda s, _: s.conditions("64.72")),
     ("facts", 60, lambda s, _: s.facts(MONDAY, ["64.72", "64.71"])),
     ("facts_after", 300, lambda s, _: s.facts_after(MONDAY, "64.5", 20)),
