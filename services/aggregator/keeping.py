@@ -35,6 +35,11 @@ class Keeping:
         value: T = await asyncio.shield(found[1])
         return value
 
+    def latest(self, key: Hashable) -> Any:
+        """What is kept under a key, however old it is; None without any."""
+        found = self._kept.get(key)
+        return found[1].result() if found is not None and found[1].done() and not _has_failed(found[1]) else None
+
 
 async def _awaited(work: Callable[[], Awaitable[T]]) -> T:
     return await work()

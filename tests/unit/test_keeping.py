@@ -52,6 +52,18 @@ async def test_a_failure_is_not_kept() -> None:
     assert await kept.of("a", log.read_to, log.work) == 1
 
 
+async def test_the_latest_is_told_however_old_it_is() -> None:
+    log, kept = Log(), Keeping()
+    assert kept.latest("a") is None
+    await kept.of("a", log.read_to, log.work)
+    log.read_to += 1
+    assert (kept.latest("a"), kept.latest("b")) == (1, None)
+    asking = asyncio.create_task(kept.of("a", log.read_to, log.work))
+    await asyncio.sleep(0)
+    assert kept.latest("a") is None  # not there yet
+    assert await asking == kept.latest("a") == 2
+
+
 async def test_what_is_kept_is_bounded() -> None:
     log, kept = Log(), Keeping(most=2)
     assert [await kept.of(key, log.read_to, log.work) for key in ("a", "b", "c", "b", "c", "a")] == [1, 2, 3, 2, 3, 4]

@@ -29,11 +29,12 @@ OpenCounts = Mapping[str, tuple[int, int]]  # by region, how many are open and h
 
 @dataclass(frozen=True, slots=True)
 class Named:
-    """The regions of a board: those that it names, down to which level, the levels that it only counts, and whose
-    logistics count: by the line they must have everything."""
+    """The regions of a board: those that it names, down to which level, with their verdicts as they came; the levels
+    that it only counts; and whose logistics count: by the line they must have everything."""
 
     codes: tuple[str, ...]
     deepest: Level
+    attendance: Sequence[Raw]
     sums: tuple[LevelSum, ...]
     regencies: tuple[str, ...]
 
@@ -55,7 +56,6 @@ class Findings:
     period: date | None
     within: str | None
     named: Named
-    attendance: Sequence[Raw]
     facts: Facts
     open_counts: OpenCounts
     stated: Stated
@@ -112,7 +112,7 @@ def _rows(calendar: Calendar, period: date, found: Findings) -> Sequence[Documen
         return []
     owed = calendar.owing(period)
     owing = {code: owed[code] for code in found.named.codes if code in owed}
-    return periods.items(calendar, owing, map(decoded, found.attendance), found.facts)
+    return periods.items(calendar, owing, map(decoded, found.named.attendance), found.facts)
 
 
 def _violations(words: Words, calendar: Calendar, found: Findings) -> Violations:

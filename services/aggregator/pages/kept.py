@@ -27,6 +27,7 @@ from shared.election.roster import is_within, level_of
 from shared.mongo import Document
 from shared.topics import ALERTS, INCIDENTS, LOGISTICS, REPORTS, Topic
 
+MOST_OF_BOARDS = 200  # four for each board; of the nation's one is 1 MB
 MOST_REGIONS = 200  # of 11 KB each
 _LOGS = (REPORTS, INCIDENTS, LOGISTICS, ALERTS)
 
@@ -52,7 +53,7 @@ class Kept:
         self._calendar, self._pages, self._rollups, self._turnout = calendar, pages, rollups, turnout
         self._reading: Coalescer[None, ReadTo] = Coalescer(partial(_each, store))
         # Apart: of regions there are tens of thousands, and somebody may look through all of them.
-        self._boards, self._regions = Keeping(), Keeping(MOST_REGIONS)
+        self._boards, self._regions = Keeping(MOST_OF_BOARDS), Keeping(MOST_REGIONS)
 
     async def read_to(self) -> ReadTo:
         """How far the logs are read; asked once for all who want to know it now."""
@@ -65,12 +66,18 @@ class Kept:
             everybody = self._calendar.roster.at_level(Level.REGENCY)
             regencies = tuple(r.code for r in everybody if within is None or is_within(r.code, within))
             if period is None:
-                return Named((), Level.REGENCY, (), regencies)
+                return Named((), Level.REGENCY, (), (), regencies)
             listed = await self._turnout.listed(period, within, asked.read[ALERTS])
+            attendance = await self._pages.attendance(period, listed.codes)
             levels = {Level.REGENCY, *map(level_of, listed.codes)}
-            return Named(listed.codes, max(levels, key=list(Level).index), listed.sums, regencies)
+            return Named(listed.codes, max(levels, key=list(Level).index), attendance, listed.sums, regencies)
 
         return await self._boards.of(("named", period, within), asked.as_of(ALERTS), work)
+
+    def likely_named(self, period: date | None, within: str | None) -> tuple[str, ...]:
+        """The codes of those that a board named last, for whoever need not wait to know better."""
+        named: Named | None = self._boards.latest(("named", period, within))
+        return named.codes if named else ()
 
     async def stated(self, asked: Asked, named: Named) -> Stated:
         async def work() -> Stated:

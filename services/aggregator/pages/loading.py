@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Sequence
 from datetime import date, datetime
 
-from services.aggregator.pages.findings import Findings, Flags, Named, OpenCounts, Stated
+from services.aggregator.pages.findings import Findings
 from services.aggregator.pages.kept import Asked, Kept
 from services.aggregator.pages.page_store import PageStore
 from services.aggregator.pages.paging import Place
@@ -22,11 +22,8 @@ from services.aggregator.turnout import Turnout
 from shared.clock import Clock
 from shared.election.calendar import Calendar
 from shared.election.roster import Region
-from shared.mongo import Raw
 
 MOST_VIOLATIONS = 50
-
-_Board = tuple[Named, Sequence[Raw], Facts, OpenCounts, Stated, Flags]
 
 
 class Desk:
@@ -63,29 +60,21 @@ class Desk:
     async def findings(self, period: date | None, within: str | None) -> Findings:
         """For the overview of a region and everything below it, of everything if none is named. Of the minute: what
         was found again in the same one is the same, and need not be drawn again."""
-        at = self._minute()
-        violations, board = await asyncio.gather(
-            self._pages.open_violations(within, MOST_VIOLATIONS), self._board(period, within, at)
+        kept, likely = self._kept, self._kept.likely_named(period, within)
+        read, violations, facts = await asyncio.gather(
+            kept.read_to(), self._pages.open_violations(within, MOST_VIOLATIONS), self._facts(period, likely)
         )
-        return Findings(at, period, within, *board, violations)
-
-    async def _board(self, period: date | None, within: str | None, at: datetime) -> _Board:
-        kept = self._kept
-        asked = Asked(period, within, at, await kept.read_to())
+        asked = Asked(period, within, self._minute(), read)
         named = await kept.named(asked)
-        (attendance, facts), open_counts, stated = await asyncio.gather(
-            self._attendance(period, named), kept.open_counts(asked, named), kept.stated(asked, named)
-        )
+        if named.codes != likely:  # somebody else is judged since this board was last looked at, or nobody has yet
+            facts = await self._facts(period, named.codes)
+        open_counts, stated = await asyncio.gather(kept.open_counts(asked, named), kept.stated(asked, named))
         flags = await kept.flags(asked, named, open_counts, stated)
-        return named, attendance, facts, open_counts, stated, flags
+        return Findings(asked.now, period, within, named, facts, open_counts, stated, flags, violations)
 
-    async def _attendance(self, period: date | None, named: Named) -> tuple[Sequence[Raw], Facts]:
-        """The verdicts and the facts of the regions that a page names."""
-        if period is None or not named.codes:
-            return [], {}
-        return await asyncio.gather(
-            self._pages.attendance(period, named.codes), self._store.facts(period, named.codes)
-        )
+    async def _facts(self, period: date | None, codes: Sequence[str]) -> Facts:
+        """The reports of the regions that a page names."""
+        return await self._store.facts(period, codes) if period and codes else {}
 
     async def past(self, region: Region, place: Place) -> Remembered:
         """Of the minute, as the findings are."""

@@ -142,7 +142,7 @@ def reported(text: str) -> int:
     return int(found[1])
 
 
-@pytest.mark.parametrize(("address", "most"), [("/", 4), ("/regions/64", 8), ("/regions/64.72", 6)])
+@pytest.mark.parametrize(("address", "most"), [("/", 3), ("/regions/64", 7), ("/regions/64.72", 6)])
 async def test_a_second_look_asks_for_the_positions_and_for_what_is_listed(
     bench: Bench, address: str, most: int
 ) -> None:
