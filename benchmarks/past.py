@@ -26,7 +26,7 @@ from shared.election.calendar import Calendar
 from shared.election.config import Level
 from shared.election.files import read_roster
 from shared.exactly_once import journal
-from shared.http.serve import settle_garbage
+from shared.garbage import settle_garbage
 
 PAST = 10_000_000
 _ROSTER = Path(__file__).resolve().parent.parent / "deploy" / "roster" / "nasional.csv"

@@ -11,11 +11,14 @@ Every write is journaled and confirmed by a majority; every call has `timeoutMS`
 from __future__ import annotations
 
 import inspect
-from collections.abc import AsyncIterator
+import struct
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from typing import Any
 
+import bson
+from bson.codec_options import CodecOptions
 from pymongo.errors import BulkWriteError, ConfigurationError, PyMongoError
 from pymongo.read_concern import ReadConcern
 from pymongo.write_concern import WriteConcern
@@ -23,6 +26,7 @@ from pymongo.write_concern import WriteConcern
 from shared.errors import said
 
 Document = dict[str, Any]
+Raw = bytes  # a document as it came
 # Either driver's objects; typed loosely, since the drivers share no type.
 Client = Any
 Database = Any
@@ -37,6 +41,9 @@ NOTIFIER_DB = "desk_notifier"
 # The server sends 101 documents first and waits to be asked for more: a round trip more for what is all wanted anyhow.
 # What is larger than 16 MB comes in several answers all the same.
 _ONE_ANSWER = 10_000
+
+_LENGTH = struct.Struct("<i")
+_CODEC: CodecOptions[Document] = CodecOptions(tz_aware=True)
 
 DUPLICATE_KEY = 11000
 
@@ -103,6 +110,27 @@ async def all_of(found: Any) -> list[Document]:
     """The documents of either driver's `find`, which says by itself how many at most."""
     documents: list[Document] = await found.batch_size(_ONE_ANSWER).to_list(None)
     return documents
+
+
+async def raw_of(found: Any) -> list[Raw]:
+    """The documents of either driver's `find_raw_batches`: for whoever may know them already, and so need not take
+    them apart."""
+    batches: list[bytes] = await found.batch_size(_ONE_ANSWER).to_list(None)
+    return [document for batch in batches for document in _each(batch)]
+
+
+def _each(batch: bytes) -> Iterator[Raw]:
+    """The documents that lie in a row; each begins with its length."""
+    begin = 0
+    while begin < len(batch):
+        end = begin + _LENGTH.unpack_from(batch, begin)[0]
+        yield batch[begin:end]
+        begin = end
+
+
+def decoded(document: Raw) -> Document:
+    """As any other answer would have it."""
+    return bson.decode(document, _CODEC)
 
 
 @asynccontextmanager

@@ -34,6 +34,7 @@ from shared.events.codec import SCHEMAS
 from shared.exactly_once import journal
 from shared.exactly_once.wiring import Consuming, build_consuming
 from shared.http.etags import Etags
+from shared.http.serve import settle_threads
 from shared.http.service import make_app
 from shared.logs import get_logger
 from shared.loops import supervise
@@ -97,6 +98,7 @@ def build(parts: Parts) -> FastAPI:
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
+        settle_threads()
         consuming = parts.consuming
         await consuming.producer.start()
         tasks = [

@@ -45,3 +45,10 @@ def is_overdue(document: Document, now: datetime) -> bool:
     """Whether an incident waits longer than it may; at the very instant it does not yet."""
     due = document.get(DUE_AT)
     return due is not None and due < now and document["status"] in WAITING
+
+
+def holds_until(document: Document, now: datetime) -> datetime | None:
+    """Up to and including which instant what `is_overdue` says now is so, while the document stays as it is; None:
+    for ever."""
+    due = document.get(DUE_AT)
+    return due if due is not None and now <= due and document["status"] in WAITING else None

@@ -17,6 +17,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import datetime
 from enum import StrEnum
+from operator import itemgetter
 from typing import Any
 
 from shared.election.quiet_period import QuietPeriodFlags
@@ -97,6 +98,9 @@ def is_orphan(status: Said, document: Document) -> bool:
 def history(document: Document) -> list[Document]:
     """What became of the incident, in order: its report, then each status, with who said it where and whether it is
     an orphan."""
+    statuses = document.get("statuses", ())
+    if not is_known(document):
+        return [{**status, "is_orphan": True} for status in statuses]
     reported = {
         "status": Status.REPORTED.value,
         "at": document["received_at"],
@@ -105,10 +109,10 @@ def history(document: Document) -> list[Document]:
         "region": document["region"],
         "note": None,
         "forwarded_to": None,
+        "is_orphan": False,
     }
-    entries = [*([reported] if is_known(document) else []), *document.get("statuses", ())]
-    ordered = sorted(entries, key=lambda entry: entry["at"])  # stable: of one instant the report stays first
-    return [{**entry, "is_orphan": is_orphan(entry, document)} for entry in ordered]
+    said = [{**status, "is_orphan": is_orphan(status, document)} for status in statuses]
+    return sorted([reported, *said], key=_at) if said else [reported]  # stable: of one instant the report stays first
 
 
 def _settled(document: Document, statuses: list[Said]) -> Document:
@@ -151,6 +155,9 @@ def _status(event: IncidentStatusEvent) -> Said:
         "note": data.note,
         "forwarded_to": data.forwarded_to,
     }
+
+
+_at = itemgetter("at")
 
 
 def _rank(status: Said) -> tuple[Any, ...]:

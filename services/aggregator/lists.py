@@ -8,7 +8,8 @@ from typing import Annotated
 
 from fastapi import APIRouter, Path, Query, Response
 
-from services.aggregator import views
+from services.aggregator import hand_overs, views
+from services.aggregator.items import Items
 from services.aggregator.queries import IncidentsQuery, LogisticsQuery, ReportsQuery, newest_after, newest_key
 from services.aggregator.store import Store
 from shared.clock import Clock
@@ -18,33 +19,39 @@ from shared.events.envelope import identity_of
 from shared.http.lists import AlertsQuery, Page
 from shared.http.problems import Problem
 from shared.http.service import json_response
-from shared.mongo import Document
+from shared.mongo import Document, Raw, decoded
 from shared.strict import SLUG
 
 Slug = Annotated[str, Path(pattern=SLUG)]
 
 
-def _newest(found: list[Document], page: Page, instant: str, view: Callable[[Document], Document]) -> Document:
-    """A page of documents, newest first, of which there is one more than asked for if there are more pages."""
-    answer = page.of(found, lambda document: newest_key(document[instant], document["_id"]))
-    return {**answer, "items": [view(document) for document in answer["items"]]}
+def _page(found: list[Raw], page: Page, items: Items, key: Callable[[Document], str]) -> Document:
+    """A page of documents, of which there is one more than asked for if there are more pages."""
+    answer = page.of(found, lambda last: key(decoded(last)))
+    return {**answer, "items": items.of(answer["items"])}
+
+
+def _newest(found: list[Raw], page: Page, items: Items, instant: str) -> Document:
+    return _page(found, page, items, lambda last: newest_key(last[instant], last["_id"]))
 
 
 def add_lists(router: APIRouter, calendar: Calendar, store: Store, clock: Clock) -> None:
-    _add_reports(router, store)
+    _add_reports(router, store, clock)
     _add_incidents(router, calendar, store, clock)
-    _add_alerts(router, store)
-    _add_logistics(router, calendar, store)
+    _add_alerts(router, store, clock)
+    _add_logistics(router, calendar, store, clock)
 
 
-def _add_reports(router: APIRouter, store: Store) -> None:
+def _add_reports(router: APIRouter, store: Store, clock: Clock) -> None:
+    items = Items(clock, lambda document, _: views.report(document))
+
     @router.get("/reports", tags=["reports"])
     async def reports(query: Annotated[ReportsQuery, Query()]) -> Response:
         """Reports as they were sent, the latest received first, withdrawn ones too: `withdrawn` says since when, by
         whom and why, null of one that holds. `withdrawals` are all that came; one that names another region or period
         than the report's is an orphan and changes nothing."""
         found = await store.reports(query.to_mongo(), newest_after(query.cursor), query.limit + 1)
-        return json_response(_newest(found, query, "received_at", views.report))
+        return json_response(_newest(found, query, items, "received_at"))
 
     @router.get("/reports/{agency}/{report_id}", tags=["reports"])
     async def report(agency: Slug, report_id: Slug) -> Response:
@@ -56,6 +63,8 @@ def _add_reports(router: APIRouter, store: Store) -> None:
 
 
 def _add_incidents(router: APIRouter, calendar: Calendar, store: Store, clock: Clock) -> None:
+    items = Items(clock, partial(views.incident, calendar), hand_overs.holds_until)
+
     @router.get("/incidents", tags=["incidents"])
     async def incidents(query: Annotated[IncidentsQuery, Query()]) -> Response:
         """Incidents, the latest received first, each with its history. `status` is the latest that an agency gave it
@@ -64,23 +73,25 @@ def _add_incidents(router: APIRouter, calendar: Calendar, store: Store, clock: C
         `hand_over` are the election file's as it stood at receipt; `hand_over.due_at` is null where no time is known,
         `is_overdue` says whether it has passed and the incident was neither forwarded, dismissed nor resolved."""
         found = await store.incidents(query.to_mongo(), newest_after(query.cursor), query.limit + 1)
-        shown = partial(views.incident, calendar, now=clock.now())
-        return json_response(_newest(found, query, "received_at", shown))
+        return json_response(_newest(found, query, items, "received_at"))
 
 
-def _add_alerts(router: APIRouter, store: Store) -> None:
+def _add_alerts(router: APIRouter, store: Store, clock: Clock) -> None:
+    items = Items(clock, lambda document, _: alert_json(document))
+
     @router.get("/alerts", tags=["alerts"])
     async def alerts(query: Annotated[AlertsQuery, Query()]) -> Response:
         """Alerts as the notifier told them, the latest raised first."""
         found = await store.alerts(query.to_mongo(), newest_after(query.cursor), query.limit + 1)
-        return json_response(_newest(found, query, "raised_at", alert_json))
+        return json_response(_newest(found, query, items, "raised_at"))
 
 
-def _add_logistics(router: APIRouter, calendar: Calendar, store: Store) -> None:
+def _add_logistics(router: APIRouter, calendar: Calendar, store: Store, clock: Clock) -> None:
+    items = Items(clock, lambda document, _: views.stock(calendar, document))
+
     @router.get("/logistics", tags=["logistics"])
     async def logistics(query: Annotated[LogisticsQuery, Query()]) -> Response:
         """By region and item, the statement that holds: that with the latest `as_of`. What nobody has stated is not in
         the list. `complete`: all that is required was received; `statements`: how many came."""
         found = await store.logistics(query.to_mongo(), query.after_stock, query.limit + 1)
-        page = query.of(found, lambda document: str(document["_id"]))
-        return json_response({**page, "items": [views.stock(calendar, document) for document in page["items"]]})
+        return json_response(_page(found, query, items, lambda last: str(last["_id"])))

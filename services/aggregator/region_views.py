@@ -1,8 +1,7 @@
-"""Regions as the API shows them, in three queries for any number of them."""
+"""Regions as the API shows them, in two queries for any number of them."""
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Sequence
 
 from services.aggregator import views
@@ -13,8 +12,7 @@ from shared.mongo import Document
 
 
 async def region_views(calendar: Calendar, store: Store, regions: Sequence[Region]) -> list[Document]:
-    codes = [r.code for r in regions]
-    documents, totals = await asyncio.gather(store.regions(codes), store.roll_ups(codes))
+    documents, totals = await store.regions([r.code for r in regions])
     latest = await store.latest_reports(documents.values())
     return [views.region(calendar, r, documents.get(r.code), latest.get(r.code), totals[r.code]) for r in regions]
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
@@ -17,9 +17,12 @@ from shared.election.roster import level_of
 from shared.events.envelope import identity_of
 from shared.exactly_once import guard, journal
 from shared.exactly_once.cursors import is_past
-from shared.mongo import Collection, Database, Document, aggregate, all_of, below
+from shared.mongo import Collection, Database, Document, Raw, aggregate, all_of, below, raw_of
 from shared.records import log_name
 from shared.topics import Topic
+
+# Of each topic the positions of its partitions.
+ReadTo = Mapping[Topic, Hashable]
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,10 +47,7 @@ class Store:
         self._regions: Collection = database[region_state.COLLECTION]
         self._reports: Collection = database[reports.COLLECTION]
         self._attendance: Collection = database[attendance.COLLECTION]
-
-    async def regions(self, codes: Iterable[str]) -> dict[str, Document]:
-        """The documents of regions, by code; a region that sent nothing has none."""
-        return {d["_id"]: d for d in await all_of(self._regions.find({"_id": {"$in": list(codes)}}))}
+        self._positions: Collection = database[guard.COLLECTION]
 
     async def has_events(self, code: str) -> bool:
         """Whether an event of a region or of one below it was counted."""
@@ -57,13 +57,16 @@ class Store:
         """The documents of any of our collections that have these ids."""
         return await all_of(self._database[collection].find({"_id": {"$in": list(ids)}}))
 
-    async def roll_ups(self, codes: list[str]) -> dict[str, region_state.Tally]:
-        """Each region's tally with everything below it."""
+    async def regions(self, codes: Sequence[str]) -> tuple[dict[str, Document], dict[str, region_state.Tally]]:
+        """The documents of regions, without what is kept for folding alone, and each one's tally with everything below
+        it, by code. A region that sent nothing has no document."""
         if not codes:
-            return {}
-        wanted = {"own.recent_reports": False, "own.withdrawn": False, "cursors": False}
-        found = self._regions.find({"$or": [_sums_into(code) for code in codes]}, wanted)
-        return region_state.roll_ups(codes, await all_of(found))
+            return {}, {}
+        wanted = {"own.withdrawn": False, "cursors": False}
+        found = await all_of(self._regions.find({"$or": [_sums_into(code) for code in codes]}, wanted))
+        by_code = {document["_id"]: document for document in found}
+        own = {code: by_code[code] for code in codes if code in by_code}
+        return own, region_state.roll_ups(codes, found)
 
     async def conditions(self, code: str) -> dict[str, dict[str, int]]:
         """How many regions, by level, stand in which condition: a region and everything below it, reports in force."""
@@ -103,11 +106,6 @@ class Store:
         found = aggregate(self._reports, pipeline)
         return {row["_id"]: {field: row[field] for field in ("filings", "first", "latest")} async for row in found}
 
-    async def attendance(self, period: date, codes: Iterable[str]) -> list[Document]:
-        """The verdicts of these regions."""
-        wanted = {"period": period.isoformat(), "region": {"$in": sorted(codes)}}
-        return await all_of(self._attendance.find(wanted))
-
     async def attendance_after(self, period: date, after: str | None, most: int) -> list[Document]:
         """Of the first `most` regions behind a code that have a verdict, by code."""
         wanted = {"period": period.isoformat(), "region": {"$gt": after or ""}, "verdict": {"$gt": ""}}
@@ -120,44 +118,49 @@ class Store:
         found = aggregate(self._attendance, attendance.judged(period, region))
         return {row["_id"]: row["regions"] async for row in found}
 
-    async def read_to(self, topic: Topic) -> tuple[tuple[str, int, str, str], ...]:
-        """How far a topic is read, and into which model (`desk replay` exchanges it): nothing that follows from it
+    async def read_to(self, *topics: Topic) -> ReadTo:
+        """How far topics are read, and into which model (`desk replay` exchanges it): nothing that follows from them
         alone changes while it stays the same."""
-        log = log_name(topic.name, 0).partition(":")[0]
-        found = self._database[guard.COLLECTION].find({"_id": {"$gte": f"{log}:", "$lt": f"{log};"}})
-        return tuple(sorted([(d["_id"], d["offset"], d["hash"], d.get("model", "")) async for d in found]))
+        logs = {log_name(topic.name, 0).partition(":")[0]: topic for topic in topics}
+        ranges = [{"_id": {"$gte": f"{log}:", "$lt": f"{log};"}} for log in logs]
+        found = await all_of(self._positions.find({"$or": ranges}))
+        read: dict[Topic, list[Hashable]] = {topic: [] for topic in topics}
+        for d in sorted(found, key=lambda d: str(d["_id"])):
+            topic = logs[d["_id"].partition(":")[0]]
+            read[topic].append((d["_id"], d["offset"], d["hash"], d.get("model", "")))
+        return {topic: tuple(positions) for topic, positions in read.items()}
 
     async def report(self, identity: str) -> Document | None:
         found: Document | None = await self._reports.find_one({"_id": identity})
         return found
 
-    async def reports(self, wanted: Document, after: After | None, most: int) -> list[Document]:
+    async def reports(self, wanted: Document, after: After | None, most: int) -> list[Raw]:
         return await self._newest(reports.COLLECTION, "received_at", wanted, after, most)
 
-    async def logistics(self, wanted: Document, after: tuple[str, str] | None, most: int) -> list[Document]:
+    async def logistics(self, wanted: Document, after: tuple[str, str] | None, most: int) -> list[Raw]:
         """By region and item, after a region's item."""
         query: Document = dict(wanted)
         if after is not None:
             region, item = after
             query["$or"] = [{"region": {"$gt": region}}, {"region": region, "item": {"$gt": item}}]
         order = [("region", ASCENDING), ("item", ASCENDING)]
-        return await all_of(self._database[logistics.COLLECTION].find(query).sort(order).limit(most))
+        return await raw_of(self._database[logistics.COLLECTION].find_raw_batches(query).sort(order).limit(most))
 
-    async def incidents(self, wanted: Document, after: After | None, most: int) -> list[Document]:
+    async def incidents(self, wanted: Document, after: After | None, most: int) -> list[Raw]:
         return await self._newest(incidents.COLLECTION, "received_at", wanted, after, most)
 
-    async def alerts(self, wanted: Document, after: After | None, most: int) -> list[Document]:
+    async def alerts(self, wanted: Document, after: After | None, most: int) -> list[Raw]:
         return await self._newest(alerts.COLLECTION, "raised_at", wanted, after, most)
 
     async def _newest(
         self, collection: str, instant: str, wanted: Document, after: After | None, most: int
-    ) -> list[Document]:
+    ) -> list[Raw]:
         query: Document = dict(wanted)
         if after is not None:
             same = {instant: after.instant, "_id": {"$lt": after.document_id}}
             query["$or"] = [{instant: {"$lt": after.instant}}, same]
-        found = self._database[collection].find(query).sort([(instant, DESCENDING), ("_id", DESCENDING)]).limit(most)
-        return await all_of(found)
+        order = [(instant, DESCENDING), ("_id", DESCENDING)]
+        return await raw_of(self._database[collection].find_raw_batches(query).sort(order).limit(most))
 
     async def event(self, identity: str) -> Seen | None:
         """What the journal knows of an event. Whether it is counted is not stored, but read off its region."""
@@ -178,7 +181,7 @@ def facts_of(period: date, region: Document) -> list[Document]:
 
 
 def _sums_into(code: str) -> dict[str, Any]:
-    """The documents whose tallies make up a region's roll-up."""
+    """The documents whose tallies make up a region's roll-up, its own among them."""
     match level_of(code):
         case Level.PROVINCE:
             return {"_id": below(code), "level": {"$in": [Level.PROVINCE.value, Level.REGENCY.value]}}

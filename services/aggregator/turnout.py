@@ -3,8 +3,8 @@ people look as there are desks."""
 
 from __future__ import annotations
 
+from collections.abc import Hashable
 from datetime import date
-from functools import partial
 
 from services.aggregator import periods
 from services.aggregator.keeping import Keeping
@@ -18,7 +18,7 @@ from shared.topics import ALERTS
 class Turnout:
     def __init__(self, calendar: Calendar, store: Store) -> None:
         self._calendar, self._store = calendar, store
-        self._kept = Keeping(partial(store.read_to, ALERTS))
+        self._kept = Keeping()
 
     async def counts(self, period: date) -> Counts:
         """How often each verdict holds; nothing but zeros where nobody owed and nobody was judged."""
@@ -26,13 +26,15 @@ class Turnout:
         async def work() -> Counts:
             return periods.verdict_counts(self._calendar.owing(period).keys(), await self._store.judged(period))
 
-        return await self._kept.of((period,), work)
+        read = await self._store.read_to(ALERTS)
+        return await self._kept.of((period,), read[ALERTS], work)
 
-    async def listed(self, period: date, within: str | None) -> Listed:
-        """Which regions a page names, of one and everything below it or of all."""
+    async def listed(self, period: date, within: str | None, read_to: Hashable) -> Listed:
+        """Which regions a page names, of one and everything below it or of all. `read_to`: how far the log of verdicts
+        was read just now."""
 
         async def work() -> Listed:
             owed = self._calendar.owing(period)
             return listed(owed.below(within) if within else owed, await self._store.judged(period, within))
 
-        return await self._kept.of((period, within), work)
+        return await self._kept.of((period, within), read_to, work)

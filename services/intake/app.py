@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import functools
-import sys
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 
@@ -34,6 +33,7 @@ from shared.access.store import AccessStore
 from shared.clock import make_clock
 from shared.election.loaded import load_calendar
 from shared.events.codec import SCHEMAS
+from shared.http.serve import settle_threads
 from shared.http.service import Check, Lifespan, make_app
 from shared.kafka.producer import Producer
 from shared.kafka.security import security_of
@@ -45,9 +45,6 @@ from shared.topics import INCIDENTS, LOGISTICS, REPORTS
 SERVICE = "intake"
 # Intake asks MongoDB for single small documents only; whoever waits longer for those waits in vain.
 MONGO_TIMEOUT_MS = 2_000
-# How long a thread of the driver waits for the interpreter while the loop is busy: 5 ms by default, and each group of
-# events waits so twice. p99 was 116 and 224 ms at 64 and 256 connections then, and is 79 and 139 with this.
-THREADS_TURN_S = 0.0005
 KEY_TIMEOUT_S = 1.0  # with the publish deadline every answer is there within 10 s, whatever hangs
 
 
@@ -105,7 +102,7 @@ def create_app(settings: Settings) -> FastAPI:
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
-        sys.setswitchinterval(THREADS_TURN_S)
+        settle_threads()
         await producer.start()
         looking = asyncio.create_task(certificates.run()) if watched else None
         yield

@@ -29,6 +29,7 @@ class Versions:
         # With all amendments. Its `reports` hold the rules of all times, each until the day before the amendment that
         # ended it.
         self.latest = self._elections[-1]
+        self.are_several = len(self._elections) > 1
         self.each_latest = tuple(versions.in_force(date.max) for versions in each)
 
     def in_force(self, day: date) -> Election:

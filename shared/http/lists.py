@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Callable, Sequence
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -13,6 +13,8 @@ from shared.events.alert import AlertState
 from shared.http.problems import FieldError, invalid
 from shared.mongo import Document, below
 from shared.strict import Day, RegionCode, Slug
+
+T = TypeVar("T")
 
 DEFAULT_LIMIT = 200
 MAX_LIMIT = 1000
@@ -32,7 +34,7 @@ class Page(BaseModel):
         """The key after which the page begins. Raises Problem 422 for a cursor that is not ours."""
         return decode_cursor(self.cursor)
 
-    def of(self, found: Sequence[Document], key: Callable[[Document], str]) -> Document:
+    def of(self, found: Sequence[T], key: Callable[[T], str]) -> Document:
         """The answer: a page of `found`, of which there is at least one more than asked for if there are more pages.
         `key` says after which key the next page begins."""
         shown = found[: self.limit]

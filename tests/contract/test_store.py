@@ -61,6 +61,15 @@ async def test_aggregate(database: mongo.Database) -> None:
     assert [d["_id"] async for d in mongo.aggregate(database.things, pipeline)] == [0, 2, 4]
 
 
+async def test_documents_as_they_came(database: mongo.Database) -> None:
+    """More than one answer holds, each by itself; taken apart they are what `find` gives."""
+    await database.things.insert_many([{"_id": n, "at": JUDGE_AT, "text": "x" * 900_000} for n in range(20)])
+    raw = await mongo.raw_of(database.things.find_raw_batches({}).sort("_id"))
+    assert [mongo.decoded(one) for one in raw] == await mongo.all_of(database.things.find({}).sort("_id"))
+    assert len(raw) == 20
+    assert await mongo.raw_of(database.things.find_raw_batches({"_id": -1})) == []
+
+
 async def test_errors_are_one_kind(database: mongo.Database) -> None:
     """Whatever the driver, what the database refuses is a DatabaseError."""
     await database.things.insert_one({"_id": 1})

@@ -6,7 +6,6 @@ import asyncio
 
 import pytest
 
-from services.aggregator import keeping
 from services.aggregator.keeping import Keeping
 from services.aggregator.pages.drawn import MOST_KEPT, Drawn
 
@@ -18,9 +17,6 @@ class Log:
         self.read_to, self.worked = 0, 0
         self.is_away = False
 
-    async def position(self) -> int:
-        return self.read_to
-
     async def work(self) -> int:
         await asyncio.sleep(0)
         if self.is_away:
@@ -31,17 +27,17 @@ class Log:
 
 async def test_it_is_worked_out_anew_once_the_log_was_read_further() -> None:
     log = Log()
-    kept = Keeping(log.position)
-    assert [await kept.of("a", log.work) for _ in range(3)] == [1, 1, 1]
-    assert await kept.of("b", log.work) == 2
+    kept = Keeping()
+    assert [await kept.of("a", log.read_to, log.work) for _ in range(3)] == [1, 1, 1]
+    assert await kept.of("b", log.read_to, log.work) == 2
     log.read_to += 1
-    assert [await kept.of("a", log.work) for _ in range(2)] == [3, 3]
+    assert [await kept.of("a", log.read_to, log.work) for _ in range(2)] == [3, 3]
 
 
 async def test_those_who_ask_at_once_are_answered_by_one_work_though_the_first_gives_up() -> None:
     log = Log()
-    kept = Keeping(log.position)
-    first, *others = [asyncio.create_task(kept.of("a", log.work)) for _ in range(5)]
+    kept = Keeping()
+    first, *others = [asyncio.create_task(kept.of("a", log.read_to, log.work)) for _ in range(5)]
     await asyncio.sleep(0)
     first.cancel()
     assert await asyncio.gather(*others) == [1, 1, 1, 1]
@@ -49,18 +45,28 @@ async def test_those_who_ask_at_once_are_answered_by_one_work_though_the_first_g
 
 async def test_a_failure_is_not_kept() -> None:
     log = Log()
-    kept, log.is_away = Keeping(log.position), True
+    kept, log.is_away = Keeping(), True
     with pytest.raises(OSError, match="away"):
-        await kept.of("a", log.work)
+        await kept.of("a", log.read_to, log.work)
     log.is_away = False
-    assert await kept.of("a", log.work) == 1
+    assert await kept.of("a", log.read_to, log.work) == 1
 
 
-async def test_what_is_kept_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(keeping, "MOST_KEPT", 2)
-    log = Log()
-    kept = Keeping(log.position)
-    assert [await kept.of(key, log.work) for key in ("a", "b", "c", "b", "c", "a")] == [1, 2, 3, 2, 3, 4]
+async def test_the_latest_is_told_however_old_it_is() -> None:
+    log, kept = Log(), Keeping()
+    assert kept.latest("a") is None
+    await kept.of("a", log.read_to, log.work)
+    log.read_to += 1
+    assert (kept.latest("a"), kept.latest("b")) == (1, None)
+    asking = asyncio.create_task(kept.of("a", log.read_to, log.work))
+    await asyncio.sleep(0)
+    assert kept.latest("a") is None  # not there yet
+    assert await asking == kept.latest("a") == 2
+
+
+async def test_what_is_kept_is_bounded() -> None:
+    log, kept = Log(), Keeping(most=2)
+    assert [await kept.of(key, log.read_to, log.work) for key in ("a", "b", "c", "b", "c", "a")] == [1, 2, 3, 2, 3, 4]
 
 
 def test_the_same_value_is_drawn_once_and_another_anew() -> None:

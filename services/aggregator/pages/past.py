@@ -19,7 +19,7 @@ from services.aggregator.store import Store
 from shared.election.calendar import Calendar
 from shared.election.roster import Region
 from shared.http.lists import encode_cursor
-from shared.mongo import Document, below
+from shared.mongo import Document, Raw, below, decoded
 
 MOST_SHOWN = 50  # of each kind
 
@@ -37,16 +37,17 @@ class History:
 
 @dataclass(frozen=True, slots=True)
 class Remembered:
-    """What was found of a region's past at an instant: of each kind one more than is shown, if there are more."""
+    """What was found of a region's past at an instant: of each kind one more than is shown, if there are more. As it
+    came, to be compared with what came before and taken apart only if it differs."""
 
     at: datetime
     region: Region
     place: Place
-    attended: Sequence[Document]
-    reports: Sequence[Document]
+    attended: Sequence[Raw]
+    reports: Sequence[Raw]
     corrections: Sequence[Document]
-    incidents: Sequence[Document]
-    stocks: Sequence[Document]
+    incidents: Sequence[Raw]
+    stocks: Sequence[Raw]
 
 
 class Past:
@@ -63,7 +64,7 @@ class Past:
             self._store.incidents({"region": wanted}, place.incidents, most),
             self._store.logistics({"region": code}, None, MOST_SHOWN),
         )
-        shown = [d["id"] for d in reports[:MOST_SHOWN]]
+        shown = [decoded(d)["id"] for d in reports[:MOST_SHOWN]]
         corrections = await self._pages.corrections(code, shown) if shown else []
         return Remembered(now, region, place, attended, reports, corrections, incidents, stocks)
 
@@ -71,26 +72,29 @@ class Past:
 def history_of(words: Words, calendar: Calendar, found: Remembered) -> History:
     """In words; the same of what is the same (`drawn.py`)."""
     teller = Teller(words, calendar, found.at)
+    attended, reports, incidents = (
+        list(map(decoded, kind)) for kind in (found.attended, found.reports, found.incidents)
+    )
     return History(
-        (*_awaited(teller, calendar, found), *map(teller.attended, found.attended[:MOST_SHOWN])),
-        teller.reports(found.reports[:MOST_SHOWN], found.corrections),
-        tuple(map(teller.incident, found.incidents[:MOST_SHOWN])),
-        teller.stocks(found.region.code, found.stocks),
+        (*_awaited(teller, calendar, found, attended), *map(teller.attended, attended[:MOST_SHOWN])),
+        teller.reports(reports[:MOST_SHOWN], found.corrections),
+        tuple(map(teller.incident, incidents[:MOST_SHOWN])),
+        teller.stocks(found.region.code, list(map(decoded, found.stocks))),
         {
-            paging.VERDICTS: _older(found.attended, lambda d: str(d["period"])),
-            paging.REPORTS: _older(found.reports, _newest_cursor),
-            paging.INCIDENTS: _older(found.incidents, _newest_cursor),
+            paging.VERDICTS: _older(attended, lambda d: str(d["period"])),
+            paging.REPORTS: _older(reports, _newest_cursor),
+            paging.INCIDENTS: _older(incidents, _newest_cursor),
         },
     )
 
 
-def _awaited(teller: Teller, calendar: Calendar, found: Remembered) -> list[Attended]:
+def _awaited(teller: Teller, calendar: Calendar, found: Remembered, attended: Sequence[Document]) -> list[Attended]:
     """The current period's report, if it is owed and nobody has judged it yet."""
     period, code = period_shown(calendar, found.at), found.region.code
     if period is None or found.place.verdicts is not None or code not in calendar.roster:
         return []
     deadline = calendar.owed(found.region, period)
-    is_judged = any(date.fromisoformat(d["period"]) == period for d in found.attended)
+    is_judged = any(date.fromisoformat(d["period"]) == period for d in attended)
     return [teller.awaited(code, deadline)] if deadline and not is_judged else []
 
 

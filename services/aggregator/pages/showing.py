@@ -24,7 +24,7 @@ from services.aggregator.periods import period_shown
 from shared.election.config import Level
 from shared.election.roster import ancestors_and_self
 from shared.http.pages.rendering import Renderer
-from shared.http.pages.visitor import root_of, visitor_of
+from shared.http.pages.visitor import Visitor, root_of, visitor_of
 from shared.http.problems import Problem
 from shared.strict import REGION_CODE
 
@@ -41,6 +41,7 @@ class Showing:
         self._desk, self._renderer, self._signing = desk, renderer, signing
         self._overviews: Drawn[Findings, Markup] = Drawn()
         self._histories: Drawn[Remembered, Markup] = Drawn()
+        self._pages: Drawn[Mapping[str, object], bytes] = Drawn()
 
     async def home(self, request: Request) -> Response:
         """Everything of one period: who has reported, open violations, logistics."""
@@ -50,7 +51,7 @@ class Showing:
             return refused
         words, period = Words(visitor.language), self._period(request)
         found, health = await asyncio.gather(self._desk.findings(period, None), self._desk.status(words, ""))
-        return self._renderer.page(
+        return self._page(
             request,
             visitor,
             "home",
@@ -79,7 +80,7 @@ class Showing:
             self._desk.summary(words, code),
             self._desk.status(words, code),
         )
-        return self._renderer.page(
+        return self._page(
             request,
             visitor,
             "region",
@@ -95,6 +96,15 @@ class Showing:
             health=health,
             stream=f"/v1/stream?{urlencode({'region': code})}",
         )
+
+    def _page(self, request: Request, visitor: Visitor, template: str, **shown: object) -> Response:
+        """Of parts that may have been drawn before, and then are the same objects."""
+
+        def draw() -> bytes:
+            return self._renderer.html(request, visitor.language, template, **shown)
+
+        key = visitor.language, root_of(request), request.url.path, request.url.query
+        return self._renderer.answer(visitor, self._pages.of(key, shown, draw))
 
     def _overview(self, request: Request, words: Words, found: Findings) -> Markup:
         def draw() -> Markup:

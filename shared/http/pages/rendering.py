@@ -91,17 +91,31 @@ class Renderer:
         **shown: object,
     ) -> HTMLResponse:
         """A page in the visitor's language. `headers` come on top of ours."""
-        language, title = visitor.language, self._election.title
-        html = self._environment.get_template(f"{template}.html").render(
-            t=self._words(language),
-            root=root_of(request),
-            language=language,
-            other=OTHER[language],
-            switch=_switch(request, OTHER[language]),
-            election=title.said_in(language) if title else self._election.election,
-            **shown,
+        return self.answer(visitor, self.html(request, visitor.language, template, **shown), status, headers)
+
+    def html(self, request: Request, language: Language, template: str, **shown: object) -> bytes:
+        """What a page says; the same of the same address and the same that is shown."""
+        title = self._election.title
+        return (
+            self._environment.get_template(f"{template}.html")
+            .render(
+                t=self._words(language),
+                root=root_of(request),
+                language=language,
+                other=OTHER[language],
+                switch=_switch(request, OTHER[language]),
+                election=title.said_in(language) if title else self._election.election,
+                **shown,
+            )
+            .encode()
         )
-        response = HTMLResponse(html, status, {**self._headers, "Content-Language": language, **(headers or {})})
+
+    def answer(
+        self, visitor: Visitor, html: bytes, status: int = 200, headers: Mapping[str, str] | None = None
+    ) -> HTMLResponse:
+        """A page that says this."""
+        own = {**self._headers, "Content-Language": visitor.language}
+        response = HTMLResponse(html, status, {**own, **(headers or {})})
         remember_language(response, visitor)
         return response
 

@@ -113,6 +113,7 @@ class Bench:
         self._ends: dict[str, int] = {}
         self.viewer = ""
         self.consumer: Any = None
+        self.parts: Parts
 
     @property
     def hub(self) -> Hub:
@@ -208,8 +209,9 @@ async def a_bench(settings: Settings, calendar: Calendar, clock: Clock | None = 
         collections=COLLECTIONS,
         changes=changes_of(calendar),
     )
-    app = build(Parts(settings, metrics, calendar, client, database, access, consuming, clock or RealClock()))
-    made = Bench(database, calendar, app, access)
+    parts = Parts(settings, metrics, calendar, client, database, access, consuming, clock or RealClock())
+    made = Bench(database, calendar, build(parts), access)
+    made.parts = parts
     made.consumer = consuming.consumer
     made.viewer = await made.key(role=Role.VIEWER)
     yield made

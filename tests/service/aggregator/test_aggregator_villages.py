@@ -16,6 +16,7 @@ from shared.election.calendar import Calendar
 from shared.election.config import Level, ReportRule
 from shared.events.verdict import Verdict
 from shared.settings import Settings
+from shared.topics import ALERTS
 from tests.builders import MONDAY, a_report, a_stock, utc
 from tests.service.aggregator.conftest import Bench, a_bench
 from tests.service.aggregator.november import NEXT_MONDAY, NOW, StandingClock, a_verdict, a_violation
@@ -77,17 +78,21 @@ async def test_regions_behind_the_last_one_are_an_empty_page(villages: Bench) ->
         assert (page["items"], page["next"]) == ([], None), path
 
 
+async def read_to(store: Store) -> Any:
+    return (await store.read_to(ALERTS))[ALERTS]
+
+
 async def test_a_verdict_is_counted_the_moment_it_is_read(villages: Bench) -> None:
     """What is kept of a period holds until the next verdict is read, on any replica."""
     store = Store(villages.database)
     replicas = [Turnout(villages.calendar, store) for _ in range(2)]
     before = [await replica.counts(MONDAY) for replica in replicas]
-    listed = await replicas[0].listed(MONDAY, "64.72")
+    listed = await replicas[0].listed(MONDAY, "64.72", await read_to(store))
     await villages.feed(a_verdict("64.71", Verdict.EXCUSED))
     for replica, was in zip(replicas, before, strict=True):
         now = await replica.counts(MONDAY)
         assert (now["excused"], now["pending"]) == (was["excused"] + 1, was["pending"] - 1)
-    assert await replicas[0].listed(MONDAY, "64.72") == listed  # worked out anew, and the same
+    assert await replicas[0].listed(MONDAY, "64.72", await read_to(store)) == listed  # worked out anew, and the same
 
 
 async def test_what_is_kept_is_not_asked_for_again(villages: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -104,8 +109,8 @@ async def test_what_is_kept_is_not_asked_for_again(villages: Bench, monkeypatch:
     monkeypatch.setattr(store, "judged", counted)
     for _ in range(3):
         await turnout.counts(MONDAY)
-        await turnout.listed(MONDAY, None)
-        await turnout.listed(MONDAY, "64")
+        await turnout.listed(MONDAY, None, await read_to(store))
+        await turnout.listed(MONDAY, "64", await read_to(store))
     assert asked == [(MONDAY,), (MONDAY, None), (MONDAY, "64")]
 
 
