@@ -12,6 +12,7 @@ from fastapi import APIRouter, Path, Query, Request, Response
 
 from services.aggregator import period_views, periods, views
 from services.aggregator.lists import Slug, add_lists
+from services.aggregator.plain_lists import PlainList
 from services.aggregator.queries import RegionsQuery
 from services.aggregator.region_rollups import RegionRollUps
 from services.aggregator.region_views import departed, region_views
@@ -42,18 +43,19 @@ def _cut(rows: Sequence[Document], page: Page, key: str) -> Document:
 
 def routes(
     calendar: Calendar, store: Store, rollups: RegionRollUps, turnout: Turnout, access: AccessStore, clock: Clock
-) -> APIRouter:
-    """All of the aggregator's calls: for people's keys, and an agency's own events for its key."""
+) -> tuple[APIRouter, list[PlainList]]:
+    """All of the aggregator's calls: for people's keys, and an agency's own events for its key; and the plain ways to
+    some of them, to be asked before all other routes."""
 
     router = APIRouter(prefix="/v1", dependencies=[NEEDS_KEY], responses=reading_errors())
     people = APIRouter(dependencies=[for_people(access)], responses={304: NOT_MODIFIED})
     _add_regions(people, calendar, store)
     _add_region(people, calendar, store, rollups, clock)
     _add_periods(people, calendar, store, turnout)
-    add_lists(people, calendar, store, clock)
+    plain = add_lists(people, calendar, store, access, clock)
     router.include_router(people)
     _add_events(router, store, access)
-    return router
+    return router, plain
 
 
 def _add_regions(router: APIRouter, calendar: Calendar, store: Store) -> None:

@@ -128,7 +128,9 @@ def build(parts: Parts) -> FastAPI:
     )
     app.state.hub = hub
     app.add_middleware(Etags, below="/v1/")
-    app.include_router(routes(parts.calendar, store, rollups, turnout, parts.access, parts.clock))
+    router, plain = routes(parts.calendar, store, rollups, turnout, parts.access, parts.clock)
+    app.include_router(router)
+    app.router.routes[:0] = plain
     app.include_router(stream_routes(hub, parts.access))
     pages = PageStore(parts.database)
     desk = Desk(parts.calendar, store, pages, rollups, turnout, parts.clock, parts.consuming.consumer)

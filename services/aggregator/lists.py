@@ -10,8 +10,10 @@ from fastapi import APIRouter, Path, Query, Response
 
 from services.aggregator import hand_overs, views
 from services.aggregator.items import Items
+from services.aggregator.plain_lists import Handler, PlainList
 from services.aggregator.queries import IncidentsQuery, LogisticsQuery, ReportsQuery, newest_after, newest_key
 from services.aggregator.store import Store
+from shared.access.store import AccessStore
 from shared.clock import Clock
 from shared.election.calendar import Calendar
 from shared.events.alert import alert_json
@@ -35,14 +37,19 @@ def _newest(found: list[Raw], page: Page, items: Items, instant: str) -> Documen
     return _page(found, page, items, lambda last: newest_key(last[instant], last["_id"]))
 
 
-def add_lists(router: APIRouter, calendar: Calendar, store: Store, clock: Clock) -> None:
-    _add_reports(router, store, clock)
-    _add_incidents(router, calendar, store, clock)
-    _add_alerts(router, store, clock)
-    _add_logistics(router, calendar, store, clock)
+def add_lists(
+    router: APIRouter, calendar: Calendar, store: Store, access: AccessStore, clock: Clock
+) -> list[PlainList]:
+    """The plain ways to them are to be asked before all other routes."""
+    return [
+        PlainList("/v1/reports", ReportsQuery, _add_reports(router, store, clock), access),
+        PlainList("/v1/incidents", IncidentsQuery, _add_incidents(router, calendar, store, clock), access),
+        PlainList("/v1/alerts", AlertsQuery, _add_alerts(router, store, clock), access),
+        PlainList("/v1/logistics", LogisticsQuery, _add_logistics(router, calendar, store, clock), access),
+    ]
 
 
-def _add_reports(router: APIRouter, store: Store, clock: Clock) -> None:
+def _add_reports(router: APIRouter, store: Store, clock: Clock) -> Handler:
     items = Items(clock, lambda document, _: views.report(document))
 
     @router.get("/reports", tags=["reports"])
@@ -61,8 +68,10 @@ def _add_reports(router: APIRouter, store: Store, clock: Clock) -> None:
             raise Problem(404, "not_found", "not_found_detail", what=f"{agency}/{report_id}")
         return json_response(views.report(found))
 
+    return reports
 
-def _add_incidents(router: APIRouter, calendar: Calendar, store: Store, clock: Clock) -> None:
+
+def _add_incidents(router: APIRouter, calendar: Calendar, store: Store, clock: Clock) -> Handler:
     items = Items(clock, partial(views.incident, calendar), hand_overs.holds_until)
 
     @router.get("/incidents", tags=["incidents"])
@@ -75,8 +84,10 @@ def _add_incidents(router: APIRouter, calendar: Calendar, store: Store, clock: C
         found = await store.incidents(query.to_mongo(), newest_after(query.cursor), query.limit + 1)
         return json_response(_newest(found, query, items, "received_at"))
 
+    return incidents
 
-def _add_alerts(router: APIRouter, store: Store, clock: Clock) -> None:
+
+def _add_alerts(router: APIRouter, store: Store, clock: Clock) -> Handler:
     items = Items(clock, lambda document, _: alert_json(document))
 
     @router.get("/alerts", tags=["alerts"])
@@ -85,8 +96,10 @@ def _add_alerts(router: APIRouter, store: Store, clock: Clock) -> None:
         found = await store.alerts(query.to_mongo(), newest_after(query.cursor), query.limit + 1)
         return json_response(_newest(found, query, items, "raised_at"))
 
+    return alerts
 
-def _add_logistics(router: APIRouter, calendar: Calendar, store: Store, clock: Clock) -> None:
+
+def _add_logistics(router: APIRouter, calendar: Calendar, store: Store, clock: Clock) -> Handler:
     items = Items(clock, lambda document, _: views.stock(calendar, document))
 
     @router.get("/logistics", tags=["logistics"])
@@ -95,3 +108,5 @@ def _add_logistics(router: APIRouter, calendar: Calendar, store: Store, clock: C
         the list. `complete`: all that is required was received; `statements`: how many came."""
         found = await store.logistics(query.to_mongo(), query.after_stock, query.limit + 1)
         return json_response(_page(found, query, items, lambda last: str(last["_id"])))
+
+    return logistics
