@@ -72,7 +72,9 @@ class Consumer:
         self._steps, self._comparison, self._metrics = steps, comparison, metrics
         self._timeout_s, self._attempts = timeout_s, attempts
         self._after_fold, self._before_reading_again = after_fold, before_reading_again
-        self._broker, self._subscriber = subscribe(addresses, group, topics, self._handle, max_records, security)
+        self._broker, self._subscriber = subscribe(
+            addresses, group, topics, self._handle, max_records, security, is_patient=after_fold is not nobody
+        )
         self._failures = 0
         self._stopped: str | None = None
         self._is_joined = False

@@ -52,13 +52,19 @@ class _PatientConsumer(TolerantConsumer):
 
 
 class _Broker(KafkaBroker):
-    """Whose consumers are tolerant and patient."""
+    """Whose consumers are tolerant."""
+
+    consumer_class: type[TolerantConsumer] = TolerantConsumer
 
     async def _connect(self) -> Any:
         await super()._connect()
         config = self.config.broker_config
-        config.builder = partial(_PatientConsumer, **config.builder.keywords)  # type: ignore[attr-defined]
+        config.builder = partial(self.consumer_class, **config.builder.keywords)  # type: ignore[attr-defined]
         return config.builder
+
+
+class _PatientBroker(_Broker):
+    consumer_class = _PatientConsumer
 
 
 def subscribe(
@@ -68,9 +74,13 @@ def subscribe(
     handler: BatchHandler,
     max_records: int,
     security: Security = PLAIN,
+    *,
+    is_patient: bool = False,
 ) -> tuple[KafkaBroker, Any]:
-    """A broker with one batch subscriber that never commits by itself; the handler gets raw records."""
-    broker = _Broker(
+    """A broker with one batch subscriber that never commits by itself; the handler gets raw records. `is_patient`: as
+    soon as they come. Two services that take the same record in the same moment hold each other up, on the cores and
+    at the database's journal, so only one that somebody waits for should."""
+    broker = (_PatientBroker if is_patient else _Broker)(
         addresses.split(","),
         client_id=group,
         security=security.faststream(),

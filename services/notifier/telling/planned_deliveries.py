@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from itertools import repeat
 from types import MappingProxyType
 from typing import Protocol
@@ -53,6 +53,7 @@ class PlannedDeliveries:
         self._muting, self._routing = muting, routing
         self._now, self._max_notice_age = now, max_notice_age
         self._at_once = at_once
+        self._since = datetime(1970, 1, 1, tzinfo=UTC)  # it is later than this
 
     async def plan(self, notice: Notice, receivers: Iterable[Receiver]) -> bool:
         """Write down who is to be told of a notice: nobody of its own failing. Whether something waits for the senders
@@ -61,8 +62,9 @@ class PlannedDeliveries:
         if not wanted:
             return False
         now, at_once, hold_at = await asyncio.gather(
-            self._now(), self._who_takes(notice, wanted), self._muting.holders(notice.payload, notice.at - _CLOCKS)
+            self._now(), self._who_takes(notice, wanted), self._muting.holders(notice.payload, self._since)
         )
+        self._since = now - _SET_BACK
         is_old = now - notice.at > self._max_notice_age
         for_all = Because.TOO_OLD if is_old else hold_at(now)
         fates = [for_all if is_old else await self._fate(notice, receiver.name, for_all, now) for receiver in wanted]
@@ -100,7 +102,7 @@ class PlannedDeliveries:
         return of_end or holding.fate_of_reminder(notice.payload, notice.alerts, earlier) or hold
 
 
-_CLOCKS = timedelta(minutes=1)  # intake's, by which something happened, may be ahead of the database's, by seconds
+_SET_BACK = timedelta(minutes=1)  # a database's clock may be, between two looks at it
 _DEPENDS_ON_EARLIER = (alerts.RESOLVED, alerts.REPEATED)
 
 

@@ -154,6 +154,7 @@ class Bench:
         self.followed = 0
         self.comparison = Comparison((REPORTS,), self.guard, self.reader)
         self.handle: BatchHandler
+        self.is_patient: bool
         self.broker: Broker
 
     def consumer(self, steps: Steps | None = None, *, is_joined: bool = True, **settings: Any) -> Consumer:
@@ -163,9 +164,16 @@ class Bench:
         self.broker = Broker(subscriber, self.member)
 
         def subscribe(
-            _addresses: str, _group: str, _topics: Any, handler: BatchHandler, _most: int, _security: Any
+            _addresses: str,
+            _group: str,
+            _topics: Any,
+            handler: BatchHandler,
+            _most: int,
+            _security: Any,
+            *,
+            is_patient: bool,
         ) -> Any:
-            self.handle = handler
+            self.handle, self.is_patient = handler, is_patient
             return self.broker, subscriber
 
         def follow(_topics: Set[str]) -> None:
@@ -381,6 +389,15 @@ async def test_whoever_follows_does_not_wait_for_the_commit(bench: Bench) -> Non
     bench.consumer(after_fold=lambda _topics: followed.append(len(bench.member.commits)))
     await bench.handle(BATCH)
     assert followed == [0]
+
+
+@pytest.mark.parametrize(("after_fold", "is_patient"), [(nobody, False), (lambda _topics: None, True)])
+async def test_who_has_followers_takes_records_as_they_come(
+    bench: Bench, after_fold: AfterFold, is_patient: bool
+) -> None:
+    """The others are half a moment later, and in nobody's way."""
+    bench.consumer(after_fold=after_fold)
+    assert bench.is_patient is is_patient
 
 
 async def test_commit_that_kafka_refuses_is_tried_again(bench: Bench) -> None:

@@ -32,7 +32,7 @@ async def topic(broker_address: str) -> str:
 @pytest.fixture
 async def consumer(broker_address: str, topic: str) -> AsyncIterator[Any]:
     """As our subscriber's own."""
-    broker, subscriber = subscribe(broker_address, "test.patience", (Topic(topic),), _ignore, 10)
+    broker, subscriber = subscribe(broker_address, "test.patience", (Topic(topic),), _ignore, 10, is_patient=True)
     await broker.connect()
     made = broker.config.broker_config.builder(auto_offset_reset="earliest")
     made.subscribe([topic])

@@ -96,6 +96,23 @@ async def test_a_silence_that_is_ended_early_holds_no_longer(bench: Bench) -> No
     assert await fates(bench) == {"#1": PENDING}
 
 
+@pytest.mark.parametrize(
+    ("ends", "expected"), [(-timedelta(seconds=5), PENDING), (timedelta(seconds=5), ("held", "silence:s"))]
+)
+async def test_the_database_s_time_says_whether_a_silence_is_over(
+    bench: Bench, ends: timedelta, expected: tuple[str, str | None]
+) -> None:
+    """Though silences are asked for before that is known: whatever was told before, and by whichever clock, an hour
+    ahead say, a violation came in."""
+    planning = bench.planning(A)
+    await violate(bench, "i0", "64.02")
+    await until_idle(planning.step)
+    await silence(bench, until=NOW + ends)
+    await bench.file(an_incident(NOW, NOW + HOUR))
+    await until_idle(planning.step)
+    assert (await fates(bench))["#1"] == expected
+
+
 async def test_a_longer_silence_takes_over(bench: Bench) -> None:
     """When one is over and another still lasts, that one holds it."""
     await silence(bench)
