@@ -16,7 +16,7 @@ from pymongo import InsertOne, UpdateOne
 from pymongo.errors import BulkWriteError
 
 from shared.exactly_once.cursors import Change, changed_fields, empty, fold
-from shared.mongo import Collection, Database, Document, is_duplicates_only
+from shared.mongo import Collection, Database, Document, all_of, is_duplicates_only
 
 _ROUNDS = 50
 _Key = tuple[str, str]  # collection, document id
@@ -60,7 +60,7 @@ class Documents:
         for name in self._collections:
             ids = [document_id for collection, document_id in keys if collection == name]
             if ids:
-                async for document in self._database[name].find({"_id": {"$in": ids}}):
+                for document in await all_of(self._database[name].find({"_id": {"$in": ids}})):
                     stored[name, document["_id"]] = document
         return stored
 

@@ -96,18 +96,35 @@ class MortalCollection:
             (lambda: self._collection.bulk_write(half, ordered=ordered)) if half else None,
         )
 
-    async def find(self, query: Any) -> AsyncIterator[Any]:
-        async def everything() -> list[Any]:
-            return [d async for d in self._collection.find(query)]
-
-        for document in await self._life.call(everything):
-            yield document
+    def find(self, query: Any) -> MortalFound:
+        return MortalFound(self._life, self._collection.find(query))
 
     async def find_one(self, *query: Any) -> Any:
         return await self._life.call(lambda: self._collection.find_one(*query))
 
     async def update_one(self, *change: Any) -> Any:
         return await self._life.call(lambda: self._collection.update_one(*change))
+
+
+class MortalFound:
+    """What is found, document by document or all at once: one call."""
+
+    def __init__(self, life: Life, found: Any) -> None:
+        self._life, self._found = life, found
+
+    def batch_size(self, _documents: int) -> MortalFound:
+        return self
+
+    async def to_list(self, _most: int | None) -> list[Any]:
+        async def everything() -> list[Any]:
+            return [document async for document in self._found]
+
+        documents: list[Any] = await self._life.call(everything)
+        return documents
+
+    async def __aiter__(self) -> AsyncIterator[Any]:
+        for document in await self.to_list(None):
+            yield document
 
 
 class MortalDatabase:
