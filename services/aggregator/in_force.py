@@ -39,14 +39,11 @@ def newest_left(codes: list[str]) -> list[Document]:
 def conditions_of(code: str) -> list[Document]:
     """The pipeline of `Store.conditions`: by level and condition of the newest report, condition null and the regions'
     codes where that was withdrawn."""
-    withdrawn = "$newest.is_withdrawn"
+    withdrawn = {"$last": "$own.recent_reports.is_withdrawn"}
+    condition = {"$cond": [withdrawn, None, {"$last": "$own.recent_reports.condition"}]}
     group = {
-        "_id": {"level": "$level", "condition": {"$cond": [withdrawn, None, "$newest.condition"]}},
+        "_id": {"level": "$level", "condition": condition},
         "count": {"$sum": 1},
-        "withdrawn": {"$push": {"$cond": [withdrawn, "$region", "$$REMOVE"]}},
+        "withdrawn": {"$push": {"$cond": [withdrawn, "$_id", "$$REMOVE"]}},
     }
-    return [
-        {"$match": {"_id": below(code), "own.recent_reports.0": {"$exists": True}}},
-        {"$project": {"_id": False, "region": "$_id", "level": True, "newest": {"$last": "$own.recent_reports"}}},
-        {"$group": group},
-    ]
+    return [{"$match": {"_id": below(code), "own.recent_reports.0": {"$exists": True}}}, {"$group": group}]

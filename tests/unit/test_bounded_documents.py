@@ -80,7 +80,7 @@ def verdicts() -> Iterator[Envelope]:
 
 
 GROWING: list[tuple[Callable[[], Iterator[Envelope]], dict[str, int]]] = [
-    (reports, {"regions": 16_000, "reports": 6_000}),
+    (reports, {"regions": 8_000, "reports": 6_000}),
     (withdrawals, {"regions": 8_000, "reports": 60_000}),
     (statuses, {"regions": 8_000, "incidents": 200_000}),
     (incidents, {"regions": 8_000, "incidents": 2_000}),
