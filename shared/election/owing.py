@@ -86,8 +86,8 @@ class Owing(Mapping[str, Deadline]):
         return sorted(set(self._deadlines.values()), key=lambda d: (d.judge_at, d.due_at, d.election))
 
     def judged_at(self, moment: datetime, behind: str | None, most: int) -> dict[str, Deadline]:
-        """Of those of them whose absence is judged at a moment the first `most` behind a code, of all if none is given:
-        by code in order, each with its deadline. Looks at nobody else."""
+        """Of those of them whose absence is judged at a moment the first `most` behind a code, of the very first if
+        none is given: by code in order, each with its deadline. Looks at nobody else."""
         ours = self.after(behind, len(self))
         if not ours:
             return {}

@@ -114,8 +114,8 @@ async def test_the_database_s_time_says_whether_a_silence_is_over(
 
 
 async def test_a_clock_that_is_set_back_ends_no_silence(bench: Bench) -> None:
-    """What had ended by the time last seen lasts again by the time it is now: nobody is told meanwhile, though silences
-    were asked for by the other."""
+    """What had ended by the time last seen lasts again by the time it is now: nobody is told meanwhile, though
+    silences were asked for by the other."""
     planning = bench.planning(A)
     bench.clock.fixed = NOW + HOUR
     await violate(bench, "i0", "64.02")
