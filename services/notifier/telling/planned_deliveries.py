@@ -63,11 +63,11 @@ class PlannedDeliveries:
             return False
         since = self._since
         now, at_once, hold_at = await asyncio.gather(
-            self._now(), self._who_takes(notice, wanted), self._muting.holders(notice.payload, since)
+            self._now(), self._who_takes(notice, wanted), self._muting.hold_later(notice.payload, since)
         )
         self._since = now
         if now < since:  # another primary's clock, or one that was set back: what was over may last again
-            hold_at = await self._muting.holders(notice.payload, now)
+            hold_at = await self._muting.hold_later(notice.payload, now)
         is_old = now - notice.at > self._max_notice_age
         for_all = Because.TOO_OLD if is_old else hold_at(now)
         fates = [for_all if is_old else await self._fate(notice, receiver.name, for_all, now) for receiver in wanted]
