@@ -152,26 +152,38 @@ def _line(parts: Sequence[tuple[bytes, ...]], n: int) -> tuple[bytes, bytes, byt
 
 
 async def run(load: Load, begin: Callable[[], None]) -> Loaded:
-    """Warm up, then measure."""
+    """Warm up, then measure. Raises OSError where a server that ended a connection takes no other."""
     seen, requests = Seen(), _requests(load)
     wanted, is_free = str(load.wanted).encode(), load.per_s is None
     connections = [Connection(lambda: next(requests), wanted, seen, is_free) for _ in range(load.connections)]
     for connection in connections:
         await _connect(connection, load.port)
     pacing = None if is_free else asyncio.create_task(_pace(connections, load))
-    await asyncio.sleep(load.warm_up_s)
-    seen.took.clear()
-    begin()
-    began, cpu = time.perf_counter(), time.process_time()
-    await asyncio.sleep(load.seconds)
-    took, seconds, used = list(seen.took), time.perf_counter() - began, time.process_time() - cpu
-    if pacing is not None:
-        pacing.cancel()
-    for connection in connections:
-        connection.close()
+    try:
+        await _pass(load.warm_up_s, pacing)
+        seen.took.clear()
+        begin()
+        began, cpu = time.perf_counter(), time.process_time()
+        await _pass(load.seconds, pacing)
+        took, seconds, used = list(seen.took), time.perf_counter() - began, time.process_time() - cpu
+    finally:
+        if pacing is not None:
+            pacing.cancel()
+        for connection in connections:
+            connection.close()
     ordered = sorted(took) or [float("nan")]
     p50, p99 = ordered[len(ordered) // 2] * 1e3, ordered[int(len(ordered) * 0.99)] * 1e3
     return Loaded(len(took), seconds, p50, p99, used, seen.wrong, seen.first_wrong)
+
+
+async def _pass(seconds: float, pacing: asyncio.Task[None] | None) -> None:
+    """So much time, unless the pacing fails: a load that has stopped and goes on for its time is none."""
+    if pacing is None:
+        await asyncio.sleep(seconds)
+        return
+    ended, _ = await asyncio.wait([pacing], timeout=seconds)
+    for one in ended:
+        one.result()
 
 
 async def _connect(connection: Connection, port: int) -> None:

@@ -16,8 +16,9 @@ from benchmarks.running import Run
 METHOD = (
     "A tenth of those who owe is silent. The scan compares deadlines with now and with who has reported; ours writes "
     "and closes the judgement: verdicts, with history and majority, for the silent, in portions: nobody waits. "
-    "Who has reported is never in memory, but for the portion in hand, out of an index; the decision alone is that of "
-    "all portions together, once the index has answered, by the judge's own functions."
+    "Who has reported is never in memory, but for the portion in hand, out of an index; the decision alone is who is "
+    "due and has no verdict, of all portions together, once the index has answered, by the judge's own functions; no "
+    "verdict is made for it. As the scan, the median of some tries."
 )
 FEW, MANY = 508, 1_000_000
 

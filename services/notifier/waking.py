@@ -20,14 +20,18 @@ _THEN = {
 
 
 class Waking:
+    """Raises KeyError if one of them is not there."""
+
     def __init__(self, loops: Iterable[Loop]) -> None:
-        self._loops = {loop.name: loop for loop in loops}
+        by_name = {loop.name: loop for loop in loops}
+        self._first = by_name[_FIRST]
+        self._then = {topic: [by_name[name] for name in names] for topic, names in _THEN.items()}
         self._read: set[str] = set()
         self._soon: asyncio.TimerHandle | None = None
 
     def wake(self, topics: Set[str]) -> None:
         """Something was read of these topics."""
-        self._loops[_FIRST].wake()
+        self._first.wake()
         self._read |= topics
         if self._soon is None:
             self._soon = asyncio.get_running_loop().call_later(THEN_S, self._wake_the_others)
@@ -35,5 +39,5 @@ class Waking:
     def _wake_the_others(self) -> None:
         self._soon, read = None, self._read
         self._read = set()
-        for name in {name for topic in read for name in _THEN[topic]}:
-            self._loops[name].wake()
+        for loop in {loop for topic in read for loop in self._then[topic]}:
+            loop.wake()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -97,7 +97,7 @@ def read_roster(path: Path) -> Roster:
     Raises BadFile, naming the line."""
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
-            regions = list(_regions(path, csv.DictReader(file)))
+            regions = list(_regions(path, csv.DictReader(file, strict=True)))
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise unreadable(path, error, _ROSTER_EXAMPLE) from None
     if not regions:
@@ -108,14 +108,14 @@ def read_roster(path: Path) -> Roster:
         raise BadFile(path, "code", str(error), "64.72,64,regency,KOTA SAMARINDA") from None
 
 
-def _regions(path: Path, rows: Iterable[dict[str, Any]]) -> Iterator[Region]:
+def _regions(path: Path, rows: csv.DictReader[Any]) -> Iterator[Region]:
     """Row by row: a nation's rows at once would be 30 MB that no process gives back. A parent's code is one text for
     all its children."""
     codes: dict[str, str] = {}
-    for line, row in enumerate(rows, start=2):
+    for row in rows:
         parent = row.get("parent_code") or ""
         row["parent_code"] = codes.get(parent, parent)
-        region = _region(path, line, row)
+        region = _region(path, rows.line_num, row)
         codes[region.code] = region.code
         yield region
 

@@ -86,14 +86,18 @@ class Owing(Mapping[str, Deadline]):
         return sorted(set(self._deadlines.values()), key=lambda d: (d.judge_at, d.due_at, d.election))
 
     def judged_at(self, moment: datetime, behind: str | None, most: int) -> dict[str, Deadline]:
-        """Of those whose absence is judged at a moment the first `most` behind a code, of all if none is given: by
-        code in order, each with its deadline. Looks at nobody else."""
+        """Of those of them whose absence is judged at a moment the first `most` behind a code, of the very first if
+        none is given: by code in order, each with its deadline. Looks at nobody else."""
+        ours = self.after(behind, len(self))
+        if not ours:
+            return {}
+        first, last = self._debtors.codes[ours._begin], self._debtors.codes[ours._end - 1]
         of_slots = []
         for slot, deadline in self._deadlines.items():
             if deadline.judge_at == moment:
                 codes = self._debtors.of_slot[slot]
-                begin = 0 if behind is None else bisect_right(codes, behind)
-                of_slots.append(dict.fromkeys(codes[begin : begin + most], deadline))
+                begin, end = bisect_left(codes, first), bisect_right(codes, last)
+                of_slots.append(dict.fromkeys(codes[begin : min(begin + most, end)], deadline))
         if len(of_slots) == 1:
             return of_slots[0]
         found = {code: deadline for owed in of_slots for code, deadline in owed.items()}

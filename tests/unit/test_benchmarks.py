@@ -128,6 +128,16 @@ async def test_a_load_at_a_rate_goes_on_where_the_server_ends_connections() -> N
     assert not found.wrong
 
 
+async def test_a_load_at_a_rate_ends_where_nobody_is_there_any_more() -> None:
+    """Or what is measured meanwhile would be told as under load."""
+    async with await asyncio.get_running_loop().create_server(Hasty, HOST, 0) as server:
+        port = int(server.sockets[0].getsockname()[1])
+        load = Load(port, "/v1/reports", per_s=100.0, **{**SENT, "seconds": 30.0})  # type: ignore[arg-type]
+        with pytest.raises(ConnectionRefusedError):
+            async with asyncio.timeout(10):
+                await run(load, server.close)
+
+
 def test_a_connection_that_ends_with_a_request_unanswered_is_a_wrong_answer() -> None:
     seen = Seen()
     connection = Connection(lambda: b"", b"202", seen, is_free=False)

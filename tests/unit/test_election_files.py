@@ -255,6 +255,25 @@ def test_roster_of_a_spreadsheet(tmp_path: Path) -> None:
     assert (region.name, region.zone, region.parent) == ("KALIMANTAN, TIMUR", "Asia/Makassar", None)
 
 
+@pytest.mark.parametrize(
+    ("rows", "problem"),
+    [
+        ("\n\n64,,province,P\n64.99,,,X\n", "line 5: needs code"),
+        ('64,,province,"P\nQ"\n64.99,,,X\n', "line 4: needs code"),
+        ('64,,province,P\n64.72,64,regency,"R\n64.02,64,regency,S\n', "file: cannot be read: unexpected end of data"),
+    ],
+    ids=["empty lines", "a name of two lines", "a quote that nothing ends"],
+)
+def test_a_bad_line_of_a_roster_is_the_file_s(tmp_path: Path, rows: str, problem: str) -> None:
+    """As an editor counts them; and no row is taken for a part of the name before it, or nobody would ask it for its
+    reports."""
+    file = tmp_path / "r.csv"
+    file.write_text(f"code,parent_code,level,name\n{rows}")
+    with pytest.raises(BadFile, match=re.escape(f"r.csv: {problem}")) as refused:
+        read_roster(file)
+    one_line(refused)
+
+
 def test_a_nation_s_roster_is_read_row_by_row(tmp_path: Path) -> None:
     """Its rows at once, as dictionaries, are several times what is kept of it; and a parent's code is kept once."""
     file, villages = tmp_path / "r.csv", range(7_000)

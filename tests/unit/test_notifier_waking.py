@@ -19,7 +19,8 @@ class Bench:
 
     def __init__(self) -> None:
         self.woken: list[str] = []
-        self.waking = Waking(self._loop(name) for name in NAMES)
+        self.loops = [self._loop(name) for name in NAMES]
+        self.waking = Waking(self.loops)
 
     def _loop(self, name: str) -> Loop:
         async def step() -> bool:
@@ -56,3 +57,11 @@ async def test_then_those_whom_it_concerns(topics: list[str], woken: set[str]) -
             bench.waking.wake({topic})
         await asyncio.sleep(1.5 * THEN_S)
         assert sorted(bench.woken) == sorted(["plan"] * len(topics) + list(woken))
+
+
+@pytest.mark.parametrize("missing", ["plan", "settle", "logistics"])
+def test_a_loop_that_is_not_there_is_found_at_the_start(missing: str) -> None:
+    """One that is called something else now, say: not in a timer whose failure stops the waking of all others."""
+    loops = [loop for loop in Bench().loops if loop.name != missing]
+    with pytest.raises(KeyError, match=missing):
+        Waking(loops)

@@ -164,9 +164,14 @@ class Sender:
     async def _arrived(self, delivery: Document, sent: Sent, latency_ms: int) -> None:
         reply = shown(sent.reply, self._secrets)
         outcome = {"outcome": "ok", "status": sent.status, "latency_ms": latency_ms, "reply": reply}
-        await asyncio.gather(
-            self._deliveries.record_attempt(delivery, outcome, DELIVERED, None), self._answered(is_success=True)
+        ended = await asyncio.gather(
+            self._deliveries.record_attempt(delivery, outcome, DELIVERED, None),
+            self._answered(is_success=True),
+            return_exceptions=True,  # if one fails the other ends first: nobody would wait for it when we leave
         )
+        for failure in ended:
+            if failure is not None:
+                raise failure
         self._count("ok")
         self._count_delay(delivery, latency_ms / 1000)
         log.info("delivered", delivery=delivery["_id"], attempt=len(delivery["attempts"]))

@@ -28,10 +28,10 @@ class Muting:
 
     async def hold(self, payload: Document, now: datetime) -> Hold | None:
         """What holds a notice, whoever is to be told; None if nothing does."""
-        return (await self.holders(payload, now))(now)
+        return (await self.hold_later(payload, now))(now)
 
-    async def holders(self, payload: Document, since: datetime) -> Callable[[datetime], Hold | None]:
-        """As `hold`, asked before anybody knows what time it is: no earlier than `since`."""
+    async def hold_later(self, payload: Document, since: datetime) -> Callable[[datetime], Hold | None]:
+        """As `hold`, at any time from `since` on: asked before anybody knows what time it is."""
         told = holding.told_alerts(payload)
         inhibitable = () if holding.is_end(payload) else told  # an alarm's end is good news
         silences, inhibiting = await asyncio.gather(self._silences.not_over(since), self._inhibiting_all(inhibitable))

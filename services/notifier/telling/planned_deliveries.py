@@ -53,7 +53,7 @@ class PlannedDeliveries:
         self._muting, self._routing = muting, routing
         self._now, self._max_notice_age = now, max_notice_age
         self._at_once = at_once
-        self._since = datetime(1970, 1, 1, tzinfo=UTC)  # it is later than this
+        self._since = datetime(1970, 1, 1, tzinfo=UTC)  # the time last seen: it is hardly earlier now
 
     async def plan(self, notice: Notice, receivers: Iterable[Receiver]) -> bool:
         """Write down who is to be told of a notice: nobody of its own failing. Whether something waits for the senders
@@ -61,10 +61,13 @@ class PlannedDeliveries:
         wanted = [r for r in receivers if not receiver_failing.is_about(notice.alerts, r.name)]
         if not wanted:
             return False
+        since = self._since
         now, at_once, hold_at = await asyncio.gather(
-            self._now(), self._who_takes(notice, wanted), self._muting.holders(notice.payload, self._since)
+            self._now(), self._who_takes(notice, wanted), self._muting.hold_later(notice.payload, since)
         )
-        self._since = now - _SET_BACK
+        self._since = now
+        if now < since:  # another primary's clock, or one that was set back: what was over may last again
+            hold_at = await self._muting.hold_later(notice.payload, now)
         is_old = now - notice.at > self._max_notice_age
         for_all = Because.TOO_OLD if is_old else hold_at(now)
         fates = [for_all if is_old else await self._fate(notice, receiver.name, for_all, now) for receiver in wanted]
@@ -102,7 +105,6 @@ class PlannedDeliveries:
         return of_end or holding.fate_of_reminder(notice.payload, notice.alerts, earlier) or hold
 
 
-_SET_BACK = timedelta(minutes=1)  # a database's clock may be, between two looks at it
 _DEPENDS_ON_EARLIER = (alerts.RESOLVED, alerts.REPEATED)
 
 

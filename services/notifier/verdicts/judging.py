@@ -32,7 +32,7 @@ from shared.tracing.places import place_named
 
 log = get_logger(__name__)
 
-# The judgements of one period, whose zones differ. Each holds a portion (`roll_call.py`).
+# The judgements of one period, whose zones differ. Each holds what a turn calls (`roll_call.py`).
 _AT_ONCE = 4
 
 
@@ -65,7 +65,7 @@ class Judge:
         await self._store.plan_judgements(map(judgements.to_document, self._planned.values()))
 
     async def step(self) -> bool:
-        """Judge what is due and provable, a portion of each; whether there was any."""
+        """Judge what is due and provable, a turn of each; whether there was any."""
         real_now = await self._database_now()
         now = self._clock.at(real_now)
         had_work = False
@@ -107,7 +107,7 @@ class Judge:
         return unproven, judgement["first_seen_at"]
 
     async def _judge(self, due: Document, now: datetime) -> None:
-        """One portion of who owes; closed with the last. Nobody is judged in what another election file planned."""
+        """One turn of the roll call; closed with the last. Nobody is judged in what another election file planned."""
         judgement = self._planned.get(due["_id"])
         if judgement is not None:
             excuses = await self._excuses.of_period(due["period"])
@@ -142,7 +142,7 @@ class Judge:
         return had_work
 
     async def _call_undetermined(self, due: Document, now: datetime, unproven: Unproven) -> bool:
-        """One portion of who has no verdict, and whether that was work. With the last, once, an alert about ourselves,
+        """One turn of the roll call, and whether that was work. With the last, once, an alert about ourselves,
         unless everybody has one."""
         judgement = self._planned.get(due["_id"])
         if judgement is not None:

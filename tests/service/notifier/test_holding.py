@@ -113,6 +113,20 @@ async def test_the_database_s_time_says_whether_a_silence_is_over(
     assert (await fates(bench))["#1"] == expected
 
 
+async def test_a_clock_that_is_set_back_ends_no_silence(bench: Bench) -> None:
+    """What had ended by the time last seen lasts again by the time it is now: nobody is told meanwhile, though
+    silences were asked for by the other."""
+    planning = bench.planning(A)
+    bench.clock.fixed = NOW + HOUR
+    await violate(bench, "i0", "64.02")
+    await until_idle(planning.step)
+    await silence(bench, until=NOW + HOUR / 2)
+    bench.clock.fixed = NOW
+    await violate(bench)
+    await until_idle(planning.step)
+    assert (await fates(bench))["#1"] == ("held", "silence:s")
+
+
 async def test_a_longer_silence_takes_over(bench: Bench) -> None:
     """When one is over and another still lasts, that one holds it."""
     await silence(bench)

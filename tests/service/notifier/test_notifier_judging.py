@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 from datetime import timedelta
+from typing import Any
 
 import pytest
+from pymongo.errors import AutoReconnect
 
 from services.notifier.store import Store
 from services.notifier.verdicts import roll_call
@@ -213,6 +215,28 @@ async def test_dies_between_verdicts(bench: Bench, monkeypatch: pytest.MonkeyPat
         await until_idle(dying_judge.step)
     assert len(await bench.verdicts()) == portions
     await until_idle(bench.judge().step)
+    assert await bench.verdicts() == ALL_SILENT
+    assert await bench.in_digest() == ["64.02", "64.71", "64.72"]
+
+
+async def test_a_portion_that_fails_is_called_again_by_the_same_judge(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The one beside it ends; none behind it is called before it, nor the judgement closed."""
+    monkeypatch.setattr(roll_call, "PORTION", 1)
+    update_all, failures = bench.store.update_all, [AutoReconnect("away")]
+
+    async def fails_once(collection: str, changes: dict[str, Any], absent: set[str]) -> Any:
+        if "2024-11-18:64.02" in changes and failures:
+            raise failures.pop()
+        return await update_all(collection, changes, absent)
+
+    monkeypatch.setattr(bench.store, "update_all", fails_once)
+    judge = bench.judge()
+    with pytest.raises(AutoReconnect):
+        await judge.step()
+    assert list(await bench.verdicts()) == ["64.71"]
+    await until_idle(judge.step)
     assert await bench.verdicts() == ALL_SILENT
     assert await bench.in_digest() == ["64.02", "64.71", "64.72"]
 

@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from pymongo.errors import AutoReconnect
 
 from services.notifier.channels import Channel, Message, SendFailed, Sent
 from services.notifier.delivery import breaker, delivering
@@ -111,6 +112,28 @@ async def test_delivered(store: DeliveryStore) -> None:
     assert delivery["planned_at"] <= attempt["started_at"] <= attempt["ended_at"]
     assert [(m.webhook_id, m.payload) for m in channel.got] == [("msg_n1_hook", {"data": "n1"})]
     assert await a_sender(store, channel).step() is False
+
+
+async def test_what_arrived_is_marked_before_anybody_hears_of_another_failure(
+    store: DeliveryStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """How the receiver is doing is written beside the mark. Where that fails the mark is not left under way, or it
+    would be sent again if we left now."""
+    sender, record = a_sender(store, FakeChannel()), store.record_attempt
+
+    async def slowly(*args: Any) -> None:
+        await asyncio.sleep(0.05)
+        await record(*args)
+
+    async def away(*_args: Any, **_options: Any) -> bool:
+        raise AutoReconnect("away")
+
+    monkeypatch.setattr(store, "record_attempt", slowly)
+    monkeypatch.setattr(sender._receivers, "answered", away)
+    await plan(store, "n1")
+    with pytest.raises(AutoReconnect):
+        await sender.step()
+    assert (await one(store))["state"] == "delivered"
 
 
 async def test_failing_then_succeeding_keeps_the_webhook_id(store: DeliveryStore) -> None:
