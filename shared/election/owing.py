@@ -88,12 +88,16 @@ class Owing(Mapping[str, Deadline]):
     def judged_at(self, moment: datetime, behind: str | None, most: int) -> dict[str, Deadline]:
         """Of those whose absence is judged at a moment the first `most` behind a code, of all if none is given: by
         code in order, each with its deadline. Looks at nobody else."""
+        if not len(self):
+            return {}
+        first, last = self._debtors.codes[self._begin], self._debtors.codes[self._end - 1]
         of_slots = []
         for slot, deadline in self._deadlines.items():
             if deadline.judge_at == moment:
                 codes = self._debtors.of_slot[slot]
-                begin = 0 if behind is None else bisect_right(codes, behind)
-                of_slots.append(dict.fromkeys(codes[begin : begin + most], deadline))
+                begin = bisect_left(codes, first) if behind is None or behind < first else bisect_right(codes, behind)
+                end = min(begin + most, bisect_right(codes, last))
+                of_slots.append(dict.fromkeys(codes[begin:end], deadline))
         if len(of_slots) == 1:
             return of_slots[0]
         found = {code: deadline for owed in of_slots for code, deadline in owed.items()}

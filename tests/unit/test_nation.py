@@ -125,3 +125,6 @@ def test_who_owes_is_what_each_region_says(period: date, within: str, after: str
         judged = [code for code, deadline in expected.items() if deadline.judge_at == moment]
         assert list(owing.judged_at(moment, None, len(REGIONS)).items()) == [(c, expected[c]) for c in judged]
         assert list(owing.judged_at(moment, after, most)) == [code for code in judged if code > after][:most]
+        here = [code for code in judged if code in inside]
+        assert list(below.judged_at(moment, None, len(REGIONS))) == here
+        assert list(below.judged_at(moment, after, most)) == [code for code in here if code > after][:most]
