@@ -19,6 +19,7 @@ from typing import Any
 
 import bson
 from bson.codec_options import CodecOptions
+from pymongo import ReadPreference
 from pymongo.errors import BulkWriteError, ConfigurationError, PyMongoError
 from pymongo.read_concern import ReadConcern
 from pymongo.write_concern import WriteConcern
@@ -84,9 +85,13 @@ def _client_class(driver: str) -> Any:
 
 
 def database(client: Client, name: str) -> Database:
-    """A database with our concerns stated, so that a connection string cannot weaken them."""
+    """A database with our concerns stated, so that a connection string cannot weaken them. The primary is asked: who
+    asked one secondary how far the log is read and another one for the rest would keep an old answer as a new one."""
     return client.get_database(
-        name, write_concern=WriteConcern("majority", j=True), read_concern=ReadConcern("majority")
+        name,
+        read_preference=ReadPreference.PRIMARY,
+        write_concern=WriteConcern("majority", j=True),
+        read_concern=ReadConcern("majority"),
     )
 
 

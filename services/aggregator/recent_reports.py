@@ -1,4 +1,4 @@
-"""Which report of a region is in force: the newest that was not withdrawn. Pure.
+"""Which report of a region is the newest, and whether it was withdrawn. Pure.
 
 Kept in the region's own state (`region_state.py`), small, since the document is written with every event:
 - `recent_reports`: the newest report by (period, received_at, agency, id), with whether it was withdrawn; a list of
@@ -6,8 +6,8 @@ Kept in the region's own state (`region_state.py`), small, since the document is
 - `withdrawn`: which reports were withdrawn, read or not, as far as they can still become the newest;
   `MOST_WITHDRAWN` at most, those of the latest periods.
 
-If the newest was withdrawn, the one in force is asked of the collection `reports` (`in_force.py`): which of the older
-ones still holds can change back, and all of them stand there, each with what it said.
+In force is the newest that was not withdrawn (`in_force.py`). If the newest was, that one is asked of the collection
+`reports`: which of the older ones still holds can change back, and all of them stand there, each with what it said.
 """
 
 from __future__ import annotations

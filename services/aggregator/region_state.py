@@ -1,8 +1,8 @@
-"""The state of a region: its latest report and its counts; a regency also keeps the counts of all below it. Pure.
+"""The state of a region: its newest report and its counts; a regency also keeps the counts of all below it. Pure.
 
 A document of the collection `regions`, `_id` = the region's code:
 - `own`: the tally of the region's own events, `last_event_at` (the latest receipt of any event of its own), and what
-  `recent_reports.py` keeps: which of its reports is in force.
+  `recent_reports.py` keeps: which of its reports is the newest.
 - `total`, in a regency's document only: the tally of the regency and everything below it. It only ever grows by
   addition, so an event changes two region documents at most.
 The roll-up of a district sums `own` over the district, a province's sums its regencies' `total` and its own.

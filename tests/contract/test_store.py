@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from pymongo import ReadPreference
 from pymongo.errors import DuplicateKeyError, OperationFailure
 
 from services.notifier.store import Store
@@ -45,6 +46,19 @@ async def test_times_are_aware_and_concerns_are_stated(client: mongo.Client, dat
     assert found["at"].utcoffset() == timedelta()
     assert database.write_concern.document == {"w": "majority", "j": True}
     assert database.read_concern.level == "majority"
+
+
+@pytest.mark.parametrize("driver", ["motor", "pymongo"])
+async def test_no_address_weakens_what_is_read_or_written(mongo_url: str, driver: str) -> None:
+    """Of two answers the second is never older than the first: what is kept by the log's positions relies on it
+    (docs/decisions/0031), and a secondary may be behind the one that was asked before."""
+    weak = "readPreference=secondaryPreferred&readConcernLevel=local&w=1"
+    client = mongo.connect(f"{mongo_url}{'&' if '?' in mongo_url else '?'}{weak}", driver)
+    database = mongo.database(client, "test_contract_weak")
+    assert database.things.read_preference == ReadPreference.PRIMARY
+    assert database.things.write_concern.document == {"w": "majority", "j": True}
+    assert database.things.read_concern.level == "majority"
+    await mongo.close(client)
 
 
 async def test_time_of_the_database(client: mongo.Client) -> None:

@@ -15,6 +15,7 @@ from services.aggregator.app import build
 from shared.election.calendar import Calendar
 from shared.events.incident_status import IncidentStatus
 from shared.events.verdict import Verdict
+from shared.exactly_once import guard
 from shared.exactly_once.guard import Guard
 from shared.settings import Settings
 from tests.builders import a_report, a_status, a_stock
@@ -46,9 +47,13 @@ async def bench(settings: Settings, calendar: Calendar, clock: StandingClock) ->
         yield made
 
 
-async def page(bench: Bench, address: str, app: FastAPI | None = None) -> str:
+async def page(
+    bench: Bench, address: str, app: FastAPI | None = None, language: str = "en", root: str | None = None
+) -> str:
     path, _, query = address.partition("?")
-    headers = [(b"cookie", f"desk-viewer-key={bench.viewer}".encode()), (b"accept-language", b"en")]
+    headers = [(b"cookie", f"desk-viewer-key={bench.viewer}".encode()), (b"accept-language", language.encode())]
+    if root is not None:
+        headers.append((b"x-forwarded-prefix", root.encode()))
     return await got(app or bench.app, path, query, headers)
 
 
@@ -105,6 +110,40 @@ def later() -> list[Any]:
     ]
 
 
+@pytest.mark.parametrize("address", ["/", "/regions/64", "/regions/64.72"])
+async def test_each_reader_has_their_own_language_and_addresses(bench: Bench, address: str) -> None:
+    """Of one process, in turn: of what was drawn for another reader nothing is shown."""
+    await bench.feed(*november())
+    readers: list[Any] = [
+        {"language": language, "root": root} for language in ("id", "en") for root in (None, "/pantau")
+    ]
+    shown = [await page(bench, address, **reader) for reader in readers]
+    assert len(set(shown)) == len(readers)
+    for reader, before in zip(readers, shown, strict=True):
+        assert await page(bench, address, **reader) == before
+        assert await page(bench, address, build(bench.parts), **reader) == before
+
+
+@pytest.mark.parametrize(
+    "moved",
+    [{"$set": {"model": "2024-11-25T02:00:00+00:00"}}, {"$inc": {"offset": -1}}, {"$set": {"hash": "another"}}, None],
+    ids=["exchanged", "restored", "another log", "lost"],
+)
+async def test_other_documents_are_shown_whichever_way_the_positions_went(bench: Bench, moved: Any) -> None:
+    """`desk replay --switch` leaves them where they were and names the model, an older backup lies behind them."""
+    await bench.feed(*november())
+    before = {address: await page(bench, address) for address in PAGES}
+    await bench.database.incidents.delete_many({"_id": {"$regex": "i-envelope"}})
+    await bench.database.logistics.delete_many({"region": "64.72"})
+    await bench.database.attendance.update_many({"region": "64.71"}, {"$set": {"verdict": "late"}})
+    positions = bench.database[guard.COLLECTION]
+    await (positions.delete_many({}) if moved is None else positions.update_many({}, moved))
+    for address in PAGES:
+        assert await page(bench, address) == await page(bench, address, build(bench.parts)), address
+    assert await page(bench, "/") != before["/"]
+    assert open_in(text_of(await page(bench, "/"))) == open_in(text_of(before["/"])) - 1
+
+
 async def test_what_is_listed_never_waits_for_the_log_s_position(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -114,8 +153,8 @@ async def test_what_is_listed_never_waits_for_the_log_s_position(
     before = text_of(await page(bench, "/"))
     moves: list[Any] = []
 
-    async def later(guard: Guard, records: Any, news: Any) -> None:
-        moves.append((guard, records, news))
+    async def later(one: Guard, records: Any, news: Any) -> None:
+        moves.append((one, records, news))
 
     advance = Guard.advance
     monkeypatch.setattr(Guard, "advance", later)
@@ -125,8 +164,8 @@ async def test_what_is_listed_never_waits_for_the_log_s_position(
     assert ("Baru saja." in before, "Baru saja." in between) == (False, True)
     assert open_in(between) == open_in(before)
     assert reported(between) == reported(before) + 1
-    for guard, records, news in moves:
-        await advance(guard, records, news)
+    for one, records, news in moves:
+        await advance(one, records, news)
     assert open_in(text_of(await page(bench, "/"))) == open_in(before) + 1
 
 

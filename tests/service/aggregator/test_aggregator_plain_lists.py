@@ -97,8 +97,11 @@ async def test_what_is_refused_goes_the_usual_way(fed: Bench, plainly: list[str]
             answer = await caller.get(f"{path}?{query}")
             assert answer.status_code == 422, query
             assert answer.headers["content-type"] == "application/problem+json"
-        assert (await caller.post(path)).status_code == 405
-    assert set(plainly) <= {path}  # a cursor is looked at by the handler
+        assert plainly == [path]  # a cursor is looked at by the handler
+        for method in ("POST", "HEAD"):
+            assert (await caller.request(method, path)).status_code == 405
+        assert (await caller.get(f"{path}/")).status_code == 404
+    assert plainly == [path]
 
 
 @pytest.mark.parametrize("who", ["nobody", "wrong", "agency"])
