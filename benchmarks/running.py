@@ -26,7 +26,7 @@ LONG = ("reading",)  # not in a quick run, unless it is named
 
 @dataclass(frozen=True)
 class Run:
-    """Quick (within twelve minutes), full, or tiny: does the code run at all? `minutes` bounds the soak."""
+    """Quick (about thirteen minutes), full, or tiny: does the code run at all? `minutes` bounds the soak."""
 
     mode: str = "quick"
     minutes: float | None = None
