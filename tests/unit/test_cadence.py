@@ -13,7 +13,8 @@ from pydantic import ValidationError
 from shared.election.cadence import DAY
 from shared.election.calendar import Calendar
 from shared.election.config import Level, Weekday
-from tests.builders import a_calendar, utc
+from shared.election.roster import Region
+from tests.builders import REGIONS, a_calendar, utc
 
 CODE = "64.72"
 MICROSECOND = timedelta(microseconds=1)
@@ -152,3 +153,18 @@ def test_what_makes_no_sense_of_a_daily_report_is_refused(changes: dict[str, Any
     """A weekday, a reminder of the day before the day before, another cadence."""
     with pytest.raises(ValidationError):
         a_calendar(reports=[{**a_rule("day"), **changes}])
+
+
+scopes = st.one_of(st.none(), st.sets(st.sampled_from(["64", "64.02", "64.72", "64.72.01"]), min_size=1))
+
+
+@given(rules=rules, named=st.lists(scopes, min_size=4, max_size=4), others=st.permutations(REGIONS))
+def test_days_do_not_depend_on_who_asked_before(rules: list[Any], named: list[Any], others: list[Region]) -> None:
+    """Whatever is kept for a level or a region, where rules name regions and where they do not."""
+    scoped = [{**r, **({"regions": sorted(of)} if of else {})} for r, of in zip(rules, named, strict=False)]
+    asked = a_calendar(reports=scoped, obligations_from=date(2024, 9, 1))
+    found = {r.code: asked.period_days(r.code, r.level) for r in others}
+    for region in REGIONS:
+        alone = a_calendar(reports=scoped, obligations_from=date(2024, 9, 1)).period_days(region.code, region.level)
+        days = [date(2024, 9, 23) + n * DAY for n in range(110)]
+        assert [found[region.code].holds(d) for d in days] == [alone.holds(d) for d in days], region.code

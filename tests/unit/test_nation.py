@@ -98,14 +98,27 @@ codes = st.sampled_from(["", "1", "64", "64.02", "64.5", "64.72", "64.72.01", "6
 periods = st.sampled_from([MONDAY + timedelta(days=7 * n) for n in range(-8, 6)])
 
 
-@given(period=periods, within=codes, after=codes, most=st.integers(0, 7), zones=st.lists(codes, max_size=3))
-def test_who_owes_is_what_each_region_says(period: date, within: str, after: str, most: int, zones: list[str]) -> None:
-    """Under several rules, scopes and zones: the whole, what lies below a region and what comes after a code agree
-    with asking every region alone."""
+known = st.sampled_from([region.code for region in REGIONS])
+
+
+@given(
+    period=periods,
+    within=codes,
+    after=codes,
+    most=st.integers(0, 7),
+    zones=st.lists(codes, max_size=3),
+    overrides=st.lists(known, max_size=2),
+    rules=st.sampled_from([RULES, RULES[:2]]),
+)
+def test_who_owes_is_what_each_region_says(
+    period: date, within: str, after: str, most: int, zones: list[str], overrides: list[str], rules: list[Any]
+) -> None:
+    """Under several rules, scopes and zones, the roster's and the file's: the whole, what lies below a region and what
+    comes after a code agree with asking every region alone."""
     regions = tuple(
         Region(r.code, r.parent, r.level, r.name, "Asia/Jayapura" if r.code in zones else None) for r in REGIONS
     )
-    calendar = a_calendar(*regions, reports=RULES)
+    calendar = a_calendar(*regions, reports=rules, zones=dict.fromkeys(overrides, "Asia/Jakarta"))
     alone = {r.code: calendar.owed(r, period) for r in sorted(regions, key=lambda r: r.code)}
     expected = {code: deadline for code, deadline in alone.items() if deadline is not None}
     owing = calendar.owing(period)
