@@ -1,5 +1,5 @@
-"""What is summed up on pages, kept until the logs that it follows from were read further (docs/decisions/0031). What
-is listed is asked for each time."""
+"""What is summed up on pages, kept until the logs that it follows from were read further, for the minute at most
+(docs/decisions/0031). What is listed is asked for each time."""
 
 from __future__ import annotations
 
@@ -43,7 +43,9 @@ class Asked:
     read: ReadTo
 
     def as_of(self, *logs: Topic) -> Hashable:
-        return tuple(self.read[log] for log in logs)
+        """What follows from these logs is kept while this stays the same. Of the minute, whatever it says: of a batch
+        that was folded in part, and then stopped its consumer, no position tells."""
+        return self.now, *(self.read[log] for log in logs)
 
 
 class Kept:
@@ -88,8 +90,7 @@ class Kept:
             )
             return Stated(by_region, by_item)
 
-        as_of = (asked.as_of(LOGISTICS, ALERTS), asked.now)
-        return await self._boards.of(("stated", asked.period, asked.within), as_of, work)
+        return await self._boards.of(("stated", asked.period, asked.within), asked.as_of(LOGISTICS, ALERTS), work)
 
     async def open_counts(self, asked: Asked, named: Named) -> OpenCounts:
         """Of regencies and of what is named below them. It is counted over all that is open, be it 50,000: 40 ms."""
@@ -106,7 +107,7 @@ class Kept:
             standings = {code: self._standing(code, open_counts, stated, asked.now) for code in in_force}
             return await self._rollups.flags(in_force, standings)
 
-        return await self._boards.of(("flags", asked.within), (asked.as_of(*_LOGS), asked.now), work)
+        return await self._boards.of(("flags", asked.within), asked.as_of(*_LOGS), work)
 
     def _standing(self, code: str, open_counts: OpenCounts, stated: Stated, now: datetime) -> Standing:
         calendar, held = self._calendar, holding(self._calendar, code)
@@ -119,10 +120,10 @@ class Kept:
         read = await self.read_to()
         return await self._regions.of(code, (*read.values(), now), partial(self._rollups.of, code, now))
 
-    async def newest_at(self) -> datetime | None:
-        """When the newest report or incident was received."""
+    async def newest_at(self, now: datetime) -> datetime | None:
+        """When the newest report or incident was received, as it is known at a minute."""
         read = await self.read_to()
-        return await self._boards.of("newest", (read[REPORTS], read[INCIDENTS]), self._pages.newest_at)
+        return await self._boards.of("newest", (read[REPORTS], read[INCIDENTS], now), self._pages.newest_at)
 
 
 async def _each(store: Store, askers: Sequence[None]) -> Sequence[ReadTo]:

@@ -54,7 +54,7 @@ class Desk:
         return known or (departed(code) if await self._store.has_events(code) else None)
 
     async def status(self, words: Words, code: str) -> Status:
-        newest_at = await self._kept.newest_at()
+        newest_at = await self._kept.newest_at(self._minute())
         return status_of(words, self._health, newest_at, self.now(), self.calendar.zone(code))
 
     async def findings(self, period: date | None, within: str | None) -> Findings:

@@ -17,6 +17,7 @@ from shared.events.incident_status import IncidentStatus
 from shared.events.verdict import Verdict
 from shared.exactly_once import guard
 from shared.exactly_once.guard import Guard
+from shared.exactly_once.steps import Poisoned
 from shared.settings import Settings
 from tests.builders import a_report, a_status, a_stock
 from tests.service.aggregator.conftest import Bench, a_bench
@@ -167,6 +168,25 @@ async def test_what_is_listed_never_waits_for_the_log_s_position(
     for one, records, news in moves:
         await advance(one, records, news)
     assert open_in(text_of(await page(bench, "/"))) == open_in(before) + 1
+
+
+@pytest.mark.parametrize("address", ["/", "/regions/64", "/regions/64.72"])
+async def test_a_position_that_is_never_written_holds_no_page_up_for_longer_than_a_minute(
+    bench: Bench, clock: StandingClock, monkeypatch: pytest.MonkeyPatch, address: str
+) -> None:
+    """One lane of a batch is folded, the other one meets nothing but bad records: the consumer stops for a person, who
+    looks at these pages meanwhile."""
+    await bench.feed(*november())
+    await page(bench, address)
+
+    async def stop(*_args: Any) -> None:
+        raise Poisoned
+
+    monkeypatch.setattr(Guard, "advance", stop)
+    with pytest.raises(Poisoned):
+        await bench.feed(a_violation("new", 1, region="64.72"), a_verdict("64.72", Verdict.LATE, 7))
+    clock.instant += MINUTE
+    assert await page(bench, address) == await page(bench, address, build(bench.parts))
 
 
 def open_in(text: str) -> int:

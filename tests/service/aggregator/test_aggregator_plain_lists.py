@@ -7,8 +7,10 @@ from typing import Any
 
 import httpx
 import pytest
+from pymongo.errors import AutoReconnect
 
 from services.aggregator.plain_lists import PlainList
+from services.aggregator.store import Store
 from shared.access.keys import Kind
 from shared.election.calendar import Calendar
 from shared.settings import Settings
@@ -64,6 +66,7 @@ def client(bench: Bench, key: str | None, **headers: str) -> httpx.AsyncClient:
 
 
 def told(answer: httpx.Response) -> tuple[int, dict[str, str], bytes]:
+    assert answer.headers["x-request-id"]
     headers = {name: value for name, value in answer.headers.items() if name != "x-request-id"}
     return answer.status_code, headers, answer.content
 
@@ -115,3 +118,30 @@ async def test_the_door_is_the_same(fed: Bench, plainly: list[str], who: str) ->
                 assert told(plain) == told(usual)
                 assert plain.status_code == (403 if who == "agency" else 401)
     assert len(plainly) == 2 * len(LISTS)
+
+
+@pytest.mark.parametrize(
+    ("error", "status"),
+    [
+        pytest.param(AutoReconnect("away"), 503, id="database"),
+        pytest.param(ZeroDivisionError(), 500, id="defect", marks=pytest.mark.expect_errors("unexpected")),
+    ],
+)
+async def test_a_failure_is_told_the_same(
+    fed: Bench, plainly: list[str], monkeypatch: pytest.MonkeyPatch, error: Exception, status: int
+) -> None:
+    """A database that is away, and a defect of ours."""
+
+    async def fail(*_args: Any) -> None:
+        raise error
+
+    for kind in ("reports", "incidents", "alerts", "logistics"):
+        monkeypatch.setattr(Store, kind, fail)
+    async with client(fed, fed.viewer) as caller:
+        for path in LISTS:
+            plain, usual = await caller.get(f"{path}?limit=1"), await caller.get(f"{path}?limit=1&limit=1")
+            assert (plain.status_code, usual.status_code) == (status, status)
+            for answer in (plain, usual):
+                assert answer.headers["content-type"] == "application/problem+json"
+                assert answer.headers["x-request-id"]
+    assert len(plainly) == len(LISTS)

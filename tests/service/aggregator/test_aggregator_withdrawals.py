@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import random
 from collections.abc import Sequence
 from datetime import timedelta
@@ -12,8 +13,12 @@ import pytest
 
 from services.aggregator.changes import COLLECTIONS
 from services.aggregator.rollup_store import RollUpStore
+from services.aggregator.store import Store
+from shared.election.roster import level_of
 from shared.events.envelope import Envelope
 from shared.events.report import Condition, ReportEvent
+from shared.events.withdrawal import WithdrawalEvent
+from shared.instants import kept
 from tests.builders import MONDAY, a_report, a_status, a_stock, a_withdrawal, an_incident, utc
 from tests.service.aggregator.conftest import Bench
 
@@ -91,6 +96,67 @@ async def test_however_many_of_the_newest_are_withdrawn_the_one_before_them_is_i
     }
     in_force = await RollUpStore(bench.database).in_force(["64.72", "64.71", "64.74"])
     assert {code: report["id"] for code, report in in_force.items()} == {"64.72": "r01", "64.71": "elsewhere"}
+
+
+REGIONS = ("64", "64.71", "64.72", "64.74", "64.72.01", VILLAGE)
+
+
+def a_history(chance: random.Random) -> list[Envelope]:
+    """Reports of six regions and two weeks, some received in the same millisecond, and withdrawals in any order: most
+    are meant for one of these, some name another region or another week."""
+    periods, instants = (MONDAY, MONDAY + WEEK), [AT + timedelta(microseconds=us) for us in (0, 100, 5_000)]
+    conditions = list(Condition)
+    sent = [
+        a_report(
+            chance.choice(instants),
+            region=chance.choice(REGIONS),
+            event_id=f"r{n:02}",
+            period=chance.choice(periods),
+            condition=chance.choice(conditions),
+        )
+        for n in range(30)
+    ]
+    said: list[Envelope] = []
+    for n in range(25):
+        meant, is_meant = chance.choice(sent), chance.random() < 0.8
+        region = meant.subject if is_meant else chance.choice(REGIONS)
+        period = meant.period if is_meant else chance.choice(periods)
+        said.append(a_withdrawal(AT + HOUR, meant.id, event_id=f"w{n:02}", region=region, period=period))
+    events = [*sent, *said]
+    chance.shuffle(events)
+    return events
+
+
+def searched(events: Sequence[Envelope]) -> dict[str, ReportEvent]:
+    """By region, the newest report that nobody withdrew."""
+    withdrawn = {(e.report_identity, e.subject, e.period) for e in events if isinstance(e, WithdrawalEvent)}
+    left = [e for e in events if isinstance(e, ReportEvent) and (e.identity, e.subject, e.period) not in withdrawn]
+    in_order = sorted(left, key=lambda e: (str(e.period), kept(e.receivedat), e.agency, e.id))
+    return {report.subject: report for report in in_order}
+
+
+@pytest.mark.parametrize("seed", range(3))
+async def test_after_each_batch_what_is_in_force_is_what_a_search_finds(bench: Bench, seed: int) -> None:
+    """Several events of a region in one, some sent again, and two replicas that fold the same."""
+    chance = random.Random(seed)
+    events = a_history(chance)
+    done: list[Envelope] = []
+    while len(done) < len(events):
+        batch = events[len(done) : len(done) + chance.randint(1, 12)]
+        records = bench.records([*batch, *chance.sample(done, min(2, len(done)))])
+        await asyncio.gather(*(bench.steps().process(records) for _ in range(2)))
+        done += batch
+        found = await RollUpStore(bench.database).in_force(REGIONS)
+        expected = searched(done)
+        assert {code: one["id"] for code, one in found.items()} == {code: one.id for code, one in expected.items()}
+        counts: dict[str, dict[str, int]] = {}
+        for code, one in expected.items():
+            of_level = counts.setdefault(level_of(code).value, {})
+            of_level[one.data.condition.value] = of_level.get(one.data.condition.value, 0) + 1
+        assert await Store(bench.database).conditions("64") == counts
+        shown = {row["code"]: row["own"]["latest_report"] for row in (await bench.json("/v1/regions"))["items"]}
+        told = {code: shown[code] and shown[code]["id"] for code in REGIONS if code in shown}
+        assert told == {code: expected[code].id if code in expected else None for code in told}
 
 
 async def test_regions_that_an_earlier_version_wrote_are_read_as_they_are(bench: Bench) -> None:
