@@ -3,7 +3,8 @@ for another.
 
 What presses, and waits for no other notice, is claimed in the very write that plans it, and sent from there (`plan`).
 
-Dies between the receiver's 2xx and our mark: sent again after the lease, with the same `webhook-id`.
+Dies between the receiver's 2xx and our mark: sent again after the lease, with the same `webhook-id`. Who is told to
+leave ends the attempt that is under way first.
 """
 
 from __future__ import annotations
@@ -12,7 +13,9 @@ import asyncio
 import contextlib
 import random
 import time
+from collections.abc import Coroutine
 from datetime import datetime, timedelta
+from typing import Any
 
 from services.notifier import causes
 from services.notifier.channels import Channel, Message, SendFailed, Sent
@@ -35,6 +38,7 @@ log = get_logger(__name__)
 
 FIRST_RETRY_S = 1.0
 LONGEST_RETRY_S = 1800.0
+LEAVING_S = 10.0  # an attempt under way ends first: cut off, it would be made again after the lease
 _SHARE_OF_LEASE = 0.8  # an attempt ends well before somebody else may take it over
 _NOBODY_ANSWERED = "given up: the receiver has not answered since it was to be told"
 
@@ -54,6 +58,20 @@ def left_s(delivery: Document, retry_for: timedelta) -> float:
 def _owed_since(delivery: Document) -> datetime:
     since: datetime = delivery.get("retried_at") or delivery.get("released_at") or delivery["planned_at"]
     return since
+
+
+async def _to_its_end(attempt: Coroutine[Any, Any, None]) -> None:
+    """An attempt, also if we are told to leave meanwhile: then for `LEAVING_S` at most."""
+    task = asyncio.create_task(attempt)
+    try:
+        await asyncio.shield(task)
+    except asyncio.CancelledError:
+        await asyncio.wait([task], timeout=LEAVING_S)
+        task.cancel()
+        for failure in await asyncio.gather(task, return_exceptions=True):
+            if failure is not None:
+                log.warning("attempt_not_recorded", error=said(failure))
+        raise
 
 
 def message_of(delivery: Document) -> Message:
@@ -128,7 +146,7 @@ class Sender:
                 await self._receivers.give_back_probe(self.receiver.name)
             return False
         if not await self._deliveries.waits_for_older(delivery):
-            await self._deliver(delivery, permit)
+            await _to_its_end(self._deliver(delivery, permit))
         return True
 
     async def _deliver(self, delivery: Document, permit: Permit) -> None:
@@ -156,6 +174,9 @@ class Sender:
             await self._arrived(delivery, sent, _ms_since(began))
 
     async def close(self) -> None:
+        """Ends what is sent at once; what takes longer than `LEAVING_S` is cut off."""
+        if self._at_once:
+            await asyncio.wait(self._at_once, timeout=LEAVING_S)
         for task in self._at_once:
             task.cancel()
         await asyncio.gather(*self._at_once, return_exceptions=True)

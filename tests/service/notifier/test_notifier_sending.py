@@ -136,6 +136,46 @@ async def test_what_arrived_is_marked_before_anybody_hears_of_another_failure(
     assert (await one(store))["state"] == "delivered"
 
 
+class Answering(FakeChannel):
+    """Has the message, and answers a moment later; or never."""
+
+    def __init__(self, after_s: float) -> None:
+        super().__init__()
+        self.has_it, self._after_s = asyncio.Event(), after_s
+
+    async def send(self, message: Message) -> Sent:
+        sent = await super().send(message)
+        self.has_it.set()
+        await asyncio.sleep(self._after_s)
+        return sent
+
+
+async def left_while_sending(store: DeliveryStore, channel: Answering) -> Document:
+    """The delivery after its sender was told to leave with an attempt under way."""
+    await plan(store, "n1")
+    turning = asyncio.create_task(a_sender(store, channel).step())
+    await channel.has_it.wait()
+    turning.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await turning
+    return await one(store)
+
+
+async def test_who_is_told_to_leave_ends_the_attempt_under_way(store: DeliveryStore) -> None:
+    """A restart tells nobody twice."""
+    delivery = await left_while_sending(store, Answering(0.1))
+    assert delivery["state"] == "delivered"
+
+
+async def test_who_is_told_to_leave_waits_for_no_receiver_that_hangs(
+    store: DeliveryStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is sent again after the lease, as after a crash."""
+    monkeypatch.setattr(delivering, "LEAVING_S", 0.1)
+    delivery = await left_while_sending(store, Answering(60))
+    assert (delivery["state"], delivery["attempts"][0]["outcome"]) == ("pending", "started")
+
+
 async def test_failing_then_succeeding_keeps_the_webhook_id(store: DeliveryStore) -> None:
     """A passing failure is tried again, every attempt is on record, and the receiver sees one and the same message."""
     channel = FakeChannel(PASSING, PASSING, 202)

@@ -75,6 +75,16 @@ async def the_delivery(bench: Bench) -> Document:
     return delivery
 
 
+async def test_what_is_sent_when_we_are_told_to_leave_is_sent_to_its_end(bench: Bench) -> None:
+    channel = Slow()
+    replica = Replica(bench, channel)
+    await violate(bench)
+    await replica.planning.step()
+    asyncio.get_running_loop().call_later(0.1, channel.let.set)
+    await replica.sender.close()
+    assert (await the_delivery(bench))["state"] == "delivered"
+
+
 async def test_planned_claimed_and_sent(bench: Bench, replica: Replica) -> None:
     """With its attempt and its times, as by any sender; nobody else is woken."""
     await violate(bench)
