@@ -20,7 +20,7 @@ from pymongo.errors import PyMongoError
 from desk.replica_set import NotYetPrimary, found_replica_set
 from desk.stack import mongod, tansu
 from desk.stack.errors import StackError
-from desk.stack.ports import free_ports
+from desk.stack.ports import LOWEST, free_ports
 from desk.stack.process import Command, start_process
 
 ROOT = Path(__file__).parents[2]
@@ -88,8 +88,9 @@ class Up:
 
 
 def free_row(count: int) -> int:
+    """Below the ports that are picked at random: a test beside this one would take one of them meanwhile."""
     while True:
-        base = random.randrange(16_000, 32_000)
+        base = random.randrange(10_000, LOWEST - count)
         try:
             return free_ports(count, base)[0]
         except StackError:
