@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import socket
 from collections.abc import Sequence
@@ -42,9 +43,9 @@ class Sending:
             loop.wake()
 
     async def close(self) -> None:
-        closing = [one.close for one in self.senders] + [one.close for one in self.tellers]
-        for close in closing:
-            await close()
+        """All of them together: each may wait for what it sends at once."""
+        closing = [one.close() for one in self.senders] + [one.close() for one in self.tellers]
+        await asyncio.gather(*closing)
 
 
 def build_sending(
