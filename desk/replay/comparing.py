@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Any
 
 from desk.console import in_short, visible
-from services.aggregator import region_state
+from services.aggregator.state import region_state
 from shared.exactly_once import journal
 from shared.mongo import Document
 from shared.records import Places

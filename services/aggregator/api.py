@@ -10,14 +10,15 @@ from typing import Annotated
 
 from fastapi import APIRouter, Path, Query, Request, Response
 
-from services.aggregator import period_views, periods, views
-from services.aggregator.lists import Slug, add_lists
-from services.aggregator.plain_lists import PlainList
-from services.aggregator.queries import RegionsQuery
-from services.aggregator.region_rollups import RegionRollUps
-from services.aggregator.region_views import departed, region_views
+from services.aggregator import views
+from services.aggregator.lists.lists import Slug, add_lists
+from services.aggregator.lists.plain_lists import PlainList
+from services.aggregator.lists.queries import RegionsQuery
+from services.aggregator.lists.region_views import departed, region_views
+from services.aggregator.periods import period_views, periods
+from services.aggregator.periods.turnout import Turnout
+from services.aggregator.rollups.region_rollups import RegionRollUps
 from services.aggregator.store import Store
-from services.aggregator.turnout import Turnout
 from shared.access.keys import Role
 from shared.access.store import AccessStore
 from shared.clock import Clock

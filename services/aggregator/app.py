@@ -15,14 +15,14 @@ from services.aggregator.changes import COLLECTIONS, changes_of
 from services.aggregator.pages.loading import Desk
 from services.aggregator.pages.page_store import PageStore
 from services.aggregator.pages.routes import add_pages
-from services.aggregator.region_rollups import RegionRollUps
-from services.aggregator.rollup_store import RollUpStore
+from services.aggregator.periods.turnout import Turnout
+from services.aggregator.rollups.region_rollups import RegionRollUps
+from services.aggregator.rollups.rollup_store import RollUpStore
 from services.aggregator.store import Store
 from services.aggregator.stream.api import stream_routes
 from services.aggregator.stream.feed import Feed
 from services.aggregator.stream.hub import Hub
 from services.aggregator.stream.showing import Showing
-from services.aggregator.turnout import Turnout
 from shared import asyncapi, mongo
 from shared.access import store as access_store
 from shared.access.store import AccessStore

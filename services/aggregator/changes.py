@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
-from services.aggregator import alerts, attendance, hand_overs, incidents, logistics, region_state, reports
+from services.aggregator.state import alerts, attendance, hand_overs, incidents, logistics, region_state, reports
 from shared.election import quiet_period, stock_statements
 from shared.election.calendar import Calendar
 from shared.events.alert import AlertEvent

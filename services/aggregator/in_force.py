@@ -6,8 +6,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from services.aggregator import recent_reports
-from services.aggregator.recent_reports import Report
+from services.aggregator.state import recent_reports
+from services.aggregator.state.recent_reports import Report
 from shared.mongo import Collection, Document, aggregate, below
 
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from pymongo import ASCENDING, DESCENDING, IndexModel
 
-from services.aggregator import alerts, attendance, hand_overs, incidents, logistics, region_state, reports
+from services.aggregator.state import alerts, attendance, hand_overs, incidents, logistics, region_state, reports
 from shared.mongo import Database
 
 

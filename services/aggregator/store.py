@@ -10,8 +10,8 @@ from typing import Any
 
 from pymongo import ASCENDING, DESCENDING
 
-from services.aggregator import alerts, attendance, incidents, logistics, region_state, reports
 from services.aggregator.in_force import conditions_of, reports_in_force, reports_left
+from services.aggregator.state import alerts, attendance, incidents, logistics, region_state, reports
 from shared.election.config import Level
 from shared.election.roster import level_of
 from shared.events.envelope import identity_of

@@ -7,7 +7,7 @@ from datetime import datetime
 from operator import itemgetter
 from typing import Any
 
-from services.aggregator import hand_overs, incidents, region_state, reports
+from services.aggregator.state import hand_overs, incidents, region_state, reports
 from shared.election.calendar import Calendar
 from shared.election.categories import Category
 from shared.election.frozen import Text

@@ -9,8 +9,8 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Request
 from pydantic import BaseModel, ConfigDict, Field
 
-from services.intake.door import Door, logging_refusals
-from services.intake.offers import Accepted
+from services.intake.accepting.offers import Accepted
+from services.intake.door.door import Door, logging_refusals
 from services.intake.openapi import AgencyInPath, IncidentInPath, ReportInPath, documented
 from services.intake.submissions.body import Body, WrongFields, read
 from services.intake.submissions.incident import IncidentBody

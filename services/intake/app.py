@@ -10,20 +10,21 @@ from contextlib import asynccontextmanager
 from fastapi import FastAPI
 
 from services.intake import store
-from services.intake.accepting import Acceptor
+from services.intake.accepting.accepting import Acceptor
+from services.intake.accepting.places import Places
 from services.intake.admin import api as admin
 from services.intake.api import routes
 from services.intake.batch import api as batch
 from services.intake.batch.upload import NO_OTHER_LIMITS, UploadLimits
+from services.intake.calls.plain_calls import plain_calls
+from services.intake.calls.short_calls import short_calls
 from services.intake.certificates import EVERY_S, Certificates, addresses_of
-from services.intake.door import Door
+from services.intake.door.door import Door
+from services.intake.door.queues import Queues
+from services.intake.door.rate_limits import RateLimits
+from services.intake.door.rush import RushHours
+from services.intake.pages.key import COOKIE
 from services.intake.pages.routes import add_pages
-from services.intake.places import Places
-from services.intake.plain_calls import plain_calls
-from services.intake.queues import Queues
-from services.intake.rate_limits import RateLimits
-from services.intake.rush import RushHours
-from services.intake.short_calls import short_calls
 from services.intake.skew import ClockSkew
 from services.intake.store import Fingerprints
 from shared import asyncapi, mongo
@@ -64,7 +65,7 @@ def build(
         return asyncapi.document(SERVICE, publishes=published, consumes={}, address=kafka)
 
     app = make_app("Desk Pilkada intake", lifespan, checks, door.metrics, documents)
-    app.add_middleware(Queues, access=door.access, turnstile=door.turnstile)
+    app.add_middleware(Queues, access=door.access, turnstile=door.turnstile, cookie=COOKIE)
     app.include_router(routes(door))
     app.include_router(batch.routes(door, uploads))
     app.include_router(admin.routes(door, registry))

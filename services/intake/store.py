@@ -13,7 +13,7 @@ from datetime import date
 
 from pymongo.errors import BulkWriteError
 
-from services.intake.fingerprints import Fingerprint
+from services.intake.accepting.fingerprints import Fingerprint
 from shared.logs import get_logger
 from shared.mongo import Collection, DatabaseError, Document, in_words, is_duplicates_only
 

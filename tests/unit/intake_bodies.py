@@ -11,9 +11,9 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from services.intake.checks import Receipt
 from services.intake.examples import EXAMPLES, IN_PATH
 from services.intake.submissions import KINDS
+from services.intake.submissions.checks import Receipt
 from shared.election.loaded import load_calendar
 
 KALTIM = Path(__file__).resolve().parents[2] / "deploy" / "elections" / "kaltim-2024.yaml"

@@ -7,7 +7,8 @@ from itertools import permutations
 
 import pytest
 
-from services.aggregator import attendance, periods
+from services.aggregator.periods import periods
+from services.aggregator.state import attendance
 from shared.election.calendar import Calendar
 from shared.election.loaded import load_calendar
 from shared.events.verdict import Verdict, VerdictData, VerdictEvent

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.aggregator import rollups
-from services.aggregator.flags import Standing, alike, flags_of, last_periods, said, same_text, shown
+from services.aggregator.rollups import rollups
+from services.aggregator.rollups.flags import Standing, alike, flags_of, last_periods, said, same_text, shown
 from shared.election.config import Level
 from shared.election.logistics_line import line_of
 from shared.texts import catalogue

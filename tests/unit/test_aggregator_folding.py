@@ -13,8 +13,8 @@ from bson.codec_options import CodecOptions
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from services.aggregator import region_state
 from services.aggregator.changes import COLLECTIONS, changes_of
+from services.aggregator.state import region_state
 from shared.election.calendar import Calendar
 from shared.election.loaded import load_calendar
 from shared.events.alert import AlertData, AlertEvent, AlertState

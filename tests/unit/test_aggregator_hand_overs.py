@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 
-from services.aggregator import hand_overs, views
+from services.aggregator import views
 from services.aggregator.changes import changes_of
+from services.aggregator.state import hand_overs
 from shared.election.calendar import Calendar
 from shared.election.categories import Category
 from shared.events.envelope import Envelope

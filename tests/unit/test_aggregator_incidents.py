@@ -11,7 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.aggregator import incidents, views
+from services.aggregator import views
+from services.aggregator.state import incidents
 from shared.election import quiet_period
 from shared.election.calendar import Calendar
 from shared.events.incident import IncidentEvent

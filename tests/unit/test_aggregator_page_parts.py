@@ -11,14 +11,14 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from services.aggregator import levels
-from services.aggregator.incidents import Status
 from services.aggregator.pages import routes, status
 from services.aggregator.pages.overview import board_of, is_silent, row_of, supplies_of
 from services.aggregator.pages.status import status_of
 from services.aggregator.pages.words import Words
-from services.aggregator.periods import items, period_shown
-from services.aggregator.stocks import Stocks, total
+from services.aggregator.periods import levels
+from services.aggregator.periods.periods import items, period_shown
+from services.aggregator.rollups.stocks import Stocks, total
+from services.aggregator.state.incidents import Status
 from services.aggregator.stream.events import Event, Kind, Wanted, beat
 from services.aggregator.stream.ring import Ring
 from services.aggregator.stream.watcher import Watcher

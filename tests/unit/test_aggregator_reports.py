@@ -13,7 +13,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.aggregator import recent_reports, region_state, reports, views
+from services.aggregator import views
+from services.aggregator.state import recent_reports, region_state, reports
 from shared.events.report import Condition, ReportEvent
 from shared.events.withdrawal import WithdrawalEvent
 from shared.exactly_once.cursors import Document, empty

@@ -11,8 +11,8 @@ from typing import Any
 import bson
 import pytest
 
-from services.aggregator import attendance
 from services.aggregator.changes import changes_of
+from services.aggregator.state import attendance
 from shared.election.calendar import Calendar
 from shared.events.envelope import Envelope
 from shared.events.incident_status import IncidentStatus

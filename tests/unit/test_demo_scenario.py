@@ -8,8 +8,8 @@ import pytest
 
 from desk.demo.expected import Expected, expect, period_of
 from desk.demo.scenario import Expect, QuietPeriod, Scenario, Step, judgements, load_scenario, moments
-from services.intake.checks import Receipt
 from services.intake.submissions.body import Body, WrongFields, read
+from services.intake.submissions.checks import Receipt
 from services.intake.submissions.incident import IncidentBody
 from services.intake.submissions.logistics import LogisticsBody
 from services.intake.submissions.report import ReportBody

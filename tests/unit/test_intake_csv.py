@@ -15,9 +15,9 @@ from services.intake.batch.columns import COLUMNS, fields_in, known_columns
 from services.intake.batch.csv_rows import CsvRows, RowCutter
 from services.intake.batch.lines import BOM, Line, LineCutter
 from services.intake.batch.templates import SEPARATORS, template
-from services.intake.checks import Receipt
 from services.intake.submissions import KINDS
 from services.intake.submissions.body import Body, WrongFields
+from services.intake.submissions.checks import Receipt
 from services.intake.submissions.incident import IncidentBody
 from services.intake.submissions.logistics import LogisticsBody
 from services.intake.submissions.report import ReportBody

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from services.intake.flights import Flights
+from services.intake.accepting.flights import Flights
 
 
 def test_other_content_has_to_wait_until_all_copies_have_landed() -> None:

@@ -15,10 +15,10 @@ from hypothesis import strategies as st
 from services.intake.batch.lines import BOM, Line, LineCutter
 from services.intake.batch.ndjson import Ndjson
 from services.intake.batch.waves import in_waves
-from services.intake.checks import Receipt
 from services.intake.examples import EXAMPLES, IN_PATH
 from services.intake.submissions import KINDS
 from services.intake.submissions.body import WrongFields, read
+from services.intake.submissions.checks import Receipt
 from services.intake.submissions.lines import ALIASES, LINES, kind_named, read_line
 from shared.election.loaded import load_calendar
 from shared.texts import catalogue

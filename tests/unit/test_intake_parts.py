@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from pymongo.errors import AutoReconnect, BulkWriteError
 
-from services.intake.fingerprints import Fingerprint, find
+from services.intake.accepting.fingerprints import Fingerprint, find
 from services.intake.skew import ClockSkew
 from services.intake.store import Fingerprints
 from shared.coalescer import Coalescer

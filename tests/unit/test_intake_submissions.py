@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from services.intake.checks import Receipt
 from services.intake.submissions.body import WrongFields, read
+from services.intake.submissions.checks import Receipt
 from services.intake.submissions.incident import IncidentBody
 from services.intake.submissions.report import ReportBody
 from shared.election.calendar import Calendar

@@ -9,11 +9,11 @@ from typing import Any
 
 import pytest
 
-from services.intake.checks import Receipt
+from services.intake.accepting.fingerprints import Fingerprint
 from services.intake.examples import EXAMPLES, IN_PATH
-from services.intake.fingerprints import Fingerprint
 from services.intake.submissions import KINDS
 from services.intake.submissions.body import Body, read
+from services.intake.submissions.checks import Receipt
 from shared.election.loaded import load_calendar
 from shared.events.codec import content_hash, encode
 from shared.events.envelope import Envelope

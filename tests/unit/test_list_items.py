@@ -9,9 +9,9 @@ import bson
 import orjson
 import pytest
 
-from services.aggregator import items
-from services.aggregator.hand_overs import DUE_AT, holds_until, is_overdue
-from services.aggregator.items import Items
+from services.aggregator.lists import items
+from services.aggregator.lists.items import Items
+from services.aggregator.state.hand_overs import DUE_AT, holds_until, is_overdue
 from shared.mongo import decoded
 from tests.builders import utc
 from tests.service.aggregator.november import StandingClock

@@ -12,9 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from benchmarks import nation
-from services.aggregator.levels import MOST_NAMED, listed
-from services.aggregator.periods import verdict_counts
-from services.intake.rush import RushHours
+from services.aggregator.periods.levels import MOST_NAMED, listed
+from services.aggregator.periods.periods import verdict_counts
+from services.intake.door.rush import RushHours
 from services.notifier.verdicts import judgements
 from shared.election.calendar import Calendar
 from shared.election.config import Level

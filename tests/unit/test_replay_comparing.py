@@ -9,7 +9,7 @@ import pytest
 from desk.counting import in_line
 from desk.replay.comparing import difference, has_expired, is_ahead, told
 from desk.replay.run import lost_words
-from services.aggregator.region_state import empty_state
+from services.aggregator.state.region_state import empty_state
 from tests.builders import utc
 
 REGION: dict[str, Any] = {

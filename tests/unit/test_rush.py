@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.intake.rush import RushHours
+from services.intake.door.rush import RushHours
 from shared.election.config import Level
 from shared.election.roster import Region
 from tests.builders import REGIONS, a_calendar, utc

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
-from services.intake.turnstile import Turnstile
+from services.intake.door.turnstile import Turnstile
 
 
 async def test_one_of_each_agency_begins_in_each_turn_of_the_loop() -> None:

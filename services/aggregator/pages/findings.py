@@ -8,15 +8,15 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
-from services.aggregator import periods
-from services.aggregator.flags import Flag
-from services.aggregator.levels import LevelSum
 from services.aggregator.pages.history import Incident
 from services.aggregator.pages.overview import Board, Supplies, board_of, row_of, supplies_of
 from services.aggregator.pages.telling import Teller
 from services.aggregator.pages.words import Words
-from services.aggregator.periods import Facts
-from services.aggregator.stocks import Stocks
+from services.aggregator.periods import periods
+from services.aggregator.periods.levels import LevelSum
+from services.aggregator.periods.periods import Facts
+from services.aggregator.rollups.flags import Flag
+from services.aggregator.rollups.stocks import Stocks
 from shared.election.calendar import Calendar
 from shared.election.config import Level
 from shared.election.roster import level_of

@@ -9,16 +9,16 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from functools import partial
 
-from services.aggregator.flags import Standing
 from services.aggregator.keeping import Keeping
 from services.aggregator.pages.findings import Flags, Named, OpenCounts, Stated
 from services.aggregator.pages.page_store import PageStore
-from services.aggregator.periods import period_shown
-from services.aggregator.region_rollups import RegionRollUps
-from services.aggregator.rollups import expected_logistics, gaps, holding
-from services.aggregator.stocks import Stocks
+from services.aggregator.periods.periods import period_shown
+from services.aggregator.periods.turnout import Turnout
+from services.aggregator.rollups.flags import Standing
+from services.aggregator.rollups.region_rollups import RegionRollUps
+from services.aggregator.rollups.rollups import expected_logistics, gaps, holding
+from services.aggregator.rollups.stocks import Stocks
 from services.aggregator.store import ReadTo, Store
-from services.aggregator.turnout import Turnout
 from shared.coalescer import Coalescer
 from shared.election.calendar import Calendar
 from shared.election.config import Level

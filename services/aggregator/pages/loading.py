@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Sequence
 from datetime import date, datetime
 
+from services.aggregator.lists.region_views import departed
 from services.aggregator.pages.findings import Findings
 from services.aggregator.pages.kept import Asked, Kept
 from services.aggregator.pages.page_store import PageStore
@@ -14,11 +15,10 @@ from services.aggregator.pages.past import Past, Remembered
 from services.aggregator.pages.status import Health, Status, status_of
 from services.aggregator.pages.summary import Summary, summary_of
 from services.aggregator.pages.words import Words
-from services.aggregator.periods import Facts
-from services.aggregator.region_rollups import RegionRollUps
-from services.aggregator.region_views import departed
+from services.aggregator.periods.periods import Facts
+from services.aggregator.periods.turnout import Turnout
+from services.aggregator.rollups.region_rollups import RegionRollUps
 from services.aggregator.store import Store
-from services.aggregator.turnout import Turnout
 from shared.clock import Clock
 from shared.election.calendar import Calendar
 from shared.election.roster import Region

@@ -12,11 +12,11 @@ from datetime import date, datetime
 from itertools import groupby
 from typing import Any
 
-from services.aggregator import periods
-from services.aggregator.flags import Flag, said
-from services.aggregator.levels import LevelSum
 from services.aggregator.pages.words import Words
-from services.aggregator.stocks import Stocks, total
+from services.aggregator.periods import periods
+from services.aggregator.periods.levels import LevelSum
+from services.aggregator.rollups.flags import Flag, said
+from services.aggregator.rollups.stocks import Stocks, total
 from shared.election.calendar import Calendar, covers
 from shared.election.config import Level
 from shared.election.logistics_line import line_of

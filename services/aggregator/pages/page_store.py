@@ -9,8 +9,8 @@ from datetime import date, datetime
 
 from pymongo import DESCENDING
 
-from services.aggregator import attendance, incidents, reports
-from services.aggregator.incidents import OPEN
+from services.aggregator.state import attendance, incidents, reports
+from services.aggregator.state.incidents import OPEN
 from shared.election.config import Level
 from shared.election.roster import ancestors_and_self
 from shared.mongo import Collection, Database, Document, Raw, aggregate, all_of, below, raw_of

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import date
 from urllib.parse import urlencode
 
-from services.aggregator.queries import newest_after
+from services.aggregator.lists.queries import newest_after
 from services.aggregator.store import After
 from shared.http.problems import Problem
 

@@ -7,14 +7,14 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 
+from services.aggregator.lists.queries import newest_key
 from services.aggregator.pages import paging
 from services.aggregator.pages.history import Attended, Incident, Report, Stock
 from services.aggregator.pages.page_store import PageStore
 from services.aggregator.pages.paging import Place
 from services.aggregator.pages.telling import Teller
 from services.aggregator.pages.words import Words
-from services.aggregator.periods import period_shown
-from services.aggregator.queries import newest_key
+from services.aggregator.periods.periods import period_shown
 from services.aggregator.store import Store
 from shared.election.calendar import Calendar
 from shared.election.roster import Region

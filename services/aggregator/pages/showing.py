@@ -20,7 +20,7 @@ from services.aggregator.pages.paging import KINDS, place_of, turns_of
 from services.aggregator.pages.past import Remembered, history_of
 from services.aggregator.pages.signing import Signing
 from services.aggregator.pages.words import Words
-from services.aggregator.periods import period_shown
+from services.aggregator.periods.periods import period_shown
 from shared.election.config import Level
 from shared.election.roster import ancestors_and_self
 from shared.http.pages.rendering import Renderer

@@ -7,9 +7,9 @@ from datetime import date, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from services.aggregator import hand_overs, incidents
 from services.aggregator.pages.history import Attended, Incident, Judged, Report, Step, Stock
 from services.aggregator.pages.words import Words
+from services.aggregator.state import hand_overs, incidents
 from shared.election.calendar import Calendar
 from shared.election.frozen import Text
 from shared.election.owing import Deadline

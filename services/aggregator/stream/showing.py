@@ -6,8 +6,10 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from datetime import date
 from itertools import groupby
 
-from services.aggregator import alerts, attendance, incidents, logistics, periods, region_state, reports, views
-from services.aggregator.region_views import departed, region_views
+from services.aggregator import views
+from services.aggregator.lists.region_views import departed, region_views
+from services.aggregator.periods import periods
+from services.aggregator.state import alerts, attendance, incidents, logistics, region_state, reports
 from services.aggregator.store import Store
 from services.aggregator.stream.events import Event, Kind, event
 from shared.clock import Clock

@@ -15,7 +15,7 @@ from pydantic import BaseModel
 from services.intake.admin import bodies, openapi
 from services.intake.admin.fields import Circumstances
 from services.intake.admin.kinds import HOLDER_KINDS, HolderKind
-from services.intake.door import Door
+from services.intake.door.door import Door
 from shared.access.holders import Holder, Refused
 from shared.access.keys import Role
 from shared.access.registry import Registry

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
-from services.intake.checks import addressable
+from services.intake.submissions.checks import addressable
 from shared.access.holders import LONGEST_OVERLAP
 from shared.access.keys import MOST_EVENTS_PER_MINUTE, Kind
 from shared.election.durations import format_duration, parse_duration

@@ -31,7 +31,7 @@ from services.intake.batch.templates import template
 from services.intake.batch.turns import Turns
 from services.intake.batch.upload import Upload, UploadLimits
 from services.intake.batch.window import ANY_KIND, Order
-from services.intake.door import Door, Sender
+from services.intake.door.door import Door, Sender
 from services.intake.submissions import KINDS
 from services.intake.submissions.lines import kind_named
 from shared.field_errors import FieldError

@@ -10,8 +10,8 @@ import orjson
 from services.intake.batch.columns import column_of, fields_in
 from services.intake.batch.csv_header import Header, decoded, no_header, read_header
 from services.intake.batch.lines import Line, LineCutter
-from services.intake.checks import Receipt
 from services.intake.submissions.body import Body, WrongFields
+from services.intake.submissions.checks import Receipt
 from services.intake.submissions.lines import read_line
 from shared.field_errors import FieldError
 

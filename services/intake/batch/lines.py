@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Protocol
 
-from services.intake.checks import Receipt
 from services.intake.submissions.body import Body
+from services.intake.submissions.checks import Receipt
 
 BOM = b"\xef\xbb\xbf"
 

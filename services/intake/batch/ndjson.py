@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from services.intake.batch.lines import Line, LineCutter
-from services.intake.checks import Receipt
 from services.intake.submissions.body import Body
+from services.intake.submissions.checks import Receipt
 from services.intake.submissions.lines import read_line
 
 

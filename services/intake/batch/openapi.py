@@ -9,11 +9,11 @@ from typing import Any
 import orjson
 from pydantic import BaseModel, Field
 
+from services.intake.accepting.offers import Accepted
+from services.intake.accepting.places import MiB
 from services.intake.batch.columns import COLUMNS
 from services.intake.batch.templates import template
 from services.intake.examples import EXAMPLES, IN_PATH
-from services.intake.offers import Accepted
-from services.intake.places import MiB
 from services.intake.problem_samples import KEY_UNCHECKED, NO_KEY, Samples
 from services.intake.submissions.lines import LINES
 from shared.field_errors import FieldError

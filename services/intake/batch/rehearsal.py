@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from services.intake.accepting import Acceptor
-from services.intake.door import Door
-from services.intake.fingerprints import Fingerprint, Known
-from services.intake.places import Places
+from services.intake.accepting.accepting import Acceptor
+from services.intake.accepting.fingerprints import Fingerprint, Known
+from services.intake.accepting.places import Places
+from services.intake.door.door import Door
 from shared.kafka.posted import Settled
 from shared.metrics import Metrics
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 
-from services.intake.places import MiB
+from services.intake.accepting.places import MiB
 
 _PIECE = 64 * 1024
 

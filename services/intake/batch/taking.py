@@ -8,13 +8,13 @@ from typing import Any
 
 import orjson
 
+from services.intake.accepting.offers import Taken
 from services.intake.batch.lines import Format, Line
 from services.intake.batch.results import Results
 from services.intake.batch.turns import Turns
 from services.intake.batch.upload import ClientLeft, Halt, Upload
 from services.intake.batch.window import MOST_ERRORS, WINDOW, Doorway, Order, Outcome, how_many, untried
-from services.intake.door import Door
-from services.intake.offers import Taken
+from services.intake.door.door import Door
 from services.intake.submissions.body import WrongFields
 from shared.access.keys import Grant
 from shared.http.problems import Problem, document, invalid

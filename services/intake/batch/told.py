@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
-from services.intake.offers import Taken
+from services.intake.accepting.offers import Taken
 
 
 class Told:

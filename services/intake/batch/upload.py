@@ -10,7 +10,7 @@ from typing import Any
 
 from starlette.types import Receive
 
-from services.intake.places import MiB
+from services.intake.accepting.places import MiB
 
 _PIECE = 8 * 1024  # so many bytes are cut into lines before others have their turn
 

@@ -8,14 +8,14 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 
+from services.intake.accepting.offers import Taken, headers_here
 from services.intake.batch.lines import Format, Line
 from services.intake.batch.rehearsal import rehearsed
 from services.intake.batch.told import Told
 from services.intake.batch.waves import in_waves
-from services.intake.checks import Receipt
-from services.intake.door import Door, agency_that_may_send
-from services.intake.offers import Taken, headers_here
+from services.intake.door.door import Door, agency_that_may_send
 from services.intake.submissions.body import Body, WrongFields
+from services.intake.submissions.checks import Receipt
 from shared.access.keys import Grant
 from shared.events.envelope import identity_of
 from shared.http.problems import RETRY_AFTER_S, Problem, invalid

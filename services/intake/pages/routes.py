@@ -7,7 +7,7 @@ from functools import partial
 from fastapi import FastAPI
 from starlette.routing import Route
 
-from services.intake.door import Door
+from services.intake.door.door import Door
 from services.intake.pages.forms import FORMS
 from services.intake.pages.key import COOKIE
 from services.intake.pages.rendering import renderer_of, style

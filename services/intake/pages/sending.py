@@ -8,10 +8,9 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from ulid import ULID
 
-from services.intake.checks import Receipt
-from services.intake.door import Door, logging_refusals
-from services.intake.fingerprints import find
-from services.intake.offers import Accepted
+from services.intake.accepting.fingerprints import find
+from services.intake.accepting.offers import Accepted
+from services.intake.door.door import Door, logging_refusals
 from services.intake.pages.forms import CONTROLS, MOST_BYTES, NARROW, Form, Typed, after_button, is_form_id, to_json
 from services.intake.pages.key import COOKIE
 from services.intake.pages.refusals import refused, retried
@@ -19,6 +18,7 @@ from services.intake.pages.signing import FORM, Signing
 from services.intake.pages.slips import Slip, from_query, to_query
 from services.intake.pages.views import form_view
 from services.intake.submissions.body import WrongFields, read
+from services.intake.submissions.checks import Receipt
 from shared.access.keys import Grant
 from shared.events.envelope import identity_of
 from shared.http.pages.posted import read_form

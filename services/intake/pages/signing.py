@@ -5,7 +5,7 @@ from __future__ import annotations
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
-from services.intake.door import Door
+from services.intake.door.door import Door
 from services.intake.pages.forms import EVERY_FIELD, FORMS, MOST_BYTES, Typed
 from services.intake.pages.key import COOKIE
 from services.intake.pages.views import Desk, Said, form_view

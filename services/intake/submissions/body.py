@@ -10,8 +10,8 @@ from typing import Annotated, Any, ClassVar, Self, TypeVar
 from pydantic import AfterValidator, BaseModel, Field, ValidationError
 from ulid import ULID
 
-from services.intake.checks import Receipt, known_region, usable_id
-from services.intake.fingerprints import Fingerprint
+from services.intake.accepting.fingerprints import Fingerprint
+from services.intake.submissions.checks import Receipt, known_region, usable_id
 from shared.access.keys import Kind
 from shared.events.codec import content_hash
 from shared.events.envelope import AGENCIES, Envelope, Frozen

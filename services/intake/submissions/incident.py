@@ -6,9 +6,9 @@ from typing import Annotated
 
 from pydantic import AfterValidator, Field
 
-from services.intake.checks import ListedName, Receipt, happened_already, known_category, to_utc
-from services.intake.fingerprints import Fingerprint
+from services.intake.accepting.fingerprints import Fingerprint
 from services.intake.submissions.body import Body
+from services.intake.submissions.checks import ListedName, Receipt, happened_already, known_category, to_utc
 from shared.access.keys import Kind
 from shared.events.incident import Evidence, IncidentData, IncidentEvent, Severity
 from shared.strict import Instant, LongText, ShortText

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pydantic import Field
 
-from services.intake.checks import Receipt
-from services.intake.fingerprints import Fingerprint
+from services.intake.accepting.fingerprints import Fingerprint
 from services.intake.submissions.body import Body
+from services.intake.submissions.checks import Receipt
 from shared.access.keys import Kind
 from shared.events.incident_status import IncidentStatus, IncidentStatusData, IncidentStatusEvent
 from shared.strict import LongText, ShortText, Slug

@@ -7,9 +7,9 @@ from typing import Annotated, Any, Literal, Union
 
 from pydantic import Field, TypeAdapter, ValidationError, create_model
 
-from services.intake.checks import Receipt
 from services.intake.submissions import KINDS
 from services.intake.submissions.body import Body, WrongFields, read, read_with
+from services.intake.submissions.checks import Receipt
 from shared.field_errors import FieldError
 from shared.strict_json import parse_json
 

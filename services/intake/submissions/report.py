@@ -6,9 +6,9 @@ from typing import Annotated
 
 from pydantic import AfterValidator, Field
 
-from services.intake.checks import Receipt, another_report, possible_period, to_utc
-from services.intake.fingerprints import Fingerprint
+from services.intake.accepting.fingerprints import Fingerprint
 from services.intake.submissions.body import Body, WrongFields
+from services.intake.submissions.checks import Receipt, another_report, possible_period, to_utc
 from services.intake.submissions.reports_meant import checked
 from shared.access.keys import Kind
 from shared.election.device_time import written_at

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from services.intake.fingerprints import Fingerprint
+from services.intake.accepting.fingerprints import Fingerprint
 from services.intake.submissions.body import WrongFields
 from shared.events.report import ReportEvent
 from shared.field_errors import FieldError

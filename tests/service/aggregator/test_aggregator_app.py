@@ -8,7 +8,7 @@ import pytest
 
 from services.aggregator import indexes
 from services.aggregator.app import create_app
-from services.aggregator.queries import IncidentsQuery, LogisticsQuery, ReportsQuery
+from services.aggregator.lists.queries import IncidentsQuery, LogisticsQuery, ReportsQuery
 from shared.http.lists import AlertsQuery
 from shared.settings import Settings
 

@@ -9,7 +9,7 @@ import httpx
 import pytest
 from pymongo.errors import AutoReconnect
 
-from services.aggregator.plain_lists import PlainList
+from services.aggregator.lists.plain_lists import PlainList
 from services.aggregator.store import Store
 from shared.access.keys import Kind
 from shared.election.calendar import Calendar

@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
+from services.aggregator.lists.queries import IncidentsQuery, LogisticsQuery, ReportsQuery
 from services.aggregator.pages.page_store import PageStore
-from services.aggregator.queries import IncidentsQuery, LogisticsQuery, ReportsQuery
-from services.aggregator.rollup_store import RollUpStore
+from services.aggregator.rollups.rollup_store import RollUpStore
 from services.aggregator.store import After, Store
 from shared.election.calendar import Calendar
 from shared.election.config import Level

@@ -10,9 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from services.aggregator import hand_overs, rollup_store
-from services.aggregator.flags import MOST_WEEKS
-from services.aggregator.incidents import Status
+from services.aggregator.rollups import rollup_store
+from services.aggregator.rollups.flags import MOST_WEEKS
+from services.aggregator.state import hand_overs
+from services.aggregator.state.incidents import Status
 from shared.election.calendar import Calendar
 from shared.election.files import read_election
 from shared.election.roster import ancestors_and_self

@@ -10,8 +10,8 @@ from typing import Any
 import httpx
 import pytest
 
+from services.aggregator.periods.turnout import Turnout
 from services.aggregator.store import Store
-from services.aggregator.turnout import Turnout
 from shared.election.calendar import Calendar
 from shared.election.config import Level, ReportRule
 from shared.events.verdict import Verdict

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from services.aggregator.changes import COLLECTIONS
-from services.aggregator.rollup_store import RollUpStore
+from services.aggregator.rollups.rollup_store import RollUpStore
 from services.aggregator.store import Store
 from shared.election.roster import level_of
 from shared.events.envelope import Envelope

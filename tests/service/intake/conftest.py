@@ -15,13 +15,13 @@ import pytest
 from fastapi import FastAPI
 from pymongo.errors import AutoReconnect, BulkWriteError
 
-from services.intake.accepting import Acceptor
+from services.intake.accepting.accepting import Acceptor
+from services.intake.accepting.places import Places
 from services.intake.app import build
 from services.intake.batch.upload import NO_OTHER_LIMITS, UploadLimits
-from services.intake.door import Door
-from services.intake.places import Places
-from services.intake.rate_limits import RateLimits
-from services.intake.rush import RushHours
+from services.intake.door.door import Door
+from services.intake.door.rate_limits import RateLimits
+from services.intake.door.rush import RushHours
 from services.intake.store import Fingerprints
 from shared.access.documents import HASHES
 from shared.access.keys import Grant, Kind, key_hash

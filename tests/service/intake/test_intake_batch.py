@@ -12,12 +12,12 @@ from typing import Any
 
 import pytest
 
+from services.intake.accepting.places import Places
 from services.intake.batch.columns import COLUMNS
 from services.intake.batch.ndjson import Ndjson
 from services.intake.batch.templates import template
 from services.intake.batch.upload import UploadLimits
 from services.intake.examples import EXAMPLES, IN_PATH
-from services.intake.places import Places
 from services.intake.submissions import KINDS
 from services.intake.submissions.body import Body
 from shared.access.keys import Grant, Kind, Role

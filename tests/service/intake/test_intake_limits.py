@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
-from services.intake import rate_limits
-from services.intake.places import Places
+from services.intake.accepting.places import Places
+from services.intake.door import rate_limits
 from shared.access.keys import Grant, Kind, Role
 from shared.http.problems import Problem, render
 from shared.kafka.producer import PublishFailed

@@ -24,7 +24,8 @@ import pytest
 from desk.stack.brokers import Broker, choose_broker
 from desk.stack.ports import HOST, free_ports
 from desk.stack.process import Process
-from services.aggregator import changes, region_state
+from services.aggregator import changes
+from services.aggregator.state import region_state
 from shared import mongo
 from shared.access.keys import Grant, Kind
 from shared.election.loaded import load_calendar

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from services.intake.door.turnstile import Turnstile
 from services.intake.pages.forms import CONTROLS, FORMS, Form
-from services.intake.turnstile import Turnstile
 from shared.access.keys import Grant, Kind, Role
 from shared.events.envelope import Envelope
 from shared.events.incident import IncidentEvent

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from services.intake.plain_calls import PlainCall
-from services.intake.short_calls import short_calls
+from services.intake.calls.plain_calls import PlainCall
+from services.intake.calls.short_calls import short_calls
 from shared.access.keys import Grant
 from shared.kafka.producer import PublishFailed
 from tests.service.intake.test_intake_answers import INCIDENT, REPORT

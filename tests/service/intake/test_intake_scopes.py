@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from services.intake.places import Places
+from services.intake.accepting.places import Places
 from shared.access.keys import Grant
 
 if TYPE_CHECKING:

@@ -15,11 +15,11 @@ from typing import Protocol
 
 from prometheus_client import Counter
 
-from services.intake.crowding import refuse_if_full
-from services.intake.fingerprints import Known, fingerprint_of
-from services.intake.flights import Flights
-from services.intake.offers import Offer, Taken
-from services.intake.places import Places
+from services.intake.accepting.crowding import refuse_if_full
+from services.intake.accepting.fingerprints import Known, fingerprint_of
+from services.intake.accepting.flights import Flights
+from services.intake.accepting.offers import Offer, Taken
+from services.intake.accepting.places import Places
 from shared.election.roster import regency_of
 from shared.gathering import Gathering
 from shared.http.problems import Problem

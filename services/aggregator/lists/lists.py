@@ -8,10 +8,11 @@ from typing import Annotated
 
 from fastapi import APIRouter, Path, Query, Response
 
-from services.aggregator import hand_overs, views
-from services.aggregator.items import Items
-from services.aggregator.plain_lists import Handler, PlainList
-from services.aggregator.queries import IncidentsQuery, LogisticsQuery, ReportsQuery, newest_after, newest_key
+from services.aggregator import views
+from services.aggregator.lists.items import Items
+from services.aggregator.lists.plain_lists import Handler, PlainList
+from services.aggregator.lists.queries import IncidentsQuery, LogisticsQuery, ReportsQuery, newest_after, newest_key
+from services.aggregator.state import hand_overs
 from services.aggregator.store import Store
 from shared.access.store import AccessStore
 from shared.clock import Clock

@@ -6,10 +6,10 @@ from __future__ import annotations
 from collections.abc import Hashable
 from datetime import date
 
-from services.aggregator import periods
 from services.aggregator.keeping import Keeping
-from services.aggregator.levels import Listed, listed
-from services.aggregator.periods import Counts
+from services.aggregator.periods import periods
+from services.aggregator.periods.levels import Listed, listed
+from services.aggregator.periods.periods import Counts
 from services.aggregator.store import Store
 from shared.election.calendar import Calendar
 from shared.topics import ALERTS

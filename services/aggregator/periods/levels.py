@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import defaultdict
 from dataclasses import dataclass
 
-from services.aggregator.periods import Judged, verdict_counts
+from services.aggregator.periods.periods import Judged, verdict_counts
 from shared.election.config import Level
 from shared.election.owing import Owing
 from shared.election.roster import level_of

@@ -18,7 +18,7 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
-from services.aggregator import recent_reports
+from services.aggregator.state import recent_reports
 from shared.election.config import Level
 from shared.election.quiet_period import QuietPeriodFlags
 from shared.election.roster import ancestors_and_self, is_within, level_of, regency_of

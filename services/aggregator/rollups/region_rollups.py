@@ -6,10 +6,10 @@ import asyncio
 from collections.abc import Mapping
 from datetime import datetime
 
-from services.aggregator import flags, rollups
-from services.aggregator.flags import Flag, Standing
-from services.aggregator.periods import period_shown
-from services.aggregator.rollup_store import RollUpStore
+from services.aggregator.periods.periods import period_shown
+from services.aggregator.rollups import flags, rollups
+from services.aggregator.rollups.flags import Flag, Standing
+from services.aggregator.rollups.rollup_store import RollUpStore
 from shared.election.cadence import PeriodDays
 from shared.election.calendar import Calendar
 from shared.election.logistics_line import line_of, since_of

@@ -8,9 +8,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime
 from typing import Any
 
-from services.aggregator import incidents, periods
-from services.aggregator.flags import Standing
-from services.aggregator.stocks import Stocks
+from services.aggregator.periods import periods
+from services.aggregator.rollups.flags import Standing
+from services.aggregator.rollups.stocks import Stocks
+from services.aggregator.state import incidents
 from shared.election.calendar import Calendar
 from shared.election.config import Level
 from shared.election.logistics_line import Line, has_line

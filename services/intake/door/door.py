@@ -14,15 +14,15 @@ from functools import partial
 
 from fastapi import Request
 
-from services.intake.accepting import Acceptor
-from services.intake.checks import Receipt
-from services.intake.crowding import place_in
-from services.intake.fingerprints import Fingerprint, Known, find
-from services.intake.offers import Accepted, Heard, Offer, Taken, headers_here
-from services.intake.places import MiB, Places
-from services.intake.rate_limits import RateLimits
+from services.intake.accepting.accepting import Acceptor
+from services.intake.accepting.crowding import place_in
+from services.intake.accepting.fingerprints import Fingerprint, Known, find
+from services.intake.accepting.offers import Accepted, Heard, Offer, Taken, headers_here
+from services.intake.accepting.places import MiB, Places
+from services.intake.door.rate_limits import RateLimits
+from services.intake.door.turnstile import Turnstile
 from services.intake.submissions.body import Body, WrongFields
-from services.intake.turnstile import Turnstile
+from services.intake.submissions.checks import Receipt
 from shared.access.keys import Grant
 from shared.access.store import AccessStore
 from shared.clock import Clock

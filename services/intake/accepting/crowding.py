@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from contextlib import AbstractContextManager
 
-from services.intake.places import Full, Places
+from services.intake.accepting.places import Full, Places
 from shared.http.problems import Problem
 from shared.metrics import Metrics
 

@@ -18,7 +18,7 @@ from limits import RateLimitItem, RateLimitItemPerMinute, RateLimitItemPerSecond
 from limits.storage import MemoryStorage
 from limits.strategies import FixedWindowRateLimiter
 
-from services.intake.rush import RushHours
+from services.intake.door.rush import RushHours
 from shared.access.keys import Grant
 from shared.http.problems import Problem
 from shared.metrics import Metrics

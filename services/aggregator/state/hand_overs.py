@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from services.aggregator.incidents import Status
+from services.aggregator.state.incidents import Status
 from shared.election.calendar import Calendar
 from shared.election.categories import Category
 from shared.instants import kept

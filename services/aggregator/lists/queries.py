@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from datetime import datetime
 
-from services.aggregator.incidents import Status
+from services.aggregator.state.incidents import Status
 from services.aggregator.store import After
 from shared.election.config import Level
 from shared.http.lists import Page, decode_cursor, given

@@ -15,7 +15,7 @@ from starlette.routing import BaseRoute, Match
 from starlette.types import Receive, Scope, Send
 
 from services.intake.api import Options, take
-from services.intake.door import Door
+from services.intake.door.door import Door
 from services.intake.submissions.body import Body
 from services.intake.submissions.incident import IncidentBody
 from services.intake.submissions.logistics import LogisticsBody

@@ -17,12 +17,12 @@ from functools import partial
 
 import orjson
 
-from services.intake.checks import Receipt
-from services.intake.crowding import refuse_if_full
-from services.intake.door import Door, agency_that_may_send, log_refusal
-from services.intake.offers import Taken, headers_of
-from services.intake.plain_calls import PLAIN_CALLS
+from services.intake.accepting.crowding import refuse_if_full
+from services.intake.accepting.offers import Taken, headers_of
+from services.intake.calls.plain_calls import PLAIN_CALLS
+from services.intake.door.door import Door, agency_that_may_send, log_refusal
 from services.intake.submissions.body import Body, WrongFields, read
+from services.intake.submissions.checks import Receipt
 from shared.access.keys import Grant
 from shared.http.auth_header import key_in
 from shared.http.problems import Problem, invalid, render, unexpected

@@ -6,9 +6,9 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import date, datetime
 
-from services.aggregator import attendance, hand_overs, incidents, logistics, region_state, reports
 from services.aggregator.in_force import reports_in_force
-from services.aggregator.stocks import Stocks
+from services.aggregator.rollups.stocks import Stocks
+from services.aggregator.state import attendance, hand_overs, incidents, logistics, region_state, reports
 from shared.mongo import Database, Document, aggregate, all_of, below
 
 Since = Mapping[str, datetime]  # by region

@@ -6,8 +6,9 @@ Kept in the region's own state (`region_state.py`), small, since the document is
 - `withdrawn`: which reports were withdrawn, read or not, as far as they can still become the newest;
   `MOST_WITHDRAWN` at most, those of the latest periods.
 
-In force is the newest that was not withdrawn (`in_force.py`). If the newest was, that one is asked of the collection
-`reports`: which of the older ones still holds can change back, and all of them stand there, each with what it said.
+In force is the newest that was not withdrawn (`services/aggregator/in_force.py`). If the newest was, that one
+is asked of the collection `reports`: which of the older ones still holds can change back, and all of them stand there,
+each with what it said.
 """
 
 from __future__ import annotations

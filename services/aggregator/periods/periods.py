@@ -1,8 +1,9 @@
 """What a period's attendance shows: every region that owes the report, its facts and its verdict. Pure.
 
 The facts are of the reports in force, withdrawn ones left out: `filings` (how many), `first` and `latest` (by
-received_at, agency, id); none without a report. They are asked of the reports (`store.py`), not folded: so they are
-right however many reports and withdrawals came, in whatever order.
+received_at, agency, id); none without a report. They are asked of the reports
+(`services/aggregator/store.py`), not folded: so they are right however many reports and withdrawals came, in whatever
+order.
 
 The list of a judged period holds every region that owes a report under today's calendar, and every one that has a
 verdict (a change of calendar never rewrites an earlier verdict). A region that filed without owing is not in it. For

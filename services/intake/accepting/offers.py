@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from pydantic import BaseModel, Field
 
-from services.intake.fingerprints import Fingerprint
+from services.intake.accepting.fingerprints import Fingerprint
 from shared.events.codec import CONTENT_TYPE, encode
 from shared.events.envelope import Envelope
 from shared.topics import Topic

@@ -21,7 +21,8 @@ class Fingerprint(NamedTuple):
 
 
 class Known(Protocol):
-    """What was accepted, as far as anybody remembers: the database's (`store.py`), or that of a batch's dry run."""
+    """What was accepted, as far as anybody remembers: the database's (`services/intake/store.py`), or that of a
+    batch's dry run."""
 
     async def find_all(self, identities: Sequence[str]) -> Mapping[str, Fingerprint]:
         """The fingerprints of what was accepted under identities; without those that have none, or where nobody can

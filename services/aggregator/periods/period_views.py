@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date
 
-from services.aggregator import periods
-from services.aggregator.periods import Counts
+from services.aggregator.periods import periods
+from services.aggregator.periods.periods import Counts
+from services.aggregator.periods.turnout import Turnout
 from services.aggregator.store import Store
-from services.aggregator.turnout import Turnout
 from shared.election.calendar import Calendar
 from shared.http.lists import Page
 from shared.mongo import Document

@@ -3,7 +3,7 @@
 A document of the collection `attendance`, `_id` = `<period>/<region>`: `verdict`, `revision`, `reason`, `judged_at`,
 `due_at`, `report`, `excuse` of the highest revision, and `verdicts`, all of them in order. The aggregator never
 judges: without a verdict a report that is owed shows as pending. Who has filed is asked of the collection `reports`
-(`periods.py`).
+(`periods/periods.py`).
 
 Of more than `MOST_VERDICTS` the first and the latest stay, by revision.
 """

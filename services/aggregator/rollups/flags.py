@@ -22,7 +22,7 @@ NORMAL_WHILE_OPEN, SAME_TEXT = "normal_while_open", "same_text"
 # In weeks, how far back a run of the same text is followed.
 MOST_WEEKS = 53
 
-Pointer = Mapping[str, Any]  # to the report in force (`in_force.py`)
+Pointer = Mapping[str, Any]  # to the report in force (`services/aggregator/in_force.py`)
 Texts = Mapping[str, str]  # period -> the summary of the report in force for it
 
 

@@ -1,0 +1,1 @@
+"""The lists of the read API: what they take, and the way to them."""

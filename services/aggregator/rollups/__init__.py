@@ -1,0 +1,1 @@
+"""Sums over a region and everything below it, and what of them somebody should look at."""

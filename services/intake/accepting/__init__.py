@@ -1,0 +1,1 @@
+"""From the door to 202: a place, conflict or not, published or not, remembered."""

@@ -1,0 +1,1 @@
+"""The calls that come by the thousand, past FastAPI's own way to them."""
