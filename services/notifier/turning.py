@@ -97,7 +97,7 @@ class Notifier:
             parts.metrics,
         )
         following = self._following()
-        self.waking = Waking(following)
+        self.waking = Waking(following, TOPICS)
         self.loops = [*following, *self.sending.send_loops, *self.sending.tell_loops]
 
     def _loop(self, name: str, step: Callable[[], Awaitable[bool]], idle_s: float = 1.0) -> Loop:
