@@ -32,12 +32,11 @@ class Log:
     async def partitions(self) -> list[tuple[str, int]]:
         """Every partition there is now, by fresh metadata."""
         async with asyncio.timeout(CALL_TIMEOUT_S):
-            found = await self._consumer._client.fetch_all_metadata()
-        for topic in self._topics:
-            numbers = found.partitions_for_topic(topic.name)
+            found = await self._consumer.partitions_now(topic.name for topic in self._topics)
+        for topic, numbers in found.items():
             if not numbers:
-                raise TopicUnread(f"there is no topic {topic.name}; `desk init` makes it")
-            self._partitions.update({log_name(topic.name, n): TopicPartition(topic.name, n) for n in sorted(numbers)})
+                raise TopicUnread(f"there is no topic {topic}; `desk init` makes it")
+            self._partitions.update({log_name(topic, n): TopicPartition(topic, n) for n in numbers})
         return [(where.topic, where.partition) for where in self._partitions.values()]
 
     async def bounds(self) -> tuple[Places, Places]:

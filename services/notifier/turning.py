@@ -43,7 +43,7 @@ from shared.topics import ALERTS, INCIDENTS, LOGISTICS, NOTIFIER_GROUP, REPORTS
 TOPICS = (REPORTS, INCIDENTS, LOGISTICS)
 _FOLLOW_S = 0.25
 _PING_S = 3.0
-_STOP_S = 18.0  # a batch in hand may end first
+STOP_S = 18.0  # a batch in hand, and attempts under way, may end first
 
 
 @dataclass(frozen=True)
@@ -97,7 +97,7 @@ class Notifier:
             parts.metrics,
         )
         following = self._following()
-        self.waking = Waking(following)
+        self.waking = Waking(following, TOPICS)
         self.loops = [*following, *self.sending.send_loops, *self.sending.tell_loops]
 
     def _loop(self, name: str, step: Callable[[], Awaitable[bool]], idle_s: float = 1.0) -> Loop:
@@ -147,10 +147,8 @@ class Notifier:
         await self.consuming.consumer.run()
 
     async def close(self) -> None:
-        """Everything that was given or made, the client too."""
-        await self.sending.close()
-        await self.consuming.reader.stop()
-        await self.consuming.producer.stop()
+        """Everything that was given or made, the clients too: last, since what is sent at once is marked by them."""
+        await asyncio.gather(self.sending.close(), self.consuming.reader.stop(), self.consuming.producer.stop())
         await mongo.close(self.parts.client)
         if self.parts.folding is not None:
             await mongo.close(self.parts.folding)
@@ -176,7 +174,7 @@ class Notifier:
         finally:
             for task in tasks:
                 task.cancel()
-            await asyncio.wait(tasks, timeout=_STOP_S)
+            await asyncio.wait(tasks, timeout=STOP_S)
             await self.close()
 
     # what `/readyz` asks

@@ -7,7 +7,7 @@ import asyncio
 from collections.abc import Iterable, Set
 
 from shared.loops import Loop
-from shared.topics import INCIDENTS, LOGISTICS, REPORTS
+from shared.topics import INCIDENTS, LOGISTICS, REPORTS, Topic
 
 # A dozen loops that ask the database at once take 50 ms from each other, and from the one that matters.
 THEN_S = 0.1
@@ -20,12 +20,13 @@ _THEN = {
 
 
 class Waking:
-    """Raises KeyError if one of them is not there."""
+    """Raises KeyError if one of them is not there, or a topic that is read names nobody: at the start, not in a timer
+    whose failure stops the waking of all others."""
 
-    def __init__(self, loops: Iterable[Loop]) -> None:
+    def __init__(self, loops: Iterable[Loop], topics: Iterable[Topic]) -> None:
         by_name = {loop.name: loop for loop in loops}
         self._first = by_name[_FIRST]
-        self._then = {topic: [by_name[name] for name in names] for topic, names in _THEN.items()}
+        self._then = {topic.name: [by_name[name] for name in _THEN[topic.name]] for topic in topics}
         self._read: set[str] = set()
         self._soon: asyncio.TimerHandle | None = None
 

@@ -113,17 +113,28 @@ def _regions(path: Path, rows: csv.DictReader[Any]) -> Iterator[Region]:
     all its children."""
     codes: dict[str, str] = {}
     for row in rows:
-        parent = row.get("parent_code") or ""
-        row["parent_code"] = codes.get(parent, parent)
+        _refuse_more_cells(path, rows, row)
+        if parent := row.get("parent_code"):
+            row["parent_code"] = codes.get(parent, parent)
         region = _region(path, rows.line_num, row)
         codes[region.code] = region.code
         yield region
 
 
+def _refuse_more_cells(path: Path, rows: csv.DictReader[Any], row: dict[str | None, Any]) -> None:
+    """Raises BadFile: what a comma cut off would be lost unseen, or taken for the next column. Empty cells at the end
+    are none."""
+    more, columns = row.get(None) or [], len(rows.fieldnames or ())
+    if any(cell.strip() for cell in more):
+        problem = f"has {columns + len(more)} cells for {columns} columns; a name that holds a comma must be in quotes"
+        raise BadFile(path, f"line {rows.line_num}", problem, '64.72,64,regency,"SAMARINDA, KOTA"')
+
+
 def _region(path: Path, line: int, row: dict[str, Any]) -> Region:
+    """A row may be short: Excel leaves out the commas of empty cells at the end."""
     example = "64.72,64,regency,KOTA SAMARINDA"
     code, level, name = row.get("code") or "", _LEVELS.get(row.get("level") or ""), row.get("name") or ""
-    if not code or not name or level is None:
+    if not code or not name or level is None or "parent_code" not in row:
         raise BadFile(path, f"line {line}", "needs code, parent_code, level and name", example)
     if not re.fullmatch(REGION_CODE, code) or level_of(code) is not level:
         raise BadFile(path, f"line {line}", f"the code {code} is no code of a {level.value}", example)

@@ -39,6 +39,7 @@ log = get_logger(__name__)
 
 # A join takes as long as the slowest member's batch; one that takes longer waits for a broker that is gone.
 _JOIN_TIMEOUT_S = 30.0
+BROKER_STOP_S = 15.0  # a batch in hand may end first
 _GAP_PAUSE_S = 0.1
 _LOOKS_A_COMPARISON = 15  # every half minute, at a look each two seconds
 
@@ -115,7 +116,7 @@ class Consumer:
         finally:
             self._is_joined = False
             with contextlib.suppress(TimeoutError, KafkaError):
-                async with asyncio.timeout(15):
+                async with asyncio.timeout(BROKER_STOP_S):
                     await self._broker.stop()
 
     async def _verify_log(self) -> None:

@@ -43,9 +43,8 @@ class LogReader:
         """The partitions of a topic by fresh metadata. Raises KafkaError, TimeoutError."""
         async with self._lock, asyncio.timeout(CALL_TIMEOUT_S):
             consumer = await self._consumer()
-            fresh = await consumer._client.fetch_all_metadata()
-            found = fresh.partitions_for_topic(topic)
-        return sorted(found or ())
+            found = await consumer.partitions_now([topic])
+        return found[topic]
 
     async def beginning(self, topic: str, partition: int) -> int:
         """The first offset still kept. Raises KafkaError, TimeoutError."""

@@ -26,6 +26,8 @@ log = get_logger(__name__)
 # A client that confirmed nothing for so many deadlines, although it was given something, is made anew.
 _SILENT_DEADLINES = 1.5
 _LOOK_EVERY_S = 1.0
+_KEEPER_S = 2.0
+STOP_S = _KEEPER_S + CALL_TIMEOUT_S  # whoever connects is called off, then the records under way end
 
 
 @dataclass(frozen=True)
@@ -62,10 +64,10 @@ class Producer:
         self._keeper = asyncio.create_task(self._keep())
 
     async def stop(self) -> None:
-        """Lets the records under way end, for a bounded time."""
+        """Lets the records under way end, for `STOP_S` at most."""
         if self._keeper is not None:
             self._keeper.cancel()
-            await asyncio.wait([self._keeper], timeout=2)
+            await asyncio.wait([self._keeper], timeout=_KEEPER_S)
         if self._now is not None:
             self._leave(self._now)
             self._now = None

@@ -4,6 +4,8 @@ Kafka takes any bytes for a header's name. aiokafka 0.14 decodes it while it unp
 `getmany` does so again at the same record, and the records behind it are never read. Nobody above can catch that and
 go on, since no offset is told. So this one fetches that partition again itself, over the same connection, and unpacks
 it by aiokafka's own code with lenient names. The record is a record like any other then.
+
+What else has to be asked past a consumer's public calls, single records and fresh metadata, is asked here, too.
 """
 
 from __future__ import annotations
@@ -49,6 +51,13 @@ class TolerantConsumer(AIOKafkaConsumer):  # type: ignore[misc]  # aiokafka has 
         for where, records in (await self._standing_ready(partitions, max_records and max_records - 1)).items():
             found.setdefault(where, []).extend(records)
         return found
+
+    async def partitions_now(self, topics: Iterable[str]) -> dict[str, list[int]]:
+        """The partitions of each topic, in order; none where there is no such topic. Asked of a broker at this moment:
+        `partitions_for_topic` answers from what was heard some time ago, and may miss one that was added since.
+        Raises KafkaError."""
+        fresh = await self._client.fetch_all_metadata()
+        return {topic: sorted(fresh.partitions_for_topic(topic) or ()) for topic in topics}
 
     async def first_from(self, where: TopicPartition, position: int, end: int) -> ConsumerRecord | None:
         """The first record at or after a position, asked for by itself: nothing is assigned, and nothing more is

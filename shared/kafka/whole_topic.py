@@ -41,8 +41,8 @@ async def read_topic(addresses: str, topic: str, security: Security = PLAIN) -> 
 
 async def _records(consumer: TolerantConsumer, topic: str) -> AsyncGenerator[ConsumerRecord, None]:
     async with asyncio.timeout(CALL_TIMEOUT_S):
-        metadata = await consumer._client.fetch_all_metadata()
-        where = [TopicPartition(topic, p) for p in sorted(metadata.partitions_for_topic(topic) or ())]
+        found = await consumer.partitions_now([topic])
+        where = [TopicPartition(topic, p) for p in found[topic]]
         if not where:
             raise TopicUnread(f"there is no topic {topic}; `desk init` makes it")
         consumer.assign(where)
@@ -52,10 +52,10 @@ async def _records(consumer: TolerantConsumer, topic: str) -> AsyncGenerator[Con
     for one in where:
         consumer.seek(one, begins[one])
     while waiting:
-        found = await consumer.getmany(*waiting, timeout_ms=int(_SILENCE_S * 1000))
-        if not found:
+        read = await consumer.getmany(*waiting, timeout_ms=int(_SILENCE_S * 1000))
+        if not read:
             raise TopicUnread(f"{topic}: nothing came for {_SILENCE_S:g} s, though there is more to read")
-        for partition, records in found.items():
+        for partition, records in read.items():
             for record in records:
                 if record.offset < ends[partition]:
                     yield record

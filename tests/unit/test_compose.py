@@ -14,7 +14,14 @@ import yaml
 
 from desk.rights import USERS
 from desk.stack.kafka_jars import kafka_version
+from services.aggregator.app import CONSUMER_STOP_S
 from services.intake.certificates import addresses_of
+from services.notifier import turning
+from services.notifier.delivery import delivering, sending
+from shared.exactly_once.consumer import BROKER_STOP_S
+from shared.http.serve import SHUTDOWN_S
+from shared.kafka import producer
+from shared.kafka.limits import CALL_TIMEOUT_S
 
 ROOT = Path(__file__).resolve().parents[2]
 BASE, SECURE, CLUSTER, SECURE_CLUSTER = (
@@ -24,6 +31,13 @@ BASE, SECURE, CLUSTER, SECURE_CLUSTER = (
     "deploy/compose.secure-cluster.yml",
 )
 OURS = ("intake", "aggregator", "notifier")
+# How long each of them may take to leave, whatever hangs: answers under way, then a batch in hand and what is being
+# sent, then connections, all at once. (MongoDB's come after that, and nothing is lost with them.)
+LEAVING_S = {
+    "intake": SHUTDOWN_S + producer.STOP_S,
+    "aggregator": SHUTDOWN_S + CONSUMER_STOP_S + max(producer.STOP_S, CALL_TIMEOUT_S),
+    "notifier": SHUTDOWN_S + turning.STOP_S + max(sending.CLOSE_S, producer.STOP_S, CALL_TIMEOUT_S),
+}
 MONITORING = {"prometheus", "alertmanager", "disk", "grafana"}
 
 
@@ -66,6 +80,19 @@ def test_every_container_is_locked() -> None:
         assert is_ours or int(made["user"].partition(":")[0]) > 0, name
     dockerfile = (ROOT / "deploy" / "Dockerfile").read_text(encoding="utf-8")
     assert re.findall(r"^USER (\S+)", dockerfile, re.MULTILINE) == ["10001:10001"]
+
+
+@pytest.mark.parametrize("name", OURS)
+def test_nobody_is_killed_who_is_leaving(name: str) -> None:
+    """Docker gives each of them the time that it may take, and some seconds more for MongoDB's connections."""
+    given = composed(BASE)["services"][name]["stop_grace_period"]
+    assert LEAVING_S[name] + 5 <= int(given.removesuffix("s"))
+
+
+def test_a_phase_of_leaving_is_as_long_as_what_ends_in_it() -> None:
+    """An attempt that ends by itself, and a batch, are not cut off by whoever waits for them."""
+    assert min(turning.STOP_S, sending.CLOSE_S) > delivering.LEAVING_S
+    assert min(turning.STOP_S, CONSUMER_STOP_S) > BROKER_STOP_S
 
 
 def test_who_may_go_out() -> None:

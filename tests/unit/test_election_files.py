@@ -203,7 +203,11 @@ HEAD = "code,parent_code,level,name,zone\n64,,province,KALTIM,\n"
         (HEAD + "64.72,64.72,regency,SAMARINDA,\n", "line 3", "64.72 does not lie below 64.72"),
         (HEAD + "64.72.01,64.72,district,PALARAN,\n", "code", "names the parent 64.72, which is not in the roster"),
         (HEAD + "64.72,64,regency,A,\n64.72,64,regency,B,\n", "code", "64.72 stands twice"),
+        (HEAD + "64.72,64,regency\n", "line 3", "needs code, parent_code, level and name"),
+        (HEAD + "64.72,64,regency,SAMARINDA,,Asia/Jakarta\n", "line 3", "has 6 cells for 5 columns"),
+        ("code,parent_code,level,name\n64,,province,KALIMANTAN, TIMUR\n", "line 2", "must be in quotes"),
         ("kode,nama\n64,KALTIM\n", "line 2", "needs code, parent_code, level and name"),
+        ("code,level,name\n64,province,KALTIM\n", "line 2", "needs code, parent_code, level and name"),
         ("code,parent_code,level,name\n", "file", "names no region"),
         ("", "file", "names no region"),
     ],
@@ -253,6 +257,15 @@ def test_roster_of_a_spreadsheet(tmp_path: Path) -> None:
     )
     (region,) = read_roster(file)
     assert (region.name, region.zone, region.parent) == ("KALIMANTAN, TIMUR", "Asia/Makassar", None)
+
+
+@pytest.mark.parametrize("cells", ["", ",", ",,,"])
+def test_empty_cells_at_a_row_s_end(tmp_path: Path, cells: str) -> None:
+    """Spreadsheets write more of them than there are columns, or, Excel, fewer: a zone that is not there is none."""
+    file = tmp_path / "r.csv"
+    file.write_text(f"code,parent_code,level,name,zone\n64,,province,KALTIM{cells}\n")
+    (region,) = read_roster(file)
+    assert region.zone is None
 
 
 @pytest.mark.parametrize(

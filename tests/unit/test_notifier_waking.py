@@ -6,10 +6,11 @@ import asyncio
 
 import pytest
 
+from services.notifier.turning import TOPICS
 from services.notifier.waking import THEN_S, Waking
 from shared.loops import Loop
 from shared.metrics import Metrics
-from shared.topics import INCIDENTS, LOGISTICS, REPORTS
+from shared.topics import ALERTS, INCIDENTS, LOGISTICS, REPORTS, Topic
 
 NAMES = ("plan", "settle", "digest", "publish", "judge", "look", "logistics", "figures")
 
@@ -20,7 +21,7 @@ class Bench:
     def __init__(self) -> None:
         self.woken: list[str] = []
         self.loops = [self._loop(name) for name in NAMES]
-        self.waking = Waking(self.loops)
+        self.waking = Waking(self.loops, TOPICS)
 
     def _loop(self, name: str) -> Loop:
         async def step() -> bool:
@@ -64,4 +65,19 @@ def test_a_loop_that_is_not_there_is_found_at_the_start(missing: str) -> None:
     """One that is called something else now, say: not in a timer whose failure stops the waking of all others."""
     loops = [loop for loop in Bench().loops if loop.name != missing]
     with pytest.raises(KeyError, match=missing):
-        Waking(loops)
+        Waking(loops, TOPICS)
+
+
+@pytest.mark.parametrize("topic", TOPICS, ids=lambda topic: topic.name)
+async def test_every_topic_that_is_read_wakes_somebody(topic: Topic) -> None:
+    """Beside whoever tells: one that is read and named nowhere would stop at the next batch."""
+    bench = Bench()
+    bench.waking.wake({topic.name})
+    await asyncio.sleep(1.5 * THEN_S)
+    assert set(bench.woken) > {"plan"}
+
+
+def test_a_topic_that_nobody_is_named_for_is_found_at_the_start() -> None:
+    """One that is read as well from some day on, say."""
+    with pytest.raises(KeyError, match=ALERTS.name):
+        Waking(Bench().loops, [*TOPICS, ALERTS])

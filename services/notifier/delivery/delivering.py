@@ -60,7 +60,7 @@ def _owed_since(delivery: Document) -> datetime:
     return since
 
 
-async def _to_its_end(attempt: Coroutine[Any, Any, None]) -> None:
+async def _to_its_end(attempt: Coroutine[Any, Any, None], delivery: Document) -> None:
     """An attempt, also if we are told to leave meanwhile: then for `LEAVING_S` at most."""
     task = asyncio.create_task(attempt)
     try:
@@ -70,8 +70,13 @@ async def _to_its_end(attempt: Coroutine[Any, Any, None]) -> None:
         task.cancel()
         for failure in await asyncio.gather(task, return_exceptions=True):
             if failure is not None:
-                log.warning("attempt_not_recorded", error=said(failure))
+                _not_recorded(delivery, failure)
         raise
+
+
+def _not_recorded(delivery: Document, failure: BaseException) -> None:
+    """Its end is not known here: it is sent again after the lease, perhaps a second time."""
+    log.warning("attempt_not_recorded", delivery=delivery["_id"], receiver=delivery["receiver"], error=said(failure))
 
 
 def message_of(delivery: Document) -> Message:
@@ -123,8 +128,11 @@ class Sender:
         async with place:
             try:
                 await self._deliver(delivery, Permit.YES)
-            except DatabaseError as error:  # its end is not on record: it is sent again after the lease
-                log.warning("attempt_not_recorded", delivery=delivery["_id"], error=said(error))
+            except DatabaseError as error:
+                _not_recorded(delivery, error)
+            except asyncio.CancelledError as error:  # cut off when we left
+                _not_recorded(delivery, error)
+                raise
             except Exception as error:  # the top of what no loop turns: counted as there, and then as above
                 self._metrics.loop_failures.labels(f"send:{self.receiver.name}").inc()
                 log.error("sending_failed", delivery=delivery["_id"], alerts=delivery["alerts"], exc_info=error)
@@ -146,7 +154,7 @@ class Sender:
                 await self._receivers.give_back_probe(self.receiver.name)
             return False
         if not await self._deliveries.waits_for_older(delivery):
-            await _to_its_end(self._deliver(delivery, permit))
+            await _to_its_end(self._deliver(delivery, permit), delivery)
         return True
 
     async def _deliver(self, delivery: Document, permit: Permit) -> None:

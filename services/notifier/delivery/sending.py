@@ -9,18 +9,23 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from services.notifier.channels.table import alertmanager, make_channel
-from services.notifier.delivery.delivering import Sender
+from services.notifier.delivery.delivering import LEAVING_S, Sender
 from services.notifier.delivery.delivery_store import DeliveryStore
 from services.notifier.delivery.receiver_store import ReceiverStore
 from services.notifier.delivery.telling_again import TellingAgain
 from services.notifier.routing.addresses import Address, AlertmanagerAddress
 from services.notifier.store import Store
 from shared.election.calendar import Calendar
+from shared.errors import said
+from shared.logs import get_logger
 from shared.loops import Loop
 from shared.metrics import Metrics
 from shared.metrics.notifier import OUTCOMES
 from shared.settings import Settings
 
+log = get_logger(__name__)
+
+CLOSE_S = LEAVING_S + 2.0  # what is sent at once, and then the channel's connections
 _TELL_AGAIN_S = 1.0
 
 
@@ -43,9 +48,15 @@ class Sending:
             loop.wake()
 
     async def close(self) -> None:
-        """All of them together: each may wait for what it sends at once."""
-        closing = [one.close() for one in self.senders] + [one.close() for one in self.tellers]
-        await asyncio.gather(*closing)
+        """All of them together, since each may wait for what it sends at once. One that fails, or takes longer than
+        `CLOSE_S`, keeps no other waiting: it ends with the process."""
+        closing: list[Sender | TellingAgain] = [*self.senders, *self.tellers]
+        ended = await asyncio.gather(
+            *(asyncio.wait_for(one.close(), CLOSE_S) for one in closing), return_exceptions=True
+        )
+        for one, failure in zip(closing, ended, strict=True):
+            if failure is not None:
+                log.warning("sender_not_closed", receiver=one.receiver.name, error=said(failure))
 
 
 def build_sending(

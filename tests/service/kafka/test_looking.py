@@ -10,8 +10,9 @@ import pytest
 from aiokafka import AIOKafkaProducer, TopicPartition
 from aiokafka.errors import KafkaError
 
+from shared.kafka.limits import METADATA_MAX_AGE_MS
 from shared.kafka.log_reader import LogReader
-from shared.kafka.topic_admin import create_topics
+from shared.kafka.topic_admin import add_partitions, create_topics
 from shared.records import Position
 from shared.topics import Topic
 
@@ -110,3 +111,14 @@ async def test_it_asks_while_its_other_questions_wait(broker_address: str, topic
             {"p2": b"x"},
         )
     assert TopicPartition(topic, 0) not in (await reader._consumer()).assignment()
+
+
+async def test_partitions_are_those_of_this_moment(broker_address: str, topic: str, reader: LogReader) -> None:
+    """One that was added counts, long before aiokafka would hear of it by itself. An unknown topic has none."""
+    assert await reader.partitions(topic) == list(range(PARTITIONS))
+    await add_partitions(broker_address, {topic: PARTITIONS + 1})
+    async with asyncio.timeout(METADATA_MAX_AGE_MS / 1000 / 3):
+        while len(await reader.partitions(topic)) == PARTITIONS:  # noqa: ASYNC110 - the broker itself needs a moment
+            await asyncio.sleep(0.05)
+    assert await reader.partitions(topic) == list(range(PARTITIONS + 1))
+    assert await reader.partitions("test.absent") == []

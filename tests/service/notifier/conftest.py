@@ -137,6 +137,12 @@ class FakeChannel:
         """Nothing to close."""
 
 
+def not_recorded(caplog: pytest.LogCaptureFixture) -> list[tuple[str, str]]:
+    """Delivery and receiver of each attempt whose end, the log says, is not on record."""
+    said = [record.msg for record in caplog.records if isinstance(record.msg, dict)]
+    return [(line["delivery"], line["receiver"]) for line in said if line["event"] == "attempt_not_recorded"]
+
+
 class Crash(BaseException):
     """The process dies here."""
 

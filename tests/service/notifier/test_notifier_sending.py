@@ -20,7 +20,7 @@ from services.notifier.routing.receivers import ConsoleReceiver
 from services.notifier.store import Store
 from shared.metrics import Metrics
 from tests.builders import utc
-from tests.service.notifier.conftest import Crash, FakeChannel, dying
+from tests.service.notifier.conftest import Crash, FakeChannel, dying, not_recorded
 
 Document = dict[str, Any]
 PASSING = SendFailed("HTTP 503", is_permanent=False, status=503)
@@ -168,12 +168,13 @@ async def test_who_is_told_to_leave_ends_the_attempt_under_way(store: DeliverySt
 
 
 async def test_who_is_told_to_leave_waits_for_no_receiver_that_hangs(
-    store: DeliveryStore, monkeypatch: pytest.MonkeyPatch
+    store: DeliveryStore, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """It is sent again after the lease, as after a crash."""
+    """It is sent again after the lease, as after a crash; the log says which, and to whom."""
     monkeypatch.setattr(delivering, "LEAVING_S", 0.1)
     delivery = await left_while_sending(store, Answering(60))
     assert (delivery["state"], delivery["attempts"][0]["outcome"]) == ("pending", "started")
+    assert not_recorded(caplog) == [("n1|hook", "hook")]
 
 
 async def test_failing_then_succeeding_keeps_the_webhook_id(store: DeliveryStore) -> None:

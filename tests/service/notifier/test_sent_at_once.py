@@ -11,6 +11,7 @@ import pytest
 from pymongo.errors import AutoReconnect
 
 from services.notifier.channels import Message, SendFailed, Sent
+from services.notifier.delivery import delivering
 from services.notifier.delivery.breaker import OPEN_AFTER
 from services.notifier.delivery.delivering import Sender
 from services.notifier.delivery.delivery_store import DeliveryStore
@@ -20,7 +21,7 @@ from services.notifier.telling.planning import Planning
 from shared.events.incident_status import IncidentStatus
 from shared.metrics import Metrics
 from tests.builders import a_status, an_incident, utc
-from tests.service.notifier.conftest import Bench, FakeChannel, receivers_of
+from tests.service.notifier.conftest import Bench, FakeChannel, not_recorded, receivers_of
 
 Document = dict[str, Any]
 AT = utc("2024-11-25T02:00Z")
@@ -83,6 +84,20 @@ async def test_what_is_sent_when_we_are_told_to_leave_is_sent_to_its_end(bench: 
     asyncio.get_running_loop().call_later(0.1, channel.let.set)
     await replica.sender.close()
     assert (await the_delivery(bench))["state"] == "delivered"
+
+
+async def test_what_takes_too_long_when_we_leave_is_cut_off_and_named(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It is sent again after the lease; the log says which, and to whom."""
+    monkeypatch.setattr(delivering, "LEAVING_S", 0.1)
+    replica = Replica(bench, Slow())
+    await violate(bench)
+    await replica.planning.step()
+    await replica.sender.close()
+    delivery = await the_delivery(bench)
+    assert [a["outcome"] for a in delivery["attempts"]] == ["started"]
+    assert not_recorded(caplog) == [(delivery["_id"], "a")]
 
 
 async def test_planned_claimed_and_sent(bench: Bench, replica: Replica) -> None:
@@ -197,7 +212,7 @@ async def test_an_end_waits_for_the_alarm_that_is_under_way(bench: Bench) -> Non
 
 
 async def test_a_database_that_is_away_at_the_end_is_no_end_of_the_sender(
-    bench: Bench, replica: Replica, monkeypatch: pytest.MonkeyPatch
+    bench: Bench, replica: Replica, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     """The attempt stays on record as one of which nobody knows; the place is free again."""
 
@@ -208,6 +223,7 @@ async def test_a_database_that_is_away_at_the_end_is_no_end_of_the_sender(
         patched.setattr(replica.deliveries, "record_attempt", away)
         await violate(bench)
         await replica.tell()
+    assert not_recorded(caplog) == [((await the_delivery(bench))["_id"], "a")]
     await bench.store.database.deliveries.update_many({}, [{"$set": {"lease_until": "$$NOW"}}])
     assert await replica.sender.step()
     assert [a["outcome"] for a in (await the_delivery(bench))["attempts"]] == ["started", "ok"]
