@@ -118,6 +118,7 @@ def _obligation_json(calendar: Calendar, region: Region, deadline: Deadline, kno
     verdict = known.get("verdict", Verdict.PENDING.value)
     verdicts = known.get("verdicts", [])
     reason = verdicts[-1]["reason"] if verdicts else None
+    deadline = obligations.deadline_of(known, deadline)
     return {
         "region": region.code,
         "name": calendar.roster.name(region.code),

@@ -59,10 +59,11 @@ def _report(calendar: Calendar, sighting: Sighting, report: ReportEvent) -> list
     deadline = _deadline(calendar, report)
     if deadline is None:
         return []  # a report nobody owed is welcome, and no obligation
-    finding = filing.finding_of(report, deadline, calendar.at(report.subject, report.receivedat))
+    election = calendar.at(report.subject, report.receivedat)
 
     def apply(obligation: Document) -> Document:
-        return obligations.filed(obligation, report, deadline, finding)
+        holds = obligations.deadline_of(obligation, deadline)
+        return obligations.filed(obligation, report, holds, filing.finding_of(report, holds, election))
 
     return [_obligation(sighting, report, apply)]
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from services.notifier.changes import changes_of
 from services.notifier.rules import missing_report
 from services.notifier.verdicts import obligations, verdict_events
 from services.notifier.verdicts.filing import finding_of
@@ -18,8 +19,10 @@ from services.notifier.verdicts.verdicts import current, has_been
 from shared.events.codec import decode, encode
 from shared.events.verdict import Verdict, VerdictEvent
 from shared.exactly_once.cursors import empty
+from shared.exactly_once.sightings import Sighting
+from shared.records import Position, Record
 from shared.topics import ALERTS
-from tests.builders import MONDAY, a_deadline, a_report, an_election, utc
+from tests.builders import MONDAY, a_calendar, a_deadline, a_report, an_election, utc
 
 Document = dict[str, Any]
 Step = Callable[[Document], Document]
@@ -122,6 +125,35 @@ def test_which_reports_wait_for_the_judgement(received: datetime, is_held: bool)
     document = after(lambda o: obligations.filed(o, report, DEADLINE, finding_of(report, DEADLINE, ELECTION)))
     assert current(document) is (Verdict.PENDING if is_held else Verdict.LATE)
     assert [f["report"] for f in document.get("held", [])] == ([report.identity] if is_held else [])
+
+
+EDITED = a_calendar(
+    reports=[{"level": "regency", "due": "18:00", "grace": "2h", "from": MONDAY, "until": date(2024, 12, 16)}]
+)
+
+
+def reported_under_the_edited_file(document: Document) -> Document:
+    """A report that was written at 20:00, and came the next morning."""
+    event = a_report(DUE + 9 * HOUR, submitted=DUE - 4 * HOUR, event_id="afterwards")
+    position = Position("desk.reports", 3, 7)
+    (change,) = changes_of(EDITED)(Sighting(position, event, Record(position, b"64.72", b"")))
+    return change.apply(document)
+
+
+@pytest.mark.parametrize("step", [LATE, missed, undetermined])
+def test_an_edited_deadline_rewrites_nothing_that_was_judged(step: Step) -> None:
+    """The file said 24:00 when the first verdict was given, and says 18:00 now: that one deadline goes on deciding."""
+    document = reported_under_the_edited_file(after(step))
+    assert current(document) is Verdict.ON_TIME
+    assert (document["due_at"], document["judge_at"]) == (DUE, JUDGED)
+
+
+def test_before_any_verdict_the_file_as_it_is_decides() -> None:
+    """Due at 18:00 by now: missing, and then late."""
+    deadline = EDITED.owing(MONDAY)["64.72"]
+    document = obligations.missed(reported_under_the_edited_file(after()), "64.72", deadline, DUE)
+    assert [v["verdict"] for v in document["verdicts"]] == ["missing", "late"]
+    assert document["due_at"] == DUE - 6 * HOUR
 
 
 def test_nothing_yet_is_pending() -> None:

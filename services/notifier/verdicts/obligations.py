@@ -37,8 +37,23 @@ def obligation_id(period: date, region: str) -> str:
     return f"{period.isoformat()}:{region}"
 
 
+def deadline_of(obligation: Document, deadline: Deadline) -> Deadline:
+    """The deadline that holds: the one that its first verdict was given by, so that nobody who edits the election file
+    rewrites what was judged; before any verdict that of the files as they are."""
+    if not obligation.get("verdicts"):
+        return deadline
+    return Deadline(
+        deadline.period,
+        obligation["due_at"],
+        obligation["judge_at"],
+        obligation["election"],
+        obligation.get("remind_at", deadline.remind_at),
+    )
+
+
 def filed(obligation: Document, report: ReportEvent, deadline: Deadline, finding: Finding) -> Document:
-    """The obligation after a report for it. A report beats every verdict that was given without one."""
+    """The obligation after a report for it, and what is found of that by `deadline_of`. A report beats every verdict
+    that was given without one."""
     return _taken(obligation, report.subject, deadline, filed_reports.filing(report, finding))
 
 
@@ -109,7 +124,7 @@ def undetermined(obligation: Document, region: str, deadline: Deadline, now: dat
 
 def _taken(obligation: Document, region: str, deadline: Deadline, entry: Entry) -> Document:
     begun = _begun(obligation, region, deadline)
-    if verdicts.current(begun) is Verdict.PENDING and entry["received_at"] >= deadline.judge_at:
+    if verdicts.current(begun) is Verdict.PENDING and entry["received_at"] >= begun["judge_at"]:
         return _with_held(begun, entry)
     if begun.get("unread"):
         return filed_reports.after(begun, entry)
@@ -169,6 +184,7 @@ def _reason(obligation: Document, filing: Entry) -> str:
 
 def _begun(obligation: Document, region: str, deadline: Deadline) -> Document:
     """The obligation's own fields; pending before the first verdict."""
+    deadline = deadline_of(obligation, deadline)
     return {
         "verdict": Verdict.PENDING.value,
         "verdicts": [],
