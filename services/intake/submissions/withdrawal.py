@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from typing import Annotated
 
 from pydantic import AfterValidator, Field
@@ -12,6 +11,7 @@ from services.intake.submissions.body import Body, WrongFields
 from services.intake.submissions.checks import Receipt, possible_period
 from services.intake.submissions.reports_meant import checked
 from shared.access.keys import Kind
+from shared.events.codec import content_hash
 from shared.events.withdrawal import WithdrawalData, WithdrawalEvent
 from shared.field_errors import FieldError
 from shared.strict import Day, LongText, Slug
@@ -39,8 +39,8 @@ class WithdrawalBody(Body):
         return self.report
 
     def default_id(self, agency: str, receipt: Receipt) -> str:
-        """Of the report's id, so that a second tap is no second withdrawal."""
-        return f"withdrawal-{hashlib.sha256(self.report.encode()).hexdigest()[:32]}"
+        """Of what is said, so that a second tap is no second withdrawal, and one that was mended is another."""
+        return f"withdrawal-{content_hash(self.said())[:32]}"
 
     def to_event(self, agency: str, event_id: str, receipt: Receipt, meant: Fingerprint | None) -> WithdrawalEvent:
         withdrawn = checked(meant, "report", self.region) if meant else None

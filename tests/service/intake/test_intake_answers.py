@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from tests.service.intake.conftest import Intake
 
 REPORT = {"id": "r1", "region": "64.72.01", "condition": "normal", "summary": "Aman."}
+WITHDRAWAL = {"region": "64.72.01", "reason": "Salah wilayah."}
 INCIDENT = {
     "id": "i1",
     "region": "64.72",
@@ -195,6 +196,18 @@ async def test_a_correction_is_for_the_week_of_what_it_corrects(intake: Intake) 
     intake.known.is_away = True
     statuses = [(await intake.post("/v1/reports", {**body, "id": "r4"})).status for body in (nameless, said)]
     assert statuses == [503, 202]
+
+
+async def test_a_withdrawal_without_an_id_is_the_same_only_if_it_says_the_same(intake: Intake) -> None:
+    """A second tap is a duplicate. One that was mended takes effect, whatever was said by mistake while nobody knew
+    the report; and nobody is told of a conflict over an id that they did not name."""
+    path = "/v1/reports/r1/withdraw"
+    mistaken = await intake.post(path, {**WITHDRAWAL, "period": "2024-11-11"})
+    await intake.post("/v1/reports", REPORT)
+    mended = [await intake.post(path, body) for body in (WITHDRAWAL, WITHDRAWAL, {**WITHDRAWAL, "reason": "Lain."})]
+    assert [answer.status for answer in (mistaken, *mended)] == [202] * 4
+    assert [answer.body["duplicate"] for answer in mended] == [False, True, False]
+    assert len({answer.body["id"] for answer in (mistaken, *mended)}) == 3
 
 
 async def test_other_content_under_a_known_id_is_a_conflict(intake: Intake) -> None:
