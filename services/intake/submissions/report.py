@@ -56,7 +56,7 @@ class ReportBody(Body):
         if self.replaces == event_id:  # an id that a batch gave to the line, after `another_report` had looked
             raise WrongFields([FieldError("replaces", "replaces_itself")])
         calendar = receipt.calendar
-        replaced = checked(meant, "replaces", self.region) if meant else None
+        replaced = checked(meant, "replaces", self.region, None) if meant else None
         period = self.period or (replaced and replaced.period)
         if self.replaces and period is None:
             raise WrongFields([FieldError("period", "correction_period")])

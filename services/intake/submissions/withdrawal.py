@@ -29,7 +29,7 @@ class WithdrawalBody(Body):
     report: Slug = Field(description="the id of your report")
     reason: LongText = Field(description="why, for whoever looks at the history")
     period: Annotated[Day, AfterValidator(possible_period)] | None = Field(
-        None, description="the Monday the report was for; only needed where we do not know the report"
+        None, description="the Monday the report was for, no other; only needed where we do not know the report"
     )
 
     def right(self, agency: str) -> Kind:
@@ -43,7 +43,7 @@ class WithdrawalBody(Body):
         return f"withdrawal-{content_hash(self.said())[:32]}"
 
     def to_event(self, agency: str, event_id: str, receipt: Receipt, meant: Fingerprint | None) -> WithdrawalEvent:
-        withdrawn = checked(meant, "report", self.region) if meant else None
+        withdrawn = checked(meant, "report", self.region, self.period) if meant else None
         period = withdrawn.period if withdrawn else self.period
         if period is None:
             raise WrongFields([FieldError("period", "withdrawal_period")])

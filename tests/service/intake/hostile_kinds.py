@@ -67,6 +67,12 @@ OF_ONE_KIND = (
         Row("period in year 9999", {"period": "time_far_off"}, {"period": "9999-12-31"}),
         Row("no reason", {"reason": "missing"}, {"reason": ...}),
         Row("the report's other region", {"region": "meant_other_region"}, {"region": "64.71"}),
+        Row("the report's other week", {"period": "meant_other_period"}, {"period": "2024-11-11"}),
+        Row(
+            "the report's other place and week",
+            {"region": "meant_other_region", "period": "meant_other_period"},
+            {"region": "64.71", "period": "2024-11-25"},
+        ),
         Row("field of the path", {"report": "in_path"}, more='"report": "other"'),
         Row("field of the path by escape", {"report": "in_path"}, more=r'"r\u0065port": "other"'),
         Row(

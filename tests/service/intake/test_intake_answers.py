@@ -210,6 +210,23 @@ async def test_a_withdrawal_without_an_id_is_the_same_only_if_it_says_the_same(i
     assert len({answer.body["id"] for answer in (mistaken, *mended)}) == 3
 
 
+@pytest.mark.parametrize(("query", "records"), [("", 3), ("?dry_run=1", 1)])
+async def test_a_withdrawal_is_for_the_week_of_its_report(intake: Intake, query: str, records: int) -> None:
+    """One that names another week is not taken, or the wrong report might no longer count. While nobody can look the
+    report up it is kept, and means what it says."""
+    path = f"/v1/reports/r1/withdraw{query}"
+    await intake.post("/v1/reports", REPORT)
+    other, right = ({**WITHDRAWAL, "period": period} for period in ("2024-11-11", "2024-11-18"))
+    refused = await intake.post(path, other, headers={"accept-language": "en"})
+    assert (refused.status, refused.wrong) == (422, {"period": "meant_other_period"})
+    assert refused.body["errors"][0]["problem"] == "that report is for 2024-11-18"
+    assert (await intake.post(path, right)).status == 202
+    intake.known.is_away = True
+    orphan = await intake.post(path, other)
+    assert (orphan.status, orphan.body["period"]) == (202, "2024-11-11")
+    assert len(intake.kafka.records) == records
+
+
 async def test_other_content_under_a_known_id_is_a_conflict(intake: Intake) -> None:
     """Another report or an incident under the same id is refused; another agency's equal id is another event."""
     await intake.post("/v1/reports", REPORT, key="samarinda")

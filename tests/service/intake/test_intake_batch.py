@@ -265,6 +265,19 @@ async def test_a_batch_means_the_same_as_its_lines_in_order(desk: Intake) -> Non
     assert kinds == [ReportEvent, WithdrawalEvent, WithdrawalEvent]
 
 
+@pytest.mark.parametrize("query", ["", "dry_run=1"])
+async def test_a_withdrawal_means_the_week_of_its_report(desk: Intake, query: str) -> None:
+    """Whoever names another one has the wrong report or the wrong week. Where the report is not known it is kept."""
+    withdrawal = {"kind": "withdrawal", "report": "r1", "region": "64.72", "reason": "Salah wilayah."}
+    other = {**withdrawal, "period": "2024-11-11"}
+    report = {**REPORT, "id": "r1", "period": "2024-11-18"}
+    found = await results(desk, other, report, other, {**withdrawal, "period": "2024-11-18"}, query=query)
+    assert [one["status"] for one in found] == [202, 202, 422, 202]
+    assert [one.get("duplicate") for one in found] == [False, False, None, False]
+    assert [(e["field"], e["code"]) for e in found[2]["problem"]["errors"]] == [("period", "meant_other_period")]
+    assert "2024-11-18" in found[2]["problem"]["errors"][0]["problem"]
+
+
 async def test_a_report_cannot_replace_itself_by_its_line_number(desk: Intake) -> None:
     """The id that the Idempotency-Key gives it is an id like any other."""
     (line,) = await results(desk, {**REPORT, "replaces": "k.1"}, idempotency_key="k")
@@ -522,6 +535,10 @@ async def test_the_documents_have_the_batch(desk: Intake) -> None:
     assert set(content) == {NDJSON, "application/jsonl", "application/json-lines", CSV}
     assert {"200", "401", "403", "408", "413", "415", "422", "429", "503"} == set(call["responses"])
     example = content[NDJSON]["examples"]["all_kinds"]["value"].encode()
+    now = desk.clock.now()
+    desk.clock.set("2024-11-18T21:00:00+08:00")  # when the example of a report is sent
+    await post(desk, example.splitlines()[0])
+    desk.clock.set(now.isoformat())
     answered = await post(desk, example)
     assert [json.loads(line)["status"] for line in answered.raw.splitlines()] == [202] * len(KINDS)
     for kind, shown in content[CSV]["examples"].items():

@@ -249,6 +249,16 @@ async def test_a_receipt_leads_to_a_correction_and_a_withdrawal(intake: Intake, 
     )
 
 
+async def test_a_withdrawal_names_no_week_that_nobody_chose(intake: Intake, clerk: Browser) -> None:
+    """Where the address says none, the report's own is meant."""
+    await intake.post(
+        "/v1/reports", {**REPORT, "id": "r1", "region": "64.72", "period": "2024-11-11"}, key="samarinda"
+    )
+    page = await clerk.get("/withdraw?report=r1&region=64.72")
+    assert "Hari pelaporan" not in page.html
+    assert query(await clerk.submit(page, reason="Salah wilayah."))["period"] == "2024-11-11"
+
+
 # An incident
 
 
