@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from tests.service.intake.hostile_bodies import LINE, TEXT, TIME, Row, of
+from tests.service.intake.hostile_bodies import LINE, REPORTED, TEXT, TIME, Row, of
 
 
 def _twice(sent: bytes) -> bytes:
@@ -27,6 +27,11 @@ OF_ONE_KIND = (
         Row("condition in capitals", {"condition": "enum"}, {"condition": "NORMAL"}),
         Row("null in a required field", {"condition": "enum"}, {"condition": None}),
         Row("corrects what nobody knows", {"period": "correction_period"}, {"replaces": "never-sent", "period": ...}),
+        Row(
+            "corrects last week's as this week's",
+            {"period": "correction_other_period"},
+            {"replaces": REPORTED["id"], "region": REPORTED["region"], "period": "2024-11-25"},
+        ),
         Row("replaces itself", {"replaces": "replaces_itself"}, {"id": "r1", "replaces": "r1"}),
         Row("section with a bad name", {"topics.a b": "slug"}, {"topics": {"a b": "x"}}),
         Row("section named by a trick", {"topics.a\ufffdb": "slug"}, {"topics": {"a\u202eb": "x"}}),

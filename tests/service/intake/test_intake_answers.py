@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from tests.service.intake.conftest import Intake
 
 REPORT = {"id": "r1", "region": "64.72.01", "condition": "normal", "summary": "Aman."}
+WEEKS = ("2024-11-11", "2024-11-18")  # the week before, and that of REPORT
 WITHDRAWAL = {"region": "64.72.01", "reason": "Salah wilayah."}
 INCIDENT = {
     "id": "i1",
@@ -211,12 +212,28 @@ async def test_a_withdrawal_without_an_id_is_the_same_only_if_it_says_the_same(i
 
 
 @pytest.mark.parametrize(("query", "records"), [("", 3), ("?dry_run=1", 1)])
+async def test_a_correction_moves_no_report_into_another_week(intake: Intake, query: str, records: int) -> None:
+    """The old one would stay in force in its own week. Where nobody can look it up, what is said holds."""
+    path = f"/v1/reports{query}"
+    await intake.post("/v1/reports", REPORT)
+    other, right = ({**REPORT, "id": f"r-{period}", "replaces": "r1", "period": period} for period in WEEKS)
+    refused = await intake.post(path, other, headers={"accept-language": "en"})
+    assert (refused.status, refused.wrong) == (422, {"period": "correction_other_period"})
+    assert all(words in refused.body["errors"][0]["problem"] for words in ("2024-11-18", "withdraw it"))
+    assert (await intake.post(path, right)).status == 202
+    intake.known.is_away = True
+    unseen = await intake.post(path, other)
+    assert (unseen.status, unseen.body["period"]) == (202, "2024-11-11")
+    assert len(intake.kafka.records) == records
+
+
+@pytest.mark.parametrize(("query", "records"), [("", 3), ("?dry_run=1", 1)])
 async def test_a_withdrawal_is_for_the_week_of_its_report(intake: Intake, query: str, records: int) -> None:
     """One that names another week is not taken, or the wrong report might no longer count. While nobody can look the
     report up it is kept, and means what it says."""
     path = f"/v1/reports/r1/withdraw{query}"
     await intake.post("/v1/reports", REPORT)
-    other, right = ({**WITHDRAWAL, "period": period} for period in ("2024-11-11", "2024-11-18"))
+    other, right = ({**WITHDRAWAL, "period": period} for period in WEEKS)
     refused = await intake.post(path, other, headers={"accept-language": "en"})
     assert (refused.status, refused.wrong) == (422, {"period": "meant_other_period"})
     assert refused.body["errors"][0]["problem"] == "that report is for 2024-11-18"

@@ -278,6 +278,17 @@ async def test_a_withdrawal_means_the_week_of_its_report(desk: Intake, query: st
     assert "2024-11-18" in found[2]["problem"]["errors"][0]["problem"]
 
 
+@pytest.mark.parametrize("query", ["", "dry_run=1"])
+async def test_a_correction_is_for_the_week_of_the_line_it_corrects(desk: Intake, query: str) -> None:
+    """As by a call of its own: a report is moved by a withdrawal and a new one."""
+    report = {**REPORT, "id": "r1", "period": "2024-11-18"}
+    correction = {**report, "id": "r2", "replaces": "r1"}
+    moved = {**report, "id": "r3", "replaces": "r1", "period": "2024-11-25"}
+    found = await results(desk, report, correction, moved, query=query)
+    assert [one["status"] for one in found] == [202, 202, 422]
+    assert [(e["field"], e["code"]) for e in found[2]["problem"]["errors"]] == [("period", "correction_other_period")]
+
+
 async def test_a_report_cannot_replace_itself_by_its_line_number(desk: Intake) -> None:
     """The id that the Idempotency-Key gives it is an id like any other."""
     (line,) = await results(desk, {**REPORT, "replaces": "k.1"}, idempotency_key="k")

@@ -249,6 +249,16 @@ async def test_a_receipt_leads_to_a_correction_and_a_withdrawal(intake: Intake, 
     )
 
 
+async def test_a_correction_for_another_week_is_told_what_to_do(intake: Intake, clerk: Browser) -> None:
+    """Beside the field; with its own week again it is taken."""
+    sent = await clerk.submit(await clerk.get("/report"), **REPORT, period="2024-11-11", region="64.72.01")
+    correct = next(link for link in sent.links if "replaces=" in link)
+    page = await clerk.submit(await clerk.get(correct), **REPORT, period="2024-11-18")
+    assert (page.status, list(page.wrong())) == (422, ["period"])
+    assert all(words in page.wrong()["period"] for words in ("2024-11-11", "tarik laporan itu"))
+    assert (await clerk.submit(page, period="2024-11-11")).path == "/sent"
+
+
 async def test_a_withdrawal_names_no_week_that_nobody_chose(intake: Intake, clerk: Browser) -> None:
     """Where the address says none, the report's own is meant."""
     await intake.post(
