@@ -255,6 +255,27 @@ async def test_other_content_under_a_known_id_is_a_conflict(intake: Intake) -> N
     assert len(intake.kafka.records) == 2
 
 
+@pytest.mark.parametrize("lang", ["id", "en"])
+async def test_a_conflict_says_what_can_be_done(intake: Intake, lang: str) -> None:
+    """A report can be corrected by another one; nothing else can be, nor by a report."""
+    withdraw, withdrawal = "/v1/reports/r1/withdraw", {**WITHDRAWAL, "id": "w1"}
+    pairs: list[tuple[str, dict[str, str], str, dict[str, str]]] = [
+        ("/v1/reports", REPORT, "/v1/reports", {**REPORT, "summary": "Lain."}),
+        ("/v1/incidents", INCIDENT, "/v1/incidents", {**INCIDENT, "description": "Lain."}),
+        (withdraw, withdrawal, withdraw, {**withdrawal, "reason": "Lain."}),
+        ("/v1/incidents", INCIDENT, "/v1/reports", {**REPORT, "id": "i1"}),
+        ("/v1/reports", REPORT, "/v1/incidents", {**INCIDENT, "id": "r1"}),
+    ]
+    advised = []
+    for first_path, first, path, other in pairs:
+        assert (await intake.post(first_path, first)).status == 202
+        refused = await intake.post(path, other, headers={"accept-language": lang})
+        assert refused.status == 409
+        assert ("id baru" if lang == "id" else "new id") in refused.body["detail"]
+        advised.append("`replaces`" in refused.body["detail"])
+    assert advised == [True, False, False, False, False]
+
+
 async def test_other_content_under_an_id_that_is_under_way_waits(intake: Intake) -> None:
     """Two contents at once: nobody knows yet which will be the first, so the other is asked to come back, and is then
     a conflict; a copy of the first passes, and places come back."""
