@@ -251,6 +251,21 @@ async def test_lines_without_an_id(desk: Intake) -> None:
         ]
 
 
+async def test_a_withdrawal_without_an_id_has_the_same_one_however_it_comes(desk: Intake) -> None:
+    """By a call, as a line of JSON or as a row: the first counts, the others are taps on it. With another reason, or
+    with its week, it is another one."""
+    await results(desk, {**REPORT, "id": "r1", "period": "2024-11-18"})
+    said = {"region": "64.72", "reason": "Salah wilayah."}
+    withdrawal = {"kind": "withdrawal", "report": "r1", **said}
+    called = (await desk.post("/v1/reports/r1/withdraw", said, "all")).body
+    row = await post(desk, b"kind;report;region;reason\nwithdrawal;r1;64.72;Salah wilayah.\n", media_type=CSV)
+    others = ({**withdrawal, "reason": "Lain."}, {**withdrawal, "period": "2024-11-18"})
+    line, *mended = await results(desk, withdrawal, *others)
+    again = [(one["id"], one["duplicate"]) for one in (json.loads(row.raw), line)]
+    assert again == [(called["id"], True)] * 2
+    assert [one["duplicate"] for one in (called, *mended)] == [False] * 3
+
+
 async def test_a_batch_means_the_same_as_its_lines_in_order(desk: Intake) -> None:
     """A withdrawal finds the report above it, a second tap on it the first; a correction finds what it corrects."""
     withdrawal = {"kind": "withdrawal", "report": "r1", "region": "64.72", "reason": "Salah wilayah."}
