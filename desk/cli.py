@@ -21,11 +21,12 @@ from desk.cli_person import person
 from desk.cli_receivers import receivers as receivers_commands
 from desk.cli_replay import replay
 from desk.cli_submit import submit
-from desk.console import fail, in_short, say
+from desk.console import Commands, fail, in_short, say
 from desk.options import Clock, Election, PortBase, ReceiversFile, RosterFile, settings_with
 
 main = typer.Typer(
     name="desk",
+    cls=Commands,
     help="Desk Pilkada: weekly reports, incidents and alerts for Indonesia's regional election desks.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,  # it would show local variables, keys among them

@@ -4,10 +4,24 @@ from __future__ import annotations
 
 import textwrap
 from contextlib import suppress
+from typing import Any
 
 import typer
+from typer.core import TyperGroup
 
 LONGEST = 240
+
+
+class Commands(TyperGroup):
+    """The commands and those below them. What is wrong with an option is said without the words that pydantic puts in
+    front of it."""
+
+    def invoke(self, ctx: Any) -> Any:
+        try:
+            return super().invoke(ctx)
+        except typer.BadParameter as error:
+            error.message = error.message.removeprefix("Value error, ")
+            raise
 
 
 def say(text: str) -> None:

@@ -79,8 +79,10 @@ def samples_of(kind: str) -> Samples:
     sample = Sample("wrong_fields", invalid(wrong.errors), f"The answer to `{json.dumps(wrong.body)}`")
     meaning, unavailable = _OF_ALL_KINDS[503]
     more = [_REPORT_UNSEEN] if kind in _MEANING_REPORTS else []
+    conflict = Problem(409, "conflict", _CONFLICTS.get(kind, "conflict_detail"), id="samarinda-2024-11-18")
     return {
         **_OF_ALL_KINDS,
+        409: ("this id was accepted with other content", [Sample("conflict", conflict)]),
         422: ("wrong fields, all of them named", [sample]),
         503: (meaning, [*unavailable, *more]),
     }
@@ -94,6 +96,7 @@ KEY_UNCHECKED = Sample(
     Problem(503, "unavailable", "unavailable_access"),
     "a key that was not seen lately, while the database is away",
 )
+_CONFLICTS = {"report": "conflict_report"}  # a report can be corrected by another one
 _MEANING_REPORTS = ("report", "withdrawal")
 _REPORT_UNSEEN = Sample(
     "report_unseen",
@@ -114,10 +117,6 @@ _OF_ALL_KINDS: Samples = {
             ),
             Sample("a_persons_key", Problem(403, "forbidden", "forbidden_person", name="siti")),
         ],
-    ),
-    409: (
-        "this id was accepted with other content",
-        [Sample("conflict", Problem(409, "conflict", "conflict_detail", id="samarinda-2024-11-18"))],
     ),
     429: (
         "your agency sends too much; nobody else is slowed down by it",

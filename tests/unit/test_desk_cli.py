@@ -53,6 +53,24 @@ def test_what_is_wrong_is_one_line_and_status_2(arguments: list[str], line: str)
     assert said.startswith(line)
 
 
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        ("agency add x --region 64 --kind foo", "'--kind': 'foo' is not one of 'reports', 'incidents'"),
+        ("agency change x --kind foo", "'--kind': 'foo' is not one of"),
+        ("agency add x --region 64 --kind reports --expires foo", "'--expires': 'foo' does not match the formats"),
+        ("person add x --role foo", "'--role': 'foo' is not one of 'viewer', 'operator', 'admin'"),
+        ("submit file --kind foo", "'--kind': 'foo' is not one of 'report'"),
+    ],
+)
+def test_a_wrong_option_is_told_in_plain_words(arguments: str, told: str) -> None:
+    """What it is not, and nothing of how we found out. Status 2, as for all that is wrong with an option."""
+    done = CliRunner().invoke(main, arguments.split())
+    assert done.exit_code == 2
+    said = " ".join(done.stderr.replace("\N{BOX DRAWINGS LIGHT VERTICAL}", " ").split())
+    assert f"Invalid value for {told}" in said
+
+
 def test_a_backup_that_has_no_place_ends_with_the_status_that_its_help_says(tmp_path: Path) -> None:
     """1 for a file that cannot be written, 2 for one that is there already; nobody is asked for anything by then."""
     there = tmp_path / "there"

@@ -77,7 +77,7 @@ def test_json_lines_get_ids_and_keep_the_rest() -> None:
     assert first["id"] != third["id"]
 
 
-def test_withdrawals_keep_the_id_that_intake_makes_of_the_report() -> None:
+def test_withdrawals_keep_the_id_that_intake_makes_of_their_content() -> None:
     """So that the same withdrawal on another day is no second one."""
     line = '{"kind": "withdrawal", "report": "r1"}'
     assert "id" not in json_sent(line)[0]

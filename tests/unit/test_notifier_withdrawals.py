@@ -107,6 +107,17 @@ REPORTED_LATE, DELIVERED_LATE = "reported_late", "delivered_late"
             [missed, LATER, withdrawn(10, 9), filed(11)],
             [("missing", NOTHING), ("late", REPORTED_LATE), ("missing", GONE), ("late", REPORTED_LATE)],
         ),
+        # a second withdrawal of the same report changes nothing, whenever it comes
+        ([ON_TIME, withdrawn(-1, -2), withdrawn(1, -2)], [("on_time", IN_TIME), ("pending", GONE)]),
+        (
+            [ON_TIME, withdrawn(-1, -2), missed, withdrawn(6, -2)],
+            [("on_time", IN_TIME), ("pending", GONE), ("missing", GONE)],
+        ),
+        ([ON_TIME, withdrawn(6, -2), withdrawn(7, -2)], [("on_time", IN_TIME), ("missing", GONE)]),
+        (
+            [ON_TIME, withdrawn(6, -2), LATER, withdrawn(10, -2)],
+            [("on_time", IN_TIME), ("missing", GONE), ("late", REPORTED_LATE)],
+        ),
         # read after the judgement, though received before it: it was judged already
         (
             [missed, ON_TIME, withdrawn(-1, -2)],
@@ -228,6 +239,8 @@ def test_another_agencys_report_of_the_same_name_stands() -> None:
         ([ON_TIME, withdrawn(-1, -2)], None, None, []),
         ([ON_TIME, withdrawn(-1, -2), missed], "firing", None, []),  # the digest tells of it
         ([ON_TIME, withdrawn(6, -2)], "firing", None, ["raised"]),
+        ([ON_TIME, withdrawn(6, -2), withdrawn(7, -2)], "firing", None, ["raised"]),
+        ([ON_TIME, withdrawn(6, -2), LATER, withdrawn(10, -2)], "resolved", "reported_late", ["raised", "resolved"]),
         ([ON_TIME, LATE, withdrawn(6, -2)], None, None, []),
         ([ON_TIME, withdrawn(6, -2), LATER], "resolved", "reported_late", ["raised", "resolved"]),
         ([missed, LATER, withdrawn(10, 9)], "firing", None, ["resolved", "raised_again"]),

@@ -16,11 +16,13 @@ from typing import Protocol
 from prometheus_client import Counter
 
 from services.intake.accepting.crowding import refuse_if_full
-from services.intake.accepting.fingerprints import Known, fingerprint_of
+from services.intake.accepting.fingerprints import Fingerprint, Known, fingerprint_of
 from services.intake.accepting.flights import Flights
 from services.intake.accepting.offers import Offer, Taken
 from services.intake.accepting.places import Places
 from shared.election.roster import regency_of
+from shared.events.envelope import Envelope
+from shared.events.report import ReportEvent
 from shared.gathering import Gathering
 from shared.http.problems import Problem
 from shared.kafka.posted import PublishFailed, Settled
@@ -79,7 +81,7 @@ class Acceptor:
     def _decide(self, offer: Offer) -> None:
         event, first = offer.event, offer.first
         if first is not None and first.hash != event.contenthash:
-            self._end(offer, Problem(409, "conflict", "conflict_detail", id=event.id))
+            self._end(offer, _conflict(event, first))
         elif first is None and not offer.is_first:
             self._end(offer, Problem(503, "unavailable", "unavailable_same_id", retry_after_s=1, id=event.id))
         elif offer.is_dry_run:
@@ -143,3 +145,9 @@ class Acceptor:
             counter = self._metrics.accepted.labels(agency, kind, str(is_duplicate).lower())
             self._counters[labels] = counter
         counter.inc()
+
+
+def _conflict(event: Envelope, first: Fingerprint) -> Problem:
+    """What says how to go on: a report can be corrected by another one, nothing else can."""
+    are_reports = event.type == first.type == ReportEvent.type_name()
+    return Problem(409, "conflict", "conflict_report" if are_reports else "conflict_detail", id=event.id)

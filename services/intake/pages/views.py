@@ -124,7 +124,8 @@ def form_view(
     region = typed["region"] if "region" in typed else preselected(roster, scope) or ""
     listed = choice_with(roster, scope, typed.get("within"), region)
     meant = region if region in roster else next((r.code for r in listed.regions()), "")
-    period = typed.get("period") or str(desk.calendar.period_of(meant, level_of(meant), desk.now))
+    likely = "" if "period" in form.hidden else str(desk.calendar.period_of(meant, level_of(meant), desk.now))
+    period = typed.get("period") or likely
     errors = wrong or {}
     return FormView(
         form=form,

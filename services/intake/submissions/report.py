@@ -31,7 +31,8 @@ class ReportBody(Body):
     period: Annotated[Day, AfterValidator(possible_period)] | None = Field(
         None,
         description="the day it is for, a Monday unless the election says otherwise; without it that of the report it "
-        "corrects (needed where we do not know that one), else the latest such day up to `submitted_at` or receipt",
+        "corrects (no other; needed where we do not know that one), else the latest such day up to `submitted_at` or "
+        "receipt",
     )
     submitted_at: Annotated[DeviceInstant, AfterValidator(to_utc)] | None = Field(
         None,
@@ -52,11 +53,12 @@ class ReportBody(Body):
 
     def to_event(self, agency: str, event_id: str, receipt: Receipt, meant: Fingerprint | None) -> ReportEvent:
         """Its `time` is the believed `submitted_at`, else the receipt. A correction of a report that nobody knows says
-        its period: one of last week's, taken for this week's, would hide that this week's is missing."""
+        its period: one of last week's, taken for this week's, would hide that this week's is missing. Nor does one
+        move a report into another week: the old one would stay in force in its own."""
         if self.replaces == event_id:  # an id that a batch gave to the line, after `another_report` had looked
             raise WrongFields([FieldError("replaces", "replaces_itself")])
         calendar = receipt.calendar
-        replaced = checked(meant, "replaces", self.region) if meant else None
+        replaced = checked(meant, "replaces", self.region, self.period) if meant else None
         period = self.period or (replaced and replaced.period)
         if self.replaces and period is None:
             raise WrongFields([FieldError("period", "correction_period")])

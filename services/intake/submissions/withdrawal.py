@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from typing import Annotated
 
 from pydantic import AfterValidator, Field
@@ -12,6 +11,7 @@ from services.intake.submissions.body import Body, WrongFields
 from services.intake.submissions.checks import Receipt, possible_period
 from services.intake.submissions.reports_meant import checked
 from shared.access.keys import Kind
+from shared.events.codec import content_hash
 from shared.events.withdrawal import WithdrawalData, WithdrawalEvent
 from shared.field_errors import FieldError
 from shared.strict import Day, LongText, Slug
@@ -29,7 +29,7 @@ class WithdrawalBody(Body):
     report: Slug = Field(description="the id of your report")
     reason: LongText = Field(description="why, for whoever looks at the history")
     period: Annotated[Day, AfterValidator(possible_period)] | None = Field(
-        None, description="the Monday the report was for; only needed where we do not know the report"
+        None, description="the Monday the report was for, no other; only needed where we do not know the report"
     )
 
     def right(self, agency: str) -> Kind:
@@ -39,11 +39,11 @@ class WithdrawalBody(Body):
         return self.report
 
     def default_id(self, agency: str, receipt: Receipt) -> str:
-        """Of the report's id, so that a second tap is no second withdrawal."""
-        return f"withdrawal-{hashlib.sha256(self.report.encode()).hexdigest()[:32]}"
+        """Of what is said, so that a second tap is no second withdrawal, and one that was mended is another."""
+        return f"withdrawal-{content_hash(self.said())[:32]}"
 
     def to_event(self, agency: str, event_id: str, receipt: Receipt, meant: Fingerprint | None) -> WithdrawalEvent:
-        withdrawn = checked(meant, "report", self.region) if meant else None
+        withdrawn = checked(meant, "report", self.region, self.period) if meant else None
         period = withdrawn.period if withdrawn else self.period
         if period is None:
             raise WrongFields([FieldError("period", "withdrawal_period")])

@@ -11,11 +11,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from services.intake.examples import EXAMPLES, IN_PATH
+from services.intake.examples import EXAMPLES, IN_PATH, PERIOD
 from services.intake.submissions import KINDS
 
 NOW = "2024-11-25T10:00:00+08:00"  # when all of them are sent: a Monday in the quiet period
-REPORTED = EXAMPLES["report"]["normal"]["value"]  # a report that is known, for the withdrawals
+# A report of the week before, which is known, for the withdrawals.
+REPORTED = {**EXAMPLES["report"]["normal"]["value"], "period": PERIOD}
 
 TEXT, LINE, TIME = "<text>", "<line>", "<time>"
 OWN: Mapping[str, Mapping[str, str]] = {

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from tests.service.intake.hostile_bodies import LINE, TEXT, TIME, Row, of
+from tests.service.intake.hostile_bodies import LINE, REPORTED, TEXT, TIME, Row, of
 
 
 def _twice(sent: bytes) -> bytes:
@@ -27,6 +27,11 @@ OF_ONE_KIND = (
         Row("condition in capitals", {"condition": "enum"}, {"condition": "NORMAL"}),
         Row("null in a required field", {"condition": "enum"}, {"condition": None}),
         Row("corrects what nobody knows", {"period": "correction_period"}, {"replaces": "never-sent", "period": ...}),
+        Row(
+            "corrects last week's as this week's",
+            {"period": "correction_other_period"},
+            {"replaces": REPORTED["id"], "region": REPORTED["region"], "period": "2024-11-25"},
+        ),
         Row("replaces itself", {"replaces": "replaces_itself"}, {"id": "r1", "replaces": "r1"}),
         Row("section with a bad name", {"topics.a b": "slug"}, {"topics": {"a b": "x"}}),
         Row("section named by a trick", {"topics.a\ufffdb": "slug"}, {"topics": {"a\u202eb": "x"}}),
@@ -67,6 +72,12 @@ OF_ONE_KIND = (
         Row("period in year 9999", {"period": "time_far_off"}, {"period": "9999-12-31"}),
         Row("no reason", {"reason": "missing"}, {"reason": ...}),
         Row("the report's other region", {"region": "meant_other_region"}, {"region": "64.71"}),
+        Row("the report's other week", {"period": "meant_other_period"}, {"period": "2024-11-11"}),
+        Row(
+            "the report's other place and week",
+            {"region": "meant_other_region", "period": "meant_other_period"},
+            {"region": "64.71", "period": "2024-11-25"},
+        ),
         Row("field of the path", {"report": "in_path"}, more='"report": "other"'),
         Row("field of the path by escape", {"report": "in_path"}, more=r'"r\u0065port": "other"'),
         Row(

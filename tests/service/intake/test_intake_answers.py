@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from tests.service.intake.conftest import Intake
 
 REPORT = {"id": "r1", "region": "64.72.01", "condition": "normal", "summary": "Aman."}
+WEEKS = ("2024-11-11", "2024-11-18")  # the week before, and that of REPORT
+WITHDRAWAL = {"region": "64.72.01", "reason": "Salah wilayah."}
 INCIDENT = {
     "id": "i1",
     "region": "64.72",
@@ -197,6 +199,51 @@ async def test_a_correction_is_for_the_week_of_what_it_corrects(intake: Intake) 
     assert statuses == [503, 202]
 
 
+async def test_a_withdrawal_without_an_id_is_the_same_only_if_it_says_the_same(intake: Intake) -> None:
+    """A second tap is a duplicate. One that was mended takes effect, whatever was said by mistake while nobody knew
+    the report; and nobody is told of a conflict over an id that they did not name."""
+    path = "/v1/reports/r1/withdraw"
+    mistaken = await intake.post(path, {**WITHDRAWAL, "period": "2024-11-11"})
+    await intake.post("/v1/reports", REPORT)
+    mended = [await intake.post(path, body) for body in (WITHDRAWAL, WITHDRAWAL, {**WITHDRAWAL, "reason": "Lain."})]
+    assert [answer.status for answer in (mistaken, *mended)] == [202] * 4
+    assert [answer.body["duplicate"] for answer in mended] == [False, True, False]
+    assert len({answer.body["id"] for answer in (mistaken, *mended)}) == 3
+
+
+@pytest.mark.parametrize(("query", "records"), [("", 3), ("?dry_run=1", 1)])
+async def test_a_correction_moves_no_report_into_another_week(intake: Intake, query: str, records: int) -> None:
+    """The old one would stay in force in its own week. Where nobody can look it up, what is said holds."""
+    path = f"/v1/reports{query}"
+    await intake.post("/v1/reports", REPORT)
+    other, right = ({**REPORT, "id": f"r-{period}", "replaces": "r1", "period": period} for period in WEEKS)
+    refused = await intake.post(path, other, headers={"accept-language": "en"})
+    assert (refused.status, refused.wrong) == (422, {"period": "correction_other_period"})
+    assert all(words in refused.body["errors"][0]["problem"] for words in ("2024-11-18", "withdraw it"))
+    assert (await intake.post(path, right)).status == 202
+    intake.known.is_away = True
+    unseen = await intake.post(path, other)
+    assert (unseen.status, unseen.body["period"]) == (202, "2024-11-11")
+    assert len(intake.kafka.records) == records
+
+
+@pytest.mark.parametrize(("query", "records"), [("", 3), ("?dry_run=1", 1)])
+async def test_a_withdrawal_is_for_the_week_of_its_report(intake: Intake, query: str, records: int) -> None:
+    """One that names another week is not taken, or the wrong report might no longer count. While nobody can look the
+    report up it is kept, and means what it says."""
+    path = f"/v1/reports/r1/withdraw{query}"
+    await intake.post("/v1/reports", REPORT)
+    other, right = ({**WITHDRAWAL, "period": period} for period in WEEKS)
+    refused = await intake.post(path, other, headers={"accept-language": "en"})
+    assert (refused.status, refused.wrong) == (422, {"period": "meant_other_period"})
+    assert refused.body["errors"][0]["problem"] == "that report is for 2024-11-18"
+    assert (await intake.post(path, right)).status == 202
+    intake.known.is_away = True
+    orphan = await intake.post(path, other)
+    assert (orphan.status, orphan.body["period"]) == (202, "2024-11-11")
+    assert len(intake.kafka.records) == records
+
+
 async def test_other_content_under_a_known_id_is_a_conflict(intake: Intake) -> None:
     """Another report or an incident under the same id is refused; another agency's equal id is another event."""
     await intake.post("/v1/reports", REPORT, key="samarinda")
@@ -206,6 +253,27 @@ async def test_other_content_under_a_known_id_is_a_conflict(intake: Intake) -> N
     assert [other.status, incident.status, neighbour.status] == [409, 409, 202]
     assert "r1" in other.body["detail"]
     assert len(intake.kafka.records) == 2
+
+
+@pytest.mark.parametrize("lang", ["id", "en"])
+async def test_a_conflict_says_what_can_be_done(intake: Intake, lang: str) -> None:
+    """A report can be corrected by another one; nothing else can be, nor by a report."""
+    withdraw, withdrawal = "/v1/reports/r1/withdraw", {**WITHDRAWAL, "id": "w1"}
+    pairs: list[tuple[str, dict[str, str], str, dict[str, str]]] = [
+        ("/v1/reports", REPORT, "/v1/reports", {**REPORT, "summary": "Lain."}),
+        ("/v1/incidents", INCIDENT, "/v1/incidents", {**INCIDENT, "description": "Lain."}),
+        (withdraw, withdrawal, withdraw, {**withdrawal, "reason": "Lain."}),
+        ("/v1/incidents", INCIDENT, "/v1/reports", {**REPORT, "id": "i1"}),
+        ("/v1/reports", REPORT, "/v1/incidents", {**INCIDENT, "id": "r1"}),
+    ]
+    advised = []
+    for first_path, first, path, other in pairs:
+        assert (await intake.post(first_path, first)).status == 202
+        refused = await intake.post(path, other, headers={"accept-language": lang})
+        assert refused.status == 409
+        assert ("id baru" if lang == "id" else "new id") in refused.body["detail"]
+        advised.append("`replaces`" in refused.body["detail"])
+    assert advised == [True, False, False, False, False]
 
 
 async def test_other_content_under_an_id_that_is_under_way_waits(intake: Intake) -> None:

@@ -251,6 +251,21 @@ async def test_lines_without_an_id(desk: Intake) -> None:
         ]
 
 
+async def test_a_withdrawal_without_an_id_has_the_same_one_however_it_comes(desk: Intake) -> None:
+    """By a call, as a line of JSON or as a row: the first counts, the others are taps on it. With another reason, or
+    with its week, it is another one."""
+    await results(desk, {**REPORT, "id": "r1", "period": "2024-11-18"})
+    said = {"region": "64.72", "reason": "Salah wilayah."}
+    withdrawal = {"kind": "withdrawal", "report": "r1", **said}
+    called = (await desk.post("/v1/reports/r1/withdraw", said, "all")).body
+    row = await post(desk, b"kind;report;region;reason\nwithdrawal;r1;64.72;Salah wilayah.\n", media_type=CSV)
+    others = ({**withdrawal, "reason": "Lain."}, {**withdrawal, "period": "2024-11-18"})
+    line, *mended = await results(desk, withdrawal, *others)
+    again = [(one["id"], one["duplicate"]) for one in (json.loads(row.raw), line)]
+    assert again == [(called["id"], True)] * 2
+    assert [one["duplicate"] for one in (called, *mended)] == [False] * 3
+
+
 async def test_a_batch_means_the_same_as_its_lines_in_order(desk: Intake) -> None:
     """A withdrawal finds the report above it, a second tap on it the first; a correction finds what it corrects."""
     withdrawal = {"kind": "withdrawal", "report": "r1", "region": "64.72", "reason": "Salah wilayah."}
@@ -263,6 +278,30 @@ async def test_a_batch_means_the_same_as_its_lines_in_order(desk: Intake) -> Non
     assert [one.get("period") for one in found[1:5]] == ["2024-11-18", "2024-11-18", "2024-11-11", "2024-11-11"]
     kinds = [type(event) for event in desk.kafka.events() if event.period and event.period.day == 18]
     assert kinds == [ReportEvent, WithdrawalEvent, WithdrawalEvent]
+
+
+@pytest.mark.parametrize("query", ["", "dry_run=1"])
+async def test_a_withdrawal_means_the_week_of_its_report(desk: Intake, query: str) -> None:
+    """Whoever names another one has the wrong report or the wrong week. Where the report is not known it is kept."""
+    withdrawal = {"kind": "withdrawal", "report": "r1", "region": "64.72", "reason": "Salah wilayah."}
+    other = {**withdrawal, "period": "2024-11-11"}
+    report = {**REPORT, "id": "r1", "period": "2024-11-18"}
+    found = await results(desk, other, report, other, {**withdrawal, "period": "2024-11-18"}, query=query)
+    assert [one["status"] for one in found] == [202, 202, 422, 202]
+    assert [one.get("duplicate") for one in found] == [False, False, None, False]
+    assert [(e["field"], e["code"]) for e in found[2]["problem"]["errors"]] == [("period", "meant_other_period")]
+    assert "2024-11-18" in found[2]["problem"]["errors"][0]["problem"]
+
+
+@pytest.mark.parametrize("query", ["", "dry_run=1"])
+async def test_a_correction_is_for_the_week_of_the_line_it_corrects(desk: Intake, query: str) -> None:
+    """As by a call of its own: a report is moved by a withdrawal and a new one."""
+    report = {**REPORT, "id": "r1", "period": "2024-11-18"}
+    correction = {**report, "id": "r2", "replaces": "r1"}
+    moved = {**report, "id": "r3", "replaces": "r1", "period": "2024-11-25"}
+    found = await results(desk, report, correction, moved, query=query)
+    assert [one["status"] for one in found] == [202, 202, 422]
+    assert [(e["field"], e["code"]) for e in found[2]["problem"]["errors"]] == [("period", "correction_other_period")]
 
 
 async def test_a_report_cannot_replace_itself_by_its_line_number(desk: Intake) -> None:
@@ -522,6 +561,10 @@ async def test_the_documents_have_the_batch(desk: Intake) -> None:
     assert set(content) == {NDJSON, "application/jsonl", "application/json-lines", CSV}
     assert {"200", "401", "403", "408", "413", "415", "422", "429", "503"} == set(call["responses"])
     example = content[NDJSON]["examples"]["all_kinds"]["value"].encode()
+    now = desk.clock.now()
+    desk.clock.set("2024-11-18T21:00:00+08:00")  # when the example of a report is sent
+    await post(desk, example.splitlines()[0])
+    desk.clock.set(now.isoformat())
     answered = await post(desk, example)
     assert [json.loads(line)["status"] for line in answered.raw.splitlines()] == [202] * len(KINDS)
     for kind, shown in content[CSV]["examples"].items():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import re
 import threading
 from collections.abc import AsyncIterator
@@ -267,8 +268,19 @@ async def test_not_ready_says_when_to_ask_again(intake: Intake) -> None:
     assert (answer.status, int(answer.headers["retry-after"]) >= 1) == (503, True)
 
 
+async def test_a_batch_that_comes_when_the_minute_is_used_up_is_refused_whole(limited: Intake) -> None:
+    """At once, and told when to come back. Empty ones count as well, or a flood of them would cost nobody anything."""
+    media_type = {"content-type": "application/x-ndjson"}
+    line = json.dumps({**REPORT, "kind": "report"}).encode()
+    empty = [await limited.post("/v1/batch", b"", "three", media_type) for _ in range(3)]
+    refused = await limited.post("/v1/batch", line, "three", media_type)
+    assert [answer.status for answer in (*empty, refused)] == [200, 200, 200, 429]
+    assert 1 <= int(refused.headers["retry-after"]) <= 60
+    assert limited.kafka.records == []
+
+
 class TestPace:
-    """A batch's lines wait for their turn instead of being refused."""
+    """The lines of a batch that has begun wait for their turn instead of being refused."""
 
     @pytest.fixture(autouse=True)
     def _short_windows(self, monkeypatch: pytest.MonkeyPatch) -> None:

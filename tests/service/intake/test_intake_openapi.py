@@ -153,8 +153,8 @@ async def _out_of_scope(intake: Intake, path: str, body: Any) -> Answer:
 
 
 async def _conflict(intake: Intake, path: str, body: Any) -> Answer:
-    await intake.post("/v1/incidents", {**EXAMPLES["incident"]["quiet_period"]["value"], "id": body["id"]})
-    return await intake.post(path, {**body, "region": "64.72"})
+    await intake.post(path, body)
+    return await intake.post(path, {**body, "region": "64.02"})
 
 
 async def _too_large(intake: Intake, path: str, body: Any) -> Answer:

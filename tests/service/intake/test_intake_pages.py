@@ -224,7 +224,7 @@ async def test_other_content_after_acceptance_is_offered_as_a_correction(intake:
 
 
 async def test_a_receipt_leads_to_a_correction_and_a_withdrawal(intake: Intake, clerk: Browser) -> None:
-    """Of that report, for its region and Monday; a withdrawal counts once as well."""
+    """Of that report, for its region and Monday; a withdrawal counts once as well, with another reason as another."""
     form = await clerk.get("/report")
     sent = await clerk.submit(form, **REPORT, period="2024-11-11", region="64.72.01")
     correct, withdraw = (link for link in sent.links if "?" in link and "lang" not in link)
@@ -239,14 +239,34 @@ async def test_a_receipt_leads_to_a_correction_and_a_withdrawal(intake: Intake, 
     done = await clerk.submit(page, reason="Salah wilayah.")
     assert (done.path, "Laporan ditarik" in done.html) == ("/sent", True)
     assert "tidak dihitung dua kali" in (await clerk.submit(page, reason="Salah wilayah.")).html
-    assert (await clerk.submit(page, reason="Alasan lain.")).status == 409
-    event = intake.kafka.events()[-1]
+    assert "satu kali" in (await clerk.submit(page, reason="Alasan lain.")).html
+    event = intake.kafka.events()[1]
     assert isinstance(event, WithdrawalEvent)
     assert (event.data.report, event.subject, event.data.period) == (
         query(sent)["id"],
         "64.72.01",
         date(2024, 11, 11),
     )
+
+
+async def test_a_correction_for_another_week_is_told_what_to_do(intake: Intake, clerk: Browser) -> None:
+    """Beside the field; with its own week again it is taken."""
+    sent = await clerk.submit(await clerk.get("/report"), **REPORT, period="2024-11-11", region="64.72.01")
+    correct = next(link for link in sent.links if "replaces=" in link)
+    page = await clerk.submit(await clerk.get(correct), **REPORT, period="2024-11-18")
+    assert (page.status, list(page.wrong())) == (422, ["period"])
+    assert all(words in page.wrong()["period"] for words in ("2024-11-11", "tarik laporan itu"))
+    assert (await clerk.submit(page, period="2024-11-11")).path == "/sent"
+
+
+async def test_a_withdrawal_names_no_week_that_nobody_chose(intake: Intake, clerk: Browser) -> None:
+    """Where the address says none, the report's own is meant."""
+    await intake.post(
+        "/v1/reports", {**REPORT, "id": "r1", "region": "64.72", "period": "2024-11-11"}, key="samarinda"
+    )
+    page = await clerk.get("/withdraw?report=r1&region=64.72")
+    assert "Hari pelaporan" not in page.html
+    assert query(await clerk.submit(page, reason="Salah wilayah."))["period"] == "2024-11-11"
 
 
 # An incident

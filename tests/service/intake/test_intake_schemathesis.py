@@ -32,6 +32,8 @@ EXCUSED = {
     "replaces_itself": "a schema does not compare fields",
     "meant_no_report": "nor does it know what was sent before",
     "meant_other_region": "nor where",
+    "meant_other_period": "nor for which Monday",
+    "correction_other_period": "nor for which Monday",
     "withdrawal_period": "nor that it was not",
     "correction_period": "nor that it was not",
     "csv_no_header": "no schema says what CSV is",
