@@ -33,9 +33,11 @@ class Sent:
 
 
 class SendFailed(Exception):
-    """It did not arrive, or not at everybody: `left` are the recipients it is still owed to. `is_permanent`: trying
-    again is useless; `disables`: the receiver wants no more of it; `retry_after_s`: it asked for so much patience;
-    `is_in_part`: some of its recipients have it, so it is no sign that the receiver is away."""
+    """It did not arrive, or not at everybody: `left` are the recipients it is still owed to. `problem` is in our own
+    words, with no secret in them (a status, the name of an error, recipients); what somebody else said is `reply`,
+    raw. `is_permanent`: trying again is useless; `disables`: the receiver wants no more of it; `retry_after_s`: it
+    asked for so much patience; `is_in_part`: some of its recipients have it, so it is no sign that the receiver is
+    away."""
 
     def __init__(
         self,

@@ -210,7 +210,7 @@ class Sender:
         left = left_s(delivery, self.receiver.retry_for)
         wait_s = min(max(retry_in_s(tried), failure.retry_after_s or 0.0), left)  # the last try comes at the very end
         is_dead = failure.is_permanent or left <= 0
-        problem = shown(str(failure), self._secrets)
+        problem = shown(str(failure), ())
         outcome = {
             "outcome": "failed",
             "status": failure.status,

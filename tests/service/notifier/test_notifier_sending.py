@@ -16,13 +16,14 @@ from services.notifier.delivery.delivering import Sender
 from services.notifier.delivery.delivery_store import DeliveryStore
 from services.notifier.delivery.receiver_store import ReceiverStore
 from services.notifier.delivery.sending import _loop_names
-from services.notifier.routing.receivers import ConsoleReceiver
+from services.notifier.routing.receivers import ConsoleReceiver, WebhookReceiver
 from services.notifier.store import Store
 from shared.metrics import Metrics
 from tests.builders import utc
 from tests.service.notifier.conftest import Crash, FakeChannel, dying, not_recorded
 
 Document = dict[str, Any]
+SIGNING = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 PASSING = SendFailed("HTTP 503", is_permanent=False, status=503)
 PERMANENT = SendFailed("HTTP 404", is_permanent=True, status=404)
 GONE = SendFailed("HTTP 410", is_permanent=True, status=410, disables=True)
@@ -326,6 +327,18 @@ async def test_what_is_kept_of_an_attempt(store: DeliveryStore) -> None:
     assert ok["reply"].isprintable()
     assert all(isinstance(a["latency_ms"], int) and 0 <= a["latency_ms"] < 5000 for a in (failed, ok))
     assert all(a["started_at"] <= a["ended_at"] for a in (failed, ok))
+
+
+@pytest.mark.expect_errors("delivery_failed")
+async def test_our_own_words_are_never_masked(store: DeliveryStore) -> None:
+    """A word of the address, which may be a secret, is hidden in what others say; our own words hold no secret."""
+    keys = {"name": "hook", "channel": "webhook", "url": "http://desk.example/ok?private", "secret": SIGNING}
+    failed = SendFailed("PrivateAddress", is_permanent=True, reply="ok?private it is")
+    hook, receivers = WebhookReceiver.model_validate(keys), ReceiverStore(store.database)
+    await plan(store, "n1")
+    await drain(Sender(hook, FakeChannel(failed), store, receivers, "me", 30, Metrics("test")))
+    (attempt,) = (await one(store))["attempts"]
+    assert (attempt["problem"], attempt["reply"]) == ("PrivateAddress", "ok?*** it is")
 
 
 async def test_a_receiver_s_patience_is_heard(store: DeliveryStore) -> None:
