@@ -21,6 +21,7 @@ import aiosmtplib
 
 from services.notifier.channels import Message, SendFailed, Sent
 from services.notifier.channels.threads import Threads
+from services.notifier.delivery import problems
 from services.notifier.notices.mails import Mail
 from services.notifier.routing.addresses import EmailAddress
 
@@ -127,7 +128,7 @@ def _failure(refused: _Refused, *, is_in_part: bool) -> SendFailed:
     names = ", ".join(f"{who} ({code})" for who, code, _ in refused)
     _, status, said = (passing or refused)[0]
     return SendFailed(
-        f"refused: {names}",
+        f"{problems.REFUSED}: {names}",
         is_permanent=not passing,
         status=status,
         reply=said,

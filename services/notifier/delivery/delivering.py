@@ -19,6 +19,7 @@ from typing import Any
 
 from services.notifier import causes
 from services.notifier.channels import Channel, Message, SendFailed, Sent
+from services.notifier.delivery import problems
 from services.notifier.delivery.breaker import Breaker
 from services.notifier.delivery.delivery_states import DEAD, DELIVERED, PENDING
 from services.notifier.delivery.delivery_store import DeliveryStore
@@ -40,7 +41,6 @@ FIRST_RETRY_S = 1.0
 LONGEST_RETRY_S = 1800.0
 LEAVING_S = 10.0  # an attempt under way ends first: cut off, it would be made again after the lease
 _SHARE_OF_LEASE = 0.8  # an attempt ends well before somebody else may take it over
-_NOBODY_ANSWERED = "given up: the receiver has not answered since it was to be told"
 
 
 def retry_in_s(attempts: int) -> float:
@@ -169,7 +169,7 @@ class Sender:
         try:
             if permit is Permit.DISABLED:
                 because = await self._receivers.disabled_because(self.receiver.name)
-                raise SendFailed(f"receiver disabled: {because}", is_permanent=True)
+                raise SendFailed(f"{problems.DISABLED}: {because}", is_permanent=True)
             async with asyncio.timeout(self._lease_s * _SHARE_OF_LEASE):
                 sent = await self._channel.send(message_of(delivery))
         except SendFailed as failure:
@@ -234,7 +234,7 @@ class Sender:
         if failure.is_permanent or failure.is_in_part:
             await self._answered(is_success=False)
         elif await self._receivers.failed(name, problem, failure.retry_after_s, _jitter()) is Breaker.OPEN:
-            expired = await self._deliveries.expire(name, self.receiver.retry_for.total_seconds(), _NOBODY_ANSWERED)
+            expired = await self._deliveries.expire(name, self.receiver.retry_for.total_seconds(), problems.GIVEN_UP)
             if expired:
                 self._count("dead", expired)
                 log.error("deliveries_given_up", receiver=name, number=expired)

@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from services.notifier.delivery import problems
 from services.notifier.delivery.delivery_states import DEAD, DELIVERED, HELD, SUPPRESSED
 from services.notifier.holding import holding
 from shared.texts import LANGUAGES, Language, text
@@ -54,7 +55,7 @@ def _why_not(delivery: Document, language: Language, zone: ZoneInfo) -> str:
         # Those of an earlier version were suppressed for their age alone.
         because = delivery.get("suppressed_because", holding.Because.TOO_OLD)
         return text("deliveries", f"suppressed.{because}", language)
-    problem = attempts[-1].get("problem", "") if attempts else ""
+    problem = problems.in_words(attempts[-1].get("problem", ""), language) if attempts else ""
     key = "dead" if state == DEAD else "pending"
     return text("deliveries", key, language, attempts=len(attempts), problem=problem)
 

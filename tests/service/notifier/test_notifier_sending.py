@@ -10,7 +10,7 @@ import pytest
 from pymongo.errors import AutoReconnect
 
 from services.notifier.channels import Channel, Message, SendFailed, Sent
-from services.notifier.delivery import breaker, delivering
+from services.notifier.delivery import breaker, delivering, problems
 from services.notifier.delivery.breaker import OPEN_AFTER
 from services.notifier.delivery.delivering import Sender
 from services.notifier.delivery.delivery_store import DeliveryStore
@@ -543,7 +543,7 @@ async def test_what_waited_behind_an_open_breaker_is_given_up_too(
     assert {(await one(store, f"{n}|hook"))["state"] for n in old} == {"dead"}
     assert (await one(store, "fresh|hook"))["state"] == "pending"
     never_tried = await one(store, f"{old[-1]}|hook")
-    assert [a["problem"] for a in never_tried["attempts"]] == [delivering._NOBODY_ANSWERED]
+    assert [a["problem"] for a in never_tried["attempts"]] == [problems.GIVEN_UP]
     assert counted(sender, "dead") == len(old)
 
 
