@@ -59,7 +59,7 @@ class Email:
             cause = error.__cause__ if isinstance(error.__cause__, ssl.SSLError) else error  # a bad certificate
             raise SendFailed(type(cause).__name__, is_permanent=False, left=to) from None
         if refused:
-            raise _failure(refused, is_in_part=len(refused) < len(to))
+            raise _failure(refused, to)
         return Sent(250, said)
 
     async def close(self) -> None:
@@ -122,8 +122,9 @@ async def _quit(client: aiosmtplib.SMTP) -> None:
         return
 
 
-def _failure(refused: _Refused, *, is_in_part: bool) -> SendFailed:
+def _failure(refused: _Refused, to: Sequence[str]) -> SendFailed:
     """Who was refused and why. It passes as long as one of them may be taken later; all refused ones are owed."""
+    left = [who for who, _, _ in refused]
     passing = [r for r in refused if not 500 <= r[1] < 600]
     names = ", ".join(f"{who} ({code})" for who, code, _ in refused)
     _, status, said = (passing or refused)[0]
@@ -132,6 +133,6 @@ def _failure(refused: _Refused, *, is_in_part: bool) -> SendFailed:
         is_permanent=not passing,
         status=status,
         reply=said,
-        left=[who for who, _, _ in refused],
-        is_in_part=is_in_part,
+        left=left,
+        took=[who for who in to if who not in left],
     )

@@ -24,6 +24,7 @@ from services.notifier.delivery.breaker import Breaker
 from services.notifier.delivery.delivery_states import DEAD, DELIVERED, PENDING
 from services.notifier.delivery.delivery_store import DeliveryStore
 from services.notifier.delivery.receiver_store import Permit, ReceiverStore
+from services.notifier.delivery.recipients import still_owed
 from services.notifier.delivery.replies import shown
 from services.notifier.routing.addresses import Address
 from shared.errors import said
@@ -81,9 +82,8 @@ def _not_recorded(delivery: Document, failure: BaseException) -> None:
 
 def message_of(delivery: Document) -> Message:
     """What is to be sent now: after an attempt that reached some of several recipients, only for the rest."""
-    left = next((a["left"] for a in reversed(delivery["attempts"]) if a.get("left")), ())
     at: datetime = delivery["attempts"][-1]["started_at"]
-    return Message(delivery["webhook_id"], delivery["payload"], tuple(left), at)
+    return Message(delivery["webhook_id"], delivery["payload"], still_owed(delivery["attempts"]), at)
 
 
 class Sender:
@@ -217,7 +217,7 @@ class Sender:
             "problem": problem,
             "latency_ms": latency_ms,
             "reply": shown(failure.reply, self._secrets),
-            **({"left": list(failure.left)} if failure.left else {}),
+            **{name: list(who) for name, who in (("left", failure.left), ("took", failure.took)) if who},
         }
         await self._deliveries.record_attempt(delivery, outcome, DEAD if is_dead else PENDING, wait_s)
         if is_told:

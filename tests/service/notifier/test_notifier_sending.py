@@ -502,7 +502,7 @@ async def test_a_refusal_is_an_answer(store: DeliveryStore) -> None:
 
 async def test_one_of_several_recipients_holds_up_nobody(store: DeliveryStore) -> None:
     """A recipient that is refused again and again opens no breaker: the others get what comes."""
-    some = SendFailed("refused: b@x (451)", is_permanent=False, status=451, left=["b@x"], is_in_part=True)
+    some = SendFailed("refused: b@x (451)", is_permanent=False, status=451, left=["b@x"], took=["a@x"])
     channel = FakeChannel(*[some] * (2 * OPEN_AFTER))
     sender = a_sender(store, channel)
     await plan(store, *(f"n{n}" for n in range(2 * OPEN_AFTER)))
