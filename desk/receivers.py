@@ -71,4 +71,4 @@ async def try_out(settings: Settings, calendar: Calendar, address: Address) -> T
 
 def _line(what: str, reply: str, secrets: tuple[str, ...], began: float) -> str:
     took = f"{round((time.monotonic() - began) * 1000)} ms"
-    return ", ".join(part for part in (shown(what, secrets), took, shown(reply, secrets)) if part)
+    return ", ".join(part for part in (shown(what, ()), took, shown(reply, secrets)) if part)

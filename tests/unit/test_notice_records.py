@@ -7,6 +7,7 @@ import io
 
 import pytest
 
+from services.notifier.delivery import problems
 from services.notifier.holding import holding
 from services.notifier.notices.notice_records import COLUMNS, csv_lines
 from shared.texts import catalogue
@@ -38,4 +39,4 @@ def test_every_reason_has_a_text() -> None:
     """Why somebody was not told, or not yet; no text is idle."""
     held = {f"held.{kind}" for kind in (holding.SILENCE, holding.INHIBITION, holding.QUIET_HOURS)}
     suppressed = {f"suppressed.{because}" for because in holding.Because}
-    assert set(catalogue("deliveries")) == held | suppressed | {"pending", "dead"}
+    assert set(catalogue("deliveries")) == held | suppressed | {"pending", "dead", *problems.TEXTS.values()}

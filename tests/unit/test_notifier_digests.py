@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -83,8 +84,20 @@ def test_who_reported_late() -> None:
             "Kota Samarinda reported late for 18-11-2024 (19-11-2024 02:30 WITA). Correction: Kota Balikpapan "
             f"reported in time for 18-11-2024; the report arrived only at 19-11-2024 02:30 WITA. {HOW_ALL_STAND}",
         ),
+        (
+            [reported("64.72")],
+            replace(STANDS, excused=("64.71",)),
+            "Kota Samarinda reported late for 18-11-2024 (19-11-2024 02:30 WITA). "
+            f"{HOW_ALL_STAND} Excused: Kota Balikpapan.",
+        ),
+        (
+            [reported("64.72")],
+            replace(ALL_WELL, excused=("64.71", "64.02")),
+            "Kota Samarinda reported late for 18-11-2024 (19-11-2024 02:30 WITA). Kalimantan Timur: 3/3 have reported "
+            "for 18-11-2024; none is missing any more. Excused: Kota Balikpapan, Kabupaten Kutai Kartanegara.",
+        ),
     ],
-    ids=["nobody is missing any more", "one each of two ends"],
+    ids=["nobody is missing any more", "one each of two ends", "somebody is excused", "only the excused are left"],
 )
 def test_sentences(changed: list[Document], standing: Standing, expected: str) -> None:
     """One who changed has the sentence of a change alone; nobody left is said in words."""

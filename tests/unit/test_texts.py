@@ -104,7 +104,7 @@ def test_every_notice_has_a_text() -> None:
     alike = {f"{rule}.digest.{c}" for rule in DIGESTED for c in {"raised", *changes[rule]}}
     stand = {f"{rule}.{key}" for rule in DIGESTED[:2] for key in ("digest", "digest.complete")}
     digests = {*stand, *alike, *(f"{key}.each" for key in alike)}
-    digests |= {"missing-report.digest_excused", "missing-report.found"}
+    digests |= {"missing-report.digest_excused", "missing-report.digest.complete_excused", "missing-report.found"}
     because = {f"cannot-evaluate.because.{reason}" for reason in REASONS}
     because |= {"cannot-evaluate.what.reports", "cannot-evaluate.what.logistics"}
     said = {

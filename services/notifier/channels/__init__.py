@@ -33,9 +33,10 @@ class Sent:
 
 
 class SendFailed(Exception):
-    """It did not arrive, or not at everybody: `left` are the recipients it is still owed to. `is_permanent`: trying
-    again is useless; `disables`: the receiver wants no more of it; `retry_after_s`: it asked for so much patience;
-    `is_in_part`: some of its recipients have it, so it is no sign that the receiver is away."""
+    """It did not arrive, or not at everybody: `left` are the recipients it is still owed to, `took` those who have it
+    from this attempt. `problem` is in our own words, with no secret in them (a status, the name of an error,
+    recipients); what somebody else said is `reply`, raw. `is_permanent`: trying again is useless; `disables`: the
+    receiver wants no more of it; `retry_after_s`: it asked for so much patience."""
 
     def __init__(
         self,
@@ -47,12 +48,17 @@ class SendFailed(Exception):
         reply: str = "",
         retry_after_s: float | None = None,
         left: Sequence[str] = (),
-        is_in_part: bool = False,
+        took: Sequence[str] = (),
     ) -> None:
         super().__init__(problem)
         self.is_permanent, self.status, self.disables = is_permanent, status, disables
         self.reply, self.retry_after_s = reply, retry_after_s
-        self.left, self.is_in_part = tuple(left), is_in_part
+        self.left, self.took = tuple(left), tuple(took)
+
+    @property
+    def is_in_part(self) -> bool:
+        """Some of its recipients have it, so it is no sign that the receiver is away."""
+        return bool(self.took)
 
 
 class Channel(Protocol):

@@ -14,6 +14,7 @@ from typing import Any
 
 from services.notifier.channels import Message, SendFailed, Sent, failure_of_status
 from services.notifier.channels.threads import Threads, TooManyThreads
+from services.notifier.delivery import problems
 
 # "Failed to send Telegram notification: Unauthorized, error=401." is how its plugins put it.
 _STATUS = re.compile(r"\berror[=: ]+([1-5][0-9]{2})\b")
@@ -86,14 +87,14 @@ class Apprise:
         except TimeoutError:
             raise SendFailed("TimeoutError", is_permanent=False) from None
         except TooManyThreads:
-            raise SendFailed("an earlier attempt has not ended", is_permanent=False) from None
+            raise SendFailed(problems.NOT_ENDED, is_permanent=False) from None
         if lines is None:
             return Sent()
         said = "; ".join(lines)
         status = _STATUS.search(said)
         if status is not None:
             raise failure_of_status(int(status[1]), said)
-        raise SendFailed("not sent", is_permanent=False, reply=said)
+        raise SendFailed(problems.NOT_SENT, is_permanent=False, reply=said)
 
     async def close(self) -> None:
         """Nothing to close: each send has a connection of its own."""

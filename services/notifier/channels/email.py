@@ -21,6 +21,7 @@ import aiosmtplib
 
 from services.notifier.channels import Message, SendFailed, Sent
 from services.notifier.channels.threads import Threads
+from services.notifier.delivery import problems
 from services.notifier.notices.mails import Mail
 from services.notifier.routing.addresses import EmailAddress
 
@@ -58,7 +59,7 @@ class Email:
             cause = error.__cause__ if isinstance(error.__cause__, ssl.SSLError) else error  # a bad certificate
             raise SendFailed(type(cause).__name__, is_permanent=False, left=to) from None
         if refused:
-            raise _failure(refused, is_in_part=len(refused) < len(to))
+            raise _failure(refused, to)
         return Sent(250, said)
 
     async def close(self) -> None:
@@ -121,16 +122,17 @@ async def _quit(client: aiosmtplib.SMTP) -> None:
         return
 
 
-def _failure(refused: _Refused, *, is_in_part: bool) -> SendFailed:
+def _failure(refused: _Refused, to: Sequence[str]) -> SendFailed:
     """Who was refused and why. It passes as long as one of them may be taken later; all refused ones are owed."""
+    left = [who for who, _, _ in refused]
     passing = [r for r in refused if not 500 <= r[1] < 600]
     names = ", ".join(f"{who} ({code})" for who, code, _ in refused)
     _, status, said = (passing or refused)[0]
     return SendFailed(
-        f"refused: {names}",
+        f"{problems.REFUSED}: {names}",
         is_permanent=not passing,
         status=status,
         reply=said,
-        left=[who for who, _, _ in refused],
-        is_in_part=is_in_part,
+        left=left,
+        took=[who for who in to if who not in left],
     )

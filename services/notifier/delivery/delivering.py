@@ -19,10 +19,12 @@ from typing import Any
 
 from services.notifier import causes
 from services.notifier.channels import Channel, Message, SendFailed, Sent
+from services.notifier.delivery import problems
 from services.notifier.delivery.breaker import Breaker
 from services.notifier.delivery.delivery_states import DEAD, DELIVERED, PENDING
 from services.notifier.delivery.delivery_store import DeliveryStore
 from services.notifier.delivery.receiver_store import Permit, ReceiverStore
+from services.notifier.delivery.recipients import still_owed
 from services.notifier.delivery.replies import shown
 from services.notifier.routing.addresses import Address
 from shared.errors import said
@@ -40,7 +42,6 @@ FIRST_RETRY_S = 1.0
 LONGEST_RETRY_S = 1800.0
 LEAVING_S = 10.0  # an attempt under way ends first: cut off, it would be made again after the lease
 _SHARE_OF_LEASE = 0.8  # an attempt ends well before somebody else may take it over
-_NOBODY_ANSWERED = "given up: the receiver has not answered since it was to be told"
 
 
 def retry_in_s(attempts: int) -> float:
@@ -81,9 +82,8 @@ def _not_recorded(delivery: Document, failure: BaseException) -> None:
 
 def message_of(delivery: Document) -> Message:
     """What is to be sent now: after an attempt that reached some of several recipients, only for the rest."""
-    left = next((a["left"] for a in reversed(delivery["attempts"]) if a.get("left")), ())
     at: datetime = delivery["attempts"][-1]["started_at"]
-    return Message(delivery["webhook_id"], delivery["payload"], tuple(left), at)
+    return Message(delivery["webhook_id"], delivery["payload"], still_owed(delivery["attempts"]), at)
 
 
 class Sender:
@@ -169,7 +169,7 @@ class Sender:
         try:
             if permit is Permit.DISABLED:
                 because = await self._receivers.disabled_because(self.receiver.name)
-                raise SendFailed(f"receiver disabled: {because}", is_permanent=True)
+                raise SendFailed(f"{problems.DISABLED}: {because}", is_permanent=True)
             async with asyncio.timeout(self._lease_s * _SHARE_OF_LEASE):
                 sent = await self._channel.send(message_of(delivery))
         except SendFailed as failure:
@@ -210,14 +210,14 @@ class Sender:
         left = left_s(delivery, self.receiver.retry_for)
         wait_s = min(max(retry_in_s(tried), failure.retry_after_s or 0.0), left)  # the last try comes at the very end
         is_dead = failure.is_permanent or left <= 0
-        problem = shown(str(failure), self._secrets)
+        problem = shown(str(failure), ())
         outcome = {
             "outcome": "failed",
             "status": failure.status,
             "problem": problem,
             "latency_ms": latency_ms,
             "reply": shown(failure.reply, self._secrets),
-            **({"left": list(failure.left)} if failure.left else {}),
+            **{name: list(who) for name, who in (("left", failure.left), ("took", failure.took)) if who},
         }
         await self._deliveries.record_attempt(delivery, outcome, DEAD if is_dead else PENDING, wait_s)
         if is_told:
@@ -234,7 +234,7 @@ class Sender:
         if failure.is_permanent or failure.is_in_part:
             await self._answered(is_success=False)
         elif await self._receivers.failed(name, problem, failure.retry_after_s, _jitter()) is Breaker.OPEN:
-            expired = await self._deliveries.expire(name, self.receiver.retry_for.total_seconds(), _NOBODY_ANSWERED)
+            expired = await self._deliveries.expire(name, self.receiver.retry_for.total_seconds(), problems.GIVEN_UP)
             if expired:
                 self._count("dead", expired)
                 log.error("deliveries_given_up", receiver=name, number=expired)

@@ -1,7 +1,8 @@
 """What receivers answer, made fit to keep and to show: bounded, printable, and without secrets. Pure.
 
-A receiver may say back what it was sent, the address with a token in it for example. So whatever is kept of an attempt
-goes through `shown` with the receiver's secrets.
+A receiver may say back what it was sent, the address with a token in it for example. So whatever it said goes through
+`shown` with the receiver's secrets. Our own words of an attempt (`SendFailed`) hold none, and go through it without:
+a secret may be a word of them, `private` for example.
 """
 
 from __future__ import annotations

@@ -66,7 +66,7 @@ class TellingAgain:
         try:
             await self._channel.tell(payloads)
         except SendFailed as failure:
-            problem = shown(str(failure), self.receiver.secrets())
+            problem = shown(str(failure), ())
             self._metrics.deliveries.labels(self.receiver.channel, "not_told_again").inc()
             log.warning("not_told_again", receiver=self.receiver.name, problem=problem)
             return False

@@ -9,7 +9,9 @@ from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from services.notifier.delivery import problems
 from services.notifier.delivery.delivery_states import DEAD, DELIVERED, HELD, SUPPRESSED
+from services.notifier.delivery.recipients import still_owed, told_in_part
 from services.notifier.holding import holding
 from shared.texts import LANGUAGES, Language, text
 
@@ -19,7 +21,8 @@ _ABOUT = ("notice", "change", "rule", "region", "period")
 
 def record(delivery: Document, zone: ZoneInfo) -> Document:
     """One delivery as proof. `at` is the election's time of what happened; `told_at` the real time at which the
-    receiver confirmed it, null if it has not. `zone` is the region's, for the words of `why_not`."""
+    receiver confirmed it, null if it has not. Of several recipients `told_in_part` are those who took it earlier than
+    the others, `left_out` those who have not got it. `zone` is the region's, for the words of `why_not`."""
     data, attempts = delivery["payload"]["data"], delivery["attempts"]
     last = attempts[-1] if attempts else {}
     is_told = delivery["state"] == DELIVERED
@@ -42,6 +45,8 @@ def record(delivery: Document, zone: ZoneInfo) -> Document:
         "latency_ms": last.get("latency_ms"),
         "reply": last.get("reply"),
         "webhook_id": delivery["webhook_id"],
+        "told_in_part": told_in_part(attempts),
+        "left_out": [] if is_told else list(still_owed(attempts)),
     }
 
 
@@ -54,7 +59,7 @@ def _why_not(delivery: Document, language: Language, zone: ZoneInfo) -> str:
         # Those of an earlier version were suppressed for their age alone.
         because = delivery.get("suppressed_because", holding.Because.TOO_OLD)
         return text("deliveries", f"suppressed.{because}", language)
-    problem = attempts[-1].get("problem", "") if attempts else ""
+    problem = problems.in_words(attempts[-1].get("problem", ""), language) if attempts else ""
     key = "dead" if state == DEAD else "pending"
     return text("deliveries", key, language, attempts=len(attempts), problem=problem)
 
@@ -87,6 +92,8 @@ COLUMNS = (
     "notice",
     "alerts",
     "text",
+    "told_in_part",
+    "left_out",
 )
 
 
@@ -113,6 +120,8 @@ def row(shown: Document, region_name: str, zone: ZoneInfo, language: Language) -
         "why_not": shown["why_not"][language] if shown["why_not"] else "",
         "alerts": " ".join(shown["alerts"]),
         "text": shown["text"][language],
+        "told_in_part": ", ".join(f"{one['recipient']} ({_moment(one['at'], zone)})" for one in shown["told_in_part"]),
+        "left_out": ", ".join(shown["left_out"]),
     }
 
 

@@ -78,6 +78,12 @@ class Tally:
     excused: tuple[str, ...] = ()
     is_whole: bool = True
 
+    @property
+    def counts(self) -> dict[str, int]:
+        """The numbers, as a payload has them."""
+        named = {"missing": len(self.missing), "excused": len(self.excused)}
+        return {"owed": self.owed, "reported": self.reported, **named}
+
 
 def tally(owing: Iterable[str], found_missing: Iterable[str], verdicts: Mapping[str, str]) -> Tally:
     """The tally over the regions `owing`. `found_missing` are those of the judgement told of: a report that came since
@@ -111,8 +117,7 @@ def of_judgement(
     at = max(alert["raised_at"] for alert in missing)
     said = in_both(f"{missing_report.NAME}.digest{'_excused' if standing.excused else ''}", values)
     notice = made(notice_id, said, missing, alerts.RAISED, at, region=province)
-    counts = {"owed": standing.owed, "reported": standing.reported, "missing": len(standing.missing)}
-    notice.payload["data"]["counts"] = {**counts, "excused": len(standing.excused)}
+    notice.payload["data"]["counts"] = standing.counts
     return notice
 
 

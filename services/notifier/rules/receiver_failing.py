@@ -15,10 +15,12 @@ from datetime import datetime
 from typing import Any
 
 from services.notifier.alerts import alerts
+from services.notifier.delivery import problems
 from services.notifier.rules.rule import Always, Rule, Severity
 from shared.election.calendar import Calendar
 from shared.events.alert import AlertState
 from shared.events.envelope import NOTIFIER, SYSTEM
+from shared.texts import LANGUAGES
 
 Document = dict[str, Any]
 Clock = Callable[[datetime], datetime]  # the election's time at an instant of the database's
@@ -30,7 +32,8 @@ _SAID = ("receiver", "channel", "problem", "notice")
 
 
 def _values(alert: Document, _calendar: Calendar) -> Document:
-    return {name: alert["details"][name] for name in _SAID}
+    said = {name: alert["details"][name] for name in _SAID}
+    return {**said, "problem": {lang: problems.in_words(said["problem"], lang) for lang in LANGUAGES}}
 
 
 RULE = Rule(NAME, Always(Severity.CRITICAL), is_about_the_system=True, values_of=_values)

@@ -102,10 +102,9 @@ class Digesting:
         return Standing(theirs_open, {"open": len(theirs_open)}, is_whole)
 
     async def _attendance(self, receiver: str, period: str, province: str) -> Standing:
-        """How many of those who owe a report have given it, and who has not."""
+        """How many of those who owe a report have given it, who has not, and who is excused."""
         owing = self._calendar.owing(date.fromisoformat(period)).below(province)
         covered = self._routing.covered(receiver, missing_report.NAME, owing)
         verdicts = await self._digests.verdicts(period, province)
         tally = notices.tally(covered, [], verdicts)
-        counts = {"owed": tally.owed, "reported": tally.reported, "missing": len(tally.missing)}
-        return Standing(tally.missing, counts, len(covered) == len(owing))
+        return Standing(tally.missing, tally.counts, len(covered) == len(owing), tally.excused)

@@ -5,7 +5,8 @@ alarms or ends, and of each alert once, so that whoever is told of an alarm is t
 
 Texts of a rule, all of them optional, beside those that tell a change alone: `digest`, how all stand, with `names`;
 `digest.complete`, the same if there is nobody to name; `digest.<change>`, several who changed in the same way, with
-`names`, and `digest.<change>.each`, what is said of each of them there.
+`names`, and `digest.<change>.each`, what is said of each of them there. Where some are excused, `digest_excused` and
+`digest.complete_excused` instead of the first two, with `excused`.
 """
 
 from __future__ import annotations
@@ -38,11 +39,12 @@ def series_of(alert: Document) -> str:
 @dataclass(frozen=True, slots=True)
 class Standing:
     """How all stand now whom a receiver is told of: codes of those for whom it is not well, and numbers. `is_whole`:
-    it is told of the whole province."""
+    it is told of the whole province. `excused` are codes of those who owe nothing any more."""
 
     open: tuple[str, ...]
     counts: Mapping[str, int]
     is_whole: bool = True
+    excused: tuple[str, ...] = ()
 
 
 def first_changes(waiting: Iterable[Document]) -> list[Document]:
@@ -129,11 +131,12 @@ def _one(key: str, alert: Document, change: Document, calendar: Calendar) -> Tex
 
 
 def _standing(rule: str, standing: Standing, where: Document, calendar: Calendar) -> list[Text]:
-    key = f"{rule}.digest" if standing.open else f"{rule}.digest.complete"
+    key = f"{rule}.digest{'' if standing.open else '.complete'}{'_excused' if standing.excused else ''}"
     if not _has(key):
         return []
     names = notices.regions_named(standing.open, calendar)
-    return [notices.in_both(key, {**where, **standing.counts, "names": names})]
+    excused = notices.regions_named(standing.excused, calendar)
+    return [notices.in_both(key, {**where, **standing.counts, "names": names, "excused": excused})]
 
 
 def _has(key: str) -> bool:

@@ -36,7 +36,7 @@ def file(tmp_path: Path, server: HttpReceiver) -> Path:
         "receivers:\n"
         f"  - {{name: hook, channel: webhook, url: 'http://127.0.0.1:{server.port}/geheim-0123456789',"
         f" secret: {SECRET}, allow_private: true}}\n"
-        f"  - {{name: closed, channel: webhook, url: 'http://127.0.0.1:{server.port}/', secret: {SECRET}}}\n"
+        f"  - {{name: closed, channel: webhook, url: 'http://127.0.0.1:{server.port}/?private', secret: {SECRET}}}\n"
         f"  - {{name: gateway, channel: apprise, url: 'json://127.0.0.1:{server.port}/'}}\n"
         f"  - {{name: oncall, channel: alertmanager, url: 'http://127.0.0.1:{server.port}'}}\n"
         "  - {name: console, channel: console}\n"
@@ -103,7 +103,8 @@ async def test_a_test_mail(tmp_path: Path) -> None:
 
 
 async def test_what_went_wrong_is_said(file: Path, server: HttpReceiver) -> None:
-    """Status 1 and the reason, whether it would be tried again, and what came back, without secrets."""
+    """Status 1 and the reason, whether it would be tried again, and what came back, without secrets; `private` of an
+    address is none in our own words."""
     server.status, server.body = 404, b"no /geheim-0123456789 here"
     done = await desk(file, "test", "hook")
     assert done.exit_code == 1

@@ -141,7 +141,7 @@ async def test_some_are_refused(
     failed = await failure(address)
     assert failed.is_permanent is is_permanent
     assert failed.left == tuple(refused)
-    assert failed.is_in_part is (got is not None)
+    assert (failed.took, failed.is_in_part) == (tuple(got or ()), got is not None)
     assert str(failed) == "refused: " + ", ".join(f"{who} ({said[:3]})" for who, said in refused.items())
     assert [to for to, _ in server.mailbox.got] == ([] if got is None else [got])
     server.mailbox.refused = {}

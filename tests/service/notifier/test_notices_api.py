@@ -177,3 +177,27 @@ async def test_as_a_spreadsheet(get: Get, monkeypatch: pytest.MonkeyPatch) -> No
     monkeypatch.setattr(notices_api, "_AT_A_TIME", 2)
     assert (await get("/v1/notices.csv")).content == answer.content
     assert b"," in (await get("/v1/notices.csv", separator="comma")).content.splitlines()[0]
+
+
+@pytest.mark.expect_errors("delivery_failed")
+async def test_told_in_part(told: Bench, get: Get) -> None:
+    """A mail that one of two recipients was refused: who has it since when, and who has not; also when the other gets
+    it in the end. `is_told` is of all of them."""
+    some = SendFailed("refused: b@x (550)", is_permanent=True, status=550, left=["b@x"], took=["a@x"])
+    store = told.store.database
+    address, deliveries = next(r for r in FILE.receivers if r.name == "slow"), DeliveryStore(store)
+    sender = Sender(address, FakeChannel(some), deliveries, ReceiverStore(store), "me", 30, Metrics("test"))
+    await deliveries.release("slow")
+    await sender.step()
+    (in_part,) = (await get(receiver="slow")).json()["items"]
+    ((who, at),) = ((one["recipient"], one["at"]) for one in in_part["told_in_part"])
+    assert (in_part["state"], in_part["is_told"], in_part["told_at"]) == ("dead", False, None)
+    assert (who, at >= in_part["planned_at"], in_part["left_out"]) == ("a@x", True, ["b@x"])
+    (line,) = csv.DictReader(io.StringIO((await get("/v1/notices.csv", receiver="slow")).text), delimiter=";")
+    assert list(line)[-2:] == ["told_in_part", "left_out"]
+    assert (line["told_in_part"][:7], line["told_in_part"][-7:], line["left_out"]) == ("a@x (20", "+08:00)", "b@x")
+    await deliveries.retry(in_part["id"], "budi")
+    await sender.step()
+    (in_full,) = (await get(receiver="slow")).json()["items"]
+    assert (in_full["is_told"], in_full["left_out"], in_full["told_at"] > at) == (True, [], True)
+    assert in_full["told_in_part"] == in_part["told_in_part"]

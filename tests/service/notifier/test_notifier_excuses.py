@@ -57,6 +57,27 @@ async def test_given_after_the_judgement(bench: Bench) -> None:
     assert await bench.excusing().step() is False
 
 
+async def test_later_digests_know_who_is_excused(bench: Bench) -> None:
+    """As the first: all who owe are in the numbers, when one of the missing has reported and when the last of them is
+    excused."""
+    await bench.excuse()
+    planning = bench.planning(receivers_of({"name": "a"}))
+    steps = [bench.judge().step, bench.settling().step, bench.excusing().step]
+    await until_told(planning, *steps)
+    await bench.file(a_report(JUDGED_AT + timedelta(hours=1), region="64.02"))
+    await until_told(planning, *steps)
+    await bench.excuse("64.71")
+    await until_told(planning, *steps)
+    later = [(await bench.deliveries(notice=f"missing-report:2024-11-18:64~{n}-resolved"))[0] for n in (1, 2)]
+    told = [d["payload"]["data"] for d in later]
+    assert told[0]["counts"] == {"owed": 3, "reported": 1, "missing": 1, "excused": 1}
+    assert told[0]["text"]["id"].endswith(
+        "1/3 sudah melapor untuk 18-11-2024; belum lapor: Kota Balikpapan. Dimaklumi: Kota Samarinda."
+    )
+    assert told[1]["counts"] == {"owed": 3, "reported": 1, "missing": 0, "excused": 2}
+    assert told[1]["text"]["en"].endswith("none is missing any more. Excused: Kota Balikpapan, Kota Samarinda.")
+
+
 async def test_given_while_it_is_judged(bench: Bench) -> None:
     """The judge has asked for excuses and dies half-way; the excuse waits until the judgement is done."""
     with pytest.raises(Crash):

@@ -10,19 +10,20 @@ import pytest
 from pymongo.errors import AutoReconnect
 
 from services.notifier.channels import Channel, Message, SendFailed, Sent
-from services.notifier.delivery import breaker, delivering
+from services.notifier.delivery import breaker, delivering, problems
 from services.notifier.delivery.breaker import OPEN_AFTER
 from services.notifier.delivery.delivering import Sender
 from services.notifier.delivery.delivery_store import DeliveryStore
 from services.notifier.delivery.receiver_store import ReceiverStore
 from services.notifier.delivery.sending import _loop_names
-from services.notifier.routing.receivers import ConsoleReceiver
+from services.notifier.routing.receivers import ConsoleReceiver, WebhookReceiver
 from services.notifier.store import Store
 from shared.metrics import Metrics
 from tests.builders import utc
 from tests.service.notifier.conftest import Crash, FakeChannel, dying, not_recorded
 
 Document = dict[str, Any]
+SIGNING = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 PASSING = SendFailed("HTTP 503", is_permanent=False, status=503)
 PERMANENT = SendFailed("HTTP 404", is_permanent=True, status=404)
 GONE = SendFailed("HTTP 410", is_permanent=True, status=410, disables=True)
@@ -328,6 +329,18 @@ async def test_what_is_kept_of_an_attempt(store: DeliveryStore) -> None:
     assert all(a["started_at"] <= a["ended_at"] for a in (failed, ok))
 
 
+@pytest.mark.expect_errors("delivery_failed")
+async def test_our_own_words_are_never_masked(store: DeliveryStore) -> None:
+    """A word of the address, which may be a secret, is hidden in what others say; our own words hold no secret."""
+    keys = {"name": "hook", "channel": "webhook", "url": "http://desk.example/ok?private", "secret": SIGNING}
+    failed = SendFailed("PrivateAddress", is_permanent=True, reply="ok?private it is")
+    hook, receivers = WebhookReceiver.model_validate(keys), ReceiverStore(store.database)
+    await plan(store, "n1")
+    await drain(Sender(hook, FakeChannel(failed), store, receivers, "me", 30, Metrics("test")))
+    (attempt,) = (await one(store))["attempts"]
+    assert (attempt["problem"], attempt["reply"]) == ("PrivateAddress", "ok?*** it is")
+
+
 async def test_a_receiver_s_patience_is_heard(store: DeliveryStore) -> None:
     """`Retry-After` puts the next try off; our own back-off is the least."""
     await plan(store, "n1")
@@ -489,7 +502,7 @@ async def test_a_refusal_is_an_answer(store: DeliveryStore) -> None:
 
 async def test_one_of_several_recipients_holds_up_nobody(store: DeliveryStore) -> None:
     """A recipient that is refused again and again opens no breaker: the others get what comes."""
-    some = SendFailed("refused: b@x (451)", is_permanent=False, status=451, left=["b@x"], is_in_part=True)
+    some = SendFailed("refused: b@x (451)", is_permanent=False, status=451, left=["b@x"], took=["a@x"])
     channel = FakeChannel(*[some] * (2 * OPEN_AFTER))
     sender = a_sender(store, channel)
     await plan(store, *(f"n{n}" for n in range(2 * OPEN_AFTER)))
@@ -530,7 +543,7 @@ async def test_what_waited_behind_an_open_breaker_is_given_up_too(
     assert {(await one(store, f"{n}|hook"))["state"] for n in old} == {"dead"}
     assert (await one(store, "fresh|hook"))["state"] == "pending"
     never_tried = await one(store, f"{old[-1]}|hook")
-    assert [a["problem"] for a in never_tried["attempts"]] == [delivering._NOBODY_ANSWERED]
+    assert [a["problem"] for a in never_tried["attempts"]] == [problems.GIVEN_UP]
     assert counted(sender, "dead") == len(old)
 
 
