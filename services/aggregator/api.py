@@ -30,6 +30,7 @@ from shared.http.auth import for_people, grant_of
 from shared.http.etags import NOT_MODIFIED
 from shared.http.lists import Page
 from shared.http.openapi import NEEDS_KEY, reading_errors
+from shared.http.parameters import once_each
 from shared.http.problems import FieldError, Problem, invalid
 from shared.http.service import json_response
 from shared.mongo import Document
@@ -49,7 +50,7 @@ def routes(
     some of them, to be asked before all other routes."""
 
     router = APIRouter(prefix="/v1", dependencies=[NEEDS_KEY], responses=reading_errors())
-    people = APIRouter(dependencies=[for_people(access)], responses={304: NOT_MODIFIED})
+    people = APIRouter(dependencies=[for_people(access), once_each()], responses={304: NOT_MODIFIED})
     _add_regions(people, calendar, store)
     _add_region(people, calendar, store, rollups, clock)
     _add_periods(people, calendar, store, turnout)

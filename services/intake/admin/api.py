@@ -25,6 +25,7 @@ from shared.http.auth import caller, for_people
 from shared.http.json_body import read_json
 from shared.http.lists import Page
 from shared.http.openapi import NEEDS_KEY
+from shared.http.parameters import once_each
 from shared.http.problems import Problem
 from shared.logs import get_logger
 from shared.strict import Slug
@@ -41,7 +42,9 @@ def routes(door: Door, registry: Registry) -> APIRouter:
     """All calls of the admin API."""
 
     administrator = for_people(door.access, Role.ADMIN, is_fresh=True)
-    router = APIRouter(prefix="/v1/admin", tags=["administration"], dependencies=[NEEDS_KEY, administrator])
+    router = APIRouter(
+        prefix="/v1/admin", tags=["administration"], dependencies=[NEEDS_KEY, administrator, once_each()]
+    )
     for kind in HOLDER_KINDS:
         _add_reading(router, kind, registry)
         _add_keys(router, kind, door, registry)
