@@ -58,7 +58,7 @@ def _add_reports(router: APIRouter, store: Store, clock: Clock) -> Handler:
         """Reports as they were sent, the latest received first, withdrawn ones too: `withdrawn` says since when, by
         whom and why, null of one that holds. `withdrawals` are all that came; one that names another region or period
         than the report's is an orphan and changes nothing."""
-        found = await store.reports(query.to_mongo(), newest_after(query.cursor), query.limit + 1)
+        found = await store.reports(query.to_mongo(), newest_after(query.after), query.limit + 1)
         return json_response(_newest(found, query, items, "received_at"))
 
     @router.get("/reports/{agency}/{report_id}", tags=["reports"])
@@ -82,7 +82,7 @@ def _add_incidents(router: APIRouter, calendar: Calendar, store: Store, clock: C
         status has come is listed with the status `orphan`, all else that it would say null. `label`, `legal_basis` and
         `hand_over` are the election file's as it stood at receipt; `hand_over.due_at` is null where no time is known,
         `is_overdue` says whether it has passed and the incident was neither forwarded, dismissed nor resolved."""
-        found = await store.incidents(query.to_mongo(), newest_after(query.cursor), query.limit + 1)
+        found = await store.incidents(query.to_mongo(), newest_after(query.after), query.limit + 1)
         return json_response(_newest(found, query, items, "received_at"))
 
     return incidents
@@ -94,7 +94,7 @@ def _add_alerts(router: APIRouter, store: Store, clock: Clock) -> Handler:
     @router.get("/alerts", tags=["alerts"])
     async def alerts(query: Annotated[AlertsQuery, Query()]) -> Response:
         """Alerts as the notifier told them, the latest raised first."""
-        found = await store.alerts(query.to_mongo(), newest_after(query.cursor), query.limit + 1)
+        found = await store.alerts(query.to_mongo(), newest_after(query.after), query.limit + 1)
         return json_response(_newest(found, query, items, "raised_at"))
 
     return alerts

@@ -416,3 +416,16 @@ async def test_alert_that_cannot_be_kept_costs_nobody_else(bench: Any, made: Mad
     assert value != odd.value
     await bench.steps().process([odd._replace(value=value), good])
     assert [a["id"] for a in await bench.items("/v1/alerts")] == ["rule:fine"]
+
+
+async def test_a_cursor_is_of_one_list(bench: Any, made: Made) -> None:
+    """In another list it would begin somewhere, as if the rest were all."""
+    await bench.feed(*(made.incident(f"i{n}") for n in range(2)))
+    cursor = (await bench.json("/v1/incidents", limit=1))["next"]
+    assert len((await bench.json("/v1/incidents", cursor=cursor))["items"]) == 1
+    for path in ("/v1/regions", "/v1/periods", "/v1/periods/2024-11-18", "/v1/reports", "/v1/logistics", "/v1/alerts"):
+        answer = await bench.get(path, cursor=cursor)
+        assert answer.status == 422, path
+        assert [e["field"] for e in answer.json()["errors"]] == ["cursor"]
+    of_regions = (await bench.json("/v1/regions", limit=1))["next"]
+    assert (await bench.get("/v1/incidents", cursor=of_regions)).status == 422
