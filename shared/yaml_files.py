@@ -105,7 +105,8 @@ _BOUNDS = {
 
 def first_problem(path: Path | str, error: ValidationError, examples: Mapping[str, str]) -> BadFile:
     """The first wrong key of a validation, as one line. `examples` has the file's keys; beside them there may stand
-    examples of what lies below one (`teams.quiet_hours`) and of what has the same name everywhere (`*.regions`)."""
+    examples of what lies below one (`teams.quiet_hours`) and of what has the same name everywhere (`*.regions`),
+    or in each entry of one key (`categories.*.label`)."""
     found = error.errors(include_url=False)[0]
     where = [str(part) for part in found["loc"] if part not in ("[key]", "constrained-str")]
     problem = _in_words(found["type"], found["input"], found.get("ctx") or {}, found["msg"])
@@ -136,8 +137,8 @@ def _quoted(words: str) -> list[str]:
 
 
 def _example(where: Sequence[str], examples: Mapping[str, str]) -> str:
-    """That of the key itself, else of its name anywhere, else of what it stands in."""
+    """That of the key itself, else of its name in such an entry or anywhere, else of what it stands in."""
     names = [part for part in where if not part.isdecimal()]
-    keys = [".".join(names), f"*.{names[-1]}" if names else ""]
+    keys = [".".join(names), f"{names[-3]}.*.{names[-1]}" if len(names) > 2 else "", f"*.{names[-1]}" if names else ""]
     keys += [".".join(names[:n]) for n in range(len(names) - 1, 0, -1)]
     return next((examples[key] for key in keys if key in examples), next(iter(examples.values())))

@@ -24,6 +24,7 @@ CLOCK_OFF = timedelta(seconds=3)
 _ADVICE: Mapping[str, str] = {
     "kafka": "see what this page says of Kafka; the service connects again by itself",
     "mongo": "see what this page says of MongoDB; the service connects again by itself",
+    "keys": "see what this page says of MongoDB; intake needs it once after its start, and asks again by itself",
     "clock": "set this machine's clock by NTP (chrony, systemd-timesyncd): reports are stamped by it",
     "consumer": "if the reason names records or a log: docs/runbooks/consumer-stopped.md; else its log says why",
     "stream": "restart this replica; its log says why",

@@ -13,7 +13,7 @@ from fastapi import APIRouter, Path, Query, Request, Response
 from services.aggregator import views
 from services.aggregator.lists.lists import Slug, add_lists
 from services.aggregator.lists.plain_lists import PlainList
-from services.aggregator.lists.queries import RegionsQuery
+from services.aggregator.lists.queries import AttendanceQuery, PeriodsQuery, RegionsQuery
 from services.aggregator.lists.region_views import departed, region_views
 from services.aggregator.periods import period_views, periods
 from services.aggregator.periods.turnout import Turnout
@@ -30,6 +30,7 @@ from shared.http.auth import for_people, grant_of
 from shared.http.etags import NOT_MODIFIED
 from shared.http.lists import Page
 from shared.http.openapi import NEEDS_KEY, reading_errors
+from shared.http.parameters import once_each
 from shared.http.problems import FieldError, Problem, invalid
 from shared.http.service import json_response
 from shared.mongo import Document
@@ -49,7 +50,7 @@ def routes(
     some of them, to be asked before all other routes."""
 
     router = APIRouter(prefix="/v1", dependencies=[NEEDS_KEY], responses=reading_errors())
-    people = APIRouter(dependencies=[for_people(access)], responses={304: NOT_MODIFIED})
+    people = APIRouter(dependencies=[for_people(access), once_each()], responses={304: NOT_MODIFIED})
     _add_regions(people, calendar, store)
     _add_region(people, calendar, store, rollups, clock)
     _add_periods(people, calendar, store, turnout)
@@ -103,7 +104,7 @@ async def _departed(code: str, store: Store) -> Region | None:
 
 def _add_periods(router: APIRouter, calendar: Calendar, store: Store, turnout: Turnout) -> None:
     @router.get("/periods", tags=["periods"])
-    async def all_periods(query: Annotated[Page, Query()]) -> Response:
+    async def all_periods(query: Annotated[PeriodsQuery, Query()]) -> Response:
         """Every judged period, with how often each verdict holds; who owes and has none is pending."""
         page = _cut([{"period": p.isoformat(), "day": p} for p in calendar.all_periods()], query, "period")
         found = [(row["period"], await turnout.counts(row["day"])) for row in page["items"]]
@@ -111,7 +112,8 @@ def _add_periods(router: APIRouter, calendar: Calendar, store: Store, turnout: T
 
     @router.get("/periods/{period}", tags=["periods"])
     async def attendance(
-        period: Annotated[Day, Path(description="a period, for example `2024-11-18`")], query: Annotated[Page, Query()]
+        period: Annotated[Day, Path(description="a period, for example `2024-11-18`")],
+        query: Annotated[AttendanceQuery, Query()],
     ) -> Response:
         """Per region that owes the report, the facts and the verdict. `counts` is of the whole period. A period that
         is not judged answers 404, or with the facts alone (verdict null) if somebody filed for it. The facts are of

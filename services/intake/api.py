@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Mapping
 from typing import Annotated
 
@@ -20,7 +19,8 @@ from services.intake.submissions.report import ReportBody
 from services.intake.submissions.withdrawal import WithdrawalBody
 from shared.access.keys import Grant
 from shared.http.openapi import NEEDS_KEY
-from shared.http.problems import FieldError, invalid
+from shared.http.parameters import require_once_each
+from shared.http.problems import invalid
 from shared.tracing import spans
 from shared.tracing.spans import Kind
 
@@ -60,14 +60,6 @@ async def _take_from(
         taken = await door.take(grant, body, receipt, options.dry_run)
         span.note({"desk.event": f"{grant.agency}/{taken.id}", "desk.duplicate": taken.duplicate})
         return taken
-
-
-def require_once_each(request: Request) -> None:
-    """Raises Problem 422 for parameters that stand twice: `?dry_run=1&dry_run=0` must not publish either."""
-    if request.scope["query_string"]:
-        named = Counter(name for name, _ in request.query_params.multi_items())
-        if twice := [FieldError(name, "parameter_twice") for name, times in named.items() if times > 1]:
-            raise invalid(twice)
 
 
 def header_id(request: Request) -> str | None:

@@ -84,8 +84,9 @@ def create_app(settings: Settings) -> FastAPI:
     producer = Producer(settings.kafka, settings.publish_deadline_s, "desk.intake", metrics, security_of(settings))
     keys = mongo.database(client, mongo.ACCESS_DB)[access_store.COLLECTION]
     known = Fingerprints(mongo.database(client, mongo.INTAKE_DB)[store.COLLECTION])
+    access = AccessStore(keys, settings.access_cache_s, timeout_s=KEY_TIMEOUT_S)
     door = Door(
-        access=AccessStore(keys, settings.access_cache_s, timeout_s=KEY_TIMEOUT_S),
+        access=access,
         calendar=calendar,
         clock=clock,
         acceptor=Acceptor(producer, known, metrics, Places()),
@@ -112,6 +113,6 @@ def create_app(settings: Settings) -> FastAPI:
         await producer.stop()
         await mongo.close(client)
 
-    checks: dict[str, Check] = {"kafka": producer.problem, "clock": skew.check}
+    checks: dict[str, Check] = {"kafka": producer.problem, "keys": access.problem, "clock": skew.check}
     uploads = UploadLimits(settings.upload_max_lines, settings.upload_limit_bytes)
     return build(door, Registry(keys), checks, lifespan, settings.kafka, uploads)

@@ -19,6 +19,7 @@ from shared.events.alert import alert_json
 from shared.events.verdict import Verdict
 from shared.http.auth import for_people
 from shared.http.openapi import NEEDS_KEY, reading_errors
+from shared.http.parameters import once_each
 from shared.http.problems import FieldError, Problem, invalid
 from shared.http.service import json_response
 from shared.mongo import Document
@@ -34,7 +35,9 @@ _SHOWN_IF_SO = ("held_by", "held_until", "suppressed_because", "released_at", "r
 def routes(calendar: Calendar, store: Store, deliveries: DeliveryStore, access: AccessStore) -> APIRouter:
     """All of the notifier's calls."""
 
-    router = APIRouter(prefix="/v1", dependencies=[NEEDS_KEY, for_people(access)], responses=reading_errors())
+    router = APIRouter(
+        prefix="/v1", dependencies=[NEEDS_KEY, for_people(access), once_each()], responses=reading_errors()
+    )
     _add_alerts(router, store, deliveries)
     _add_deliveries(router, deliveries)
     _add_obligations(router, calendar, store)

@@ -26,7 +26,7 @@ from shared.http.service import make_app
 from shared.logs import hide
 from shared.metrics import Metrics
 from shared.settings import Settings
-from shared.topics import ALERTS
+from shared.topics import ALERTS, DEAD_LETTERS
 
 SERVICE = "notifier"
 
@@ -77,4 +77,6 @@ def _routes(parts: Parts, notifier: Notifier, access: AccessStore) -> list[APIRo
 
 def asyncapi_document(address: str) -> bytes:
     consumes = {topic: SCHEMAS[topic] for topic in TOPICS}
-    return asyncapi.document(SERVICE, publishes={ALERTS: SCHEMAS[ALERTS]}, consumes=consumes, address=address)
+    own = {ALERTS: SCHEMAS[ALERTS]}
+    publishes = {**own, DEAD_LETTERS: bytes}
+    return asyncapi.document(SERVICE, publishes=publishes, consumes=consumes, address=address, recovers_from=own)

@@ -24,16 +24,19 @@ RuleName = Annotated[str, Field(pattern=f"^({'|'.join(RULES)})$")]
 class AlertsQuery(lists.AlertsQuery):
     """As everywhere; a rule that is none of ours is refused."""
 
+    called = "alerts-by-id"  # the aggregator's are in another order
     rule: RuleName | None = None
 
 
 class DeliveriesQuery(Page):
+    called = "deliveries"
     state: DeliveryState | None = None
 
 
 class ExcusesQuery(Page):
     """`region` takes in everything below it."""
 
+    called = "excuses"
     region: RegionCode | None = None
 
     def to_mongo(self) -> Document:
@@ -43,6 +46,7 @@ class ExcusesQuery(Page):
 class ObligationsQuery(Page):
     """`period` is the day a report is for."""
 
+    called = "obligations"
     period: Day
 
 
@@ -73,6 +77,8 @@ class NoticesFilter(BaseModel):
 class NoticesQuery(NoticesFilter, Page):
     """A page of them."""
 
+    called = "notices"
+
 
 class NoticesExport(NoticesFilter):
     """All of them. Excel in Indonesian opens `semicolon`, in American English `comma`."""
@@ -83,6 +89,7 @@ class NoticesExport(NoticesFilter):
 class SilencesQuery(Page):
     """`region` takes in everything below it."""
 
+    called = "silences"
     state: SilenceState | None = None
     rule: RuleName | None = None
     region: RegionCode | None = None

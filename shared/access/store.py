@@ -46,6 +46,7 @@ class AccessStore:
         self._timeout_s, self._rest_s, self._monotonic = timeout_s, rest_s, monotonic
         self._seen = SeenKeys(cache_s)
         self._failed_at_s = float("-inf")
+        self._has_answered = False
         self._lookups: Coalescer[str, Seen | None] = Coalescer(self._look_up)
         self._probe: asyncio.Task[Seen | None] | None = None
         self._ahead: dict[str, asyncio.Task[Seen | None]] = {}
@@ -84,6 +85,13 @@ class AccessStore:
             raise AccessUnknown("the key database does not answer")
         return _valid(seen)
 
+    async def problem(self) -> str | None:
+        """Why nobody can be let in: the database has not answered since this process began, so that no key is known.
+        None from its first answer on, whatever becomes of it: keys that were seen keep working."""
+        if not self._has_answered:
+            await self._look_up(())
+        return None if self._has_answered else "no key can be checked: MongoDB has not answered yet"
+
     async def _look_again(self, hashed: str, last: Seen | None) -> Seen:
         known = last if last is not None and last.grant is not None else None
         if known is not None and self._failed_within_s(self._rest_s + self._timeout_s + 1):
@@ -120,7 +128,7 @@ class AccessStore:
             self._failed_at_s = self._monotonic()
             log.warning("keys_not_checked", error=in_words(error), for_s=self._rest_s)
             return [None] * len(hashes)
-        self._failed_at_s = float("-inf")
+        self._failed_at_s, self._has_answered = float("-inf"), True
         grants = _grants_in(found)
         return [self._seen.put(hashed, _same(hashed, grants.get(hashed)), asked_at_s) for hashed in hashes]
 

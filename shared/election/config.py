@@ -218,5 +218,16 @@ def with_obligations_from(election: Election, first: Date) -> Election:
 
 
 def merged(standard: dict[str, Any], own: dict[str, Any] | None) -> dict[str, Any]:
-    """The standard categories or items with the file's own added or put in their place."""
+    """The standard items with the file's own added or put in their place."""
     return {**standard, **(own or {})}
+
+
+def changed(before: dict[str, Any], own: dict[str, Any]) -> dict[str, Any]:
+    """The categories of before with those of the file added; of one that there was, what is not said stays. As they
+    are written: nothing is checked."""
+    said = {slug: _over(before.get(slug), category) for slug, category in own.items()}
+    return {**before, **said}
+
+
+def _over(before: Any, said: Any) -> Any:
+    return {**before, **said} if isinstance(before, dict) and isinstance(said, dict) else said

@@ -12,7 +12,7 @@ from typing import Any
 import yaml
 from pydantic import ValidationError
 
-from shared.election.config import Election, Level, known_zone, merged
+from shared.election.config import Election, Level, changed, known_zone, merged
 from shared.election.roster import Region, Roster, is_within, level_of
 from shared.election.several import narrowed
 from shared.strict import REGION_CODE
@@ -47,6 +47,7 @@ EXAMPLES: Mapping[str, str] = {
     "*.due": 'due: "24:00"',
     "*.grace": "grace: 2h",
     "*.remind_before": "remind_before: 4h",
+    "categories.*.label": "label: {id: Keamanan, en: Security}",
     "*.label": "label: {id: Kotak suara, en: Ballot boxes}",
 }
 _LEVELS = {level.value: level for level in Level}
@@ -54,7 +55,7 @@ _ROSTER_EXAMPLE = "code,parent_code,level,name,zone"
 
 
 def standard_categories() -> dict[str, Any]:
-    """The categories that hold where an election file names none; the file's own are put over them."""
+    """The categories that hold where an election file names none; what the file says of one is put over it."""
     return _standard("categories")
 
 
@@ -82,14 +83,30 @@ def election_of(path: Path, content: dict[str, Any]) -> Election:
     logistics = content.get("logistics") or {}
     if not isinstance(logistics, dict) or not isinstance(logistics.get("items") or {}, dict):
         raise BadFile(path, "logistics", "is no mapping with `items`", EXAMPLES["logistics"])
+    categories = changed(standard_categories(), own)
     filled = {
-        "categories": merged(standard_categories(), own),
+        "categories": categories,
+        **_amended(content, categories),
         "logistics": {**logistics, "items": merged(standard_items(), logistics.get("items"))},
     }
     try:
         return narrowed(Election.model_validate({**content, **filled}))
     except ValidationError as error:
         raise first_problem(path, error, EXAMPLES) from None
+
+
+def _amended(content: dict[str, Any], categories: dict[str, Any]) -> dict[str, Any]:
+    """The amendments, what they do not say of a category as it stood before them."""
+    if not isinstance(amendments := content.get("amendments"), list):
+        return {}
+    filled = []
+    for amendment in amendments:
+        own = amendment.get("categories") if isinstance(amendment, dict) else None
+        if isinstance(own, dict):
+            categories = changed(categories, own)
+            amendment = {**amendment, "categories": {slug: categories[slug] for slug in own}}
+        filled.append(amendment)
+    return {"amendments": filled}
 
 
 def read_roster(path: Path) -> Roster:

@@ -82,6 +82,11 @@ async def test_what_has_ended(holders: Any, registry: Registry) -> None:
     assert (await holder(registry)).keys[0].state_at(real()) is KeyState.EXPIRED
 
 
+async def test_it_can_let_somebody_in_without_having_been_asked_for_a_key(holders: Any) -> None:
+    """So an intake that nobody has called yet is ready."""
+    assert await AccessStore(holders, 15).problem() is None
+
+
 async def test_rotation_gives_a_second_key_with_the_same_rights(holders: Any, registry: Registry) -> None:
     """Both work until the overlap is over, at most two; after `revoke` of one there is room again."""
     first = await registry.add(RIGHTS, "budi")

@@ -59,6 +59,33 @@ class Bench:
             return 503
 
 
+async def test_ready_from_the_first_answer_on() -> None:
+    """Before it nobody can be let in. After it an outage is no reason to be let go: known keys keep working."""
+    bench = Bench("known")
+    bench.holders.error = AutoReconnect("away")
+    for _ in range(2):
+        assert "has not answered yet" in (await bench.store.problem() or "")
+    assert len(bench.holders.asked) == 1  # a database that is away is left alone for a while
+    bench.holders.error = None
+    bench.now_s += REST_S
+    assert await bench.store.problem() is None
+    assert await bench.statuses("known") == [202]
+    bench.holders.error = AutoReconnect("away")
+    bench.now_s += CACHE_S
+    assert await bench.statuses("known", "nobody's") == [202, 503]
+    asked = len(bench.holders.asked)
+    assert await bench.store.problem() is None
+    assert len(bench.holders.asked) == asked
+
+
+async def test_ready_by_any_key_that_was_looked_up() -> None:
+    """Whether it is known or not."""
+    bench = Bench()
+    assert await bench.statuses("nobody's") == [401]
+    assert await bench.store.problem() is None
+    assert len(bench.holders.asked) == 1
+
+
 @pytest.mark.parametrize(("key", "status", "holds_s"), [("known", 202, CACHE_S), ("nobody's", 401, 5.0)])
 async def test_an_answer_is_remembered(key: str, status: int, holds_s: float) -> None:
     """A key is asked for once in a while, also one that nobody has, however often it is sent."""

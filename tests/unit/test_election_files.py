@@ -16,7 +16,7 @@ from services.notifier.routing.receivers import read_receivers
 from services.notifier.rules import RULES
 from shared.election.config import Election, Level
 from shared.election.durations import format_duration, parse_duration, parse_time_of_day
-from shared.election.files import read_election, read_roster
+from shared.election.files import read_election, read_roster, standard_categories
 from shared.election.loaded import load_calendar
 from shared.yaml_files import BadFile
 
@@ -58,6 +58,51 @@ def test_minimal_example_is_accepted(tmp_path: Path) -> None:
     assert len(election.logistics.items) == 12
     assert (election.violation_report_within, election.logistics.warn_from) == (timedelta(days=7), timedelta(days=7))
     assert election.repeated_text_weeks == 3
+
+
+def test_a_category_is_changed_by_what_is_said_of_it(tmp_path: Path) -> None:
+    """What is not said stays as it was: of a standard one, and in an amendment as it stood before that."""
+    file = tmp_path / "e.yaml"
+    file.write_text(
+        f"""{MINIMAL}
+categories:
+  security: {{violation: true}}
+  money_politics: {{legal_basis: null, hand_over: {{id: Polri, en: The police}}}}
+amendments:
+  - {{effective: 2024-11-20, categories: {{security: {{outage: true}}}}}}
+  - {{effective: 2024-11-25, categories: {{security: {{violation: false}}, power_internet: {{outage: false}}}}}}
+"""
+    )
+    election, standard = read_election(file), standard_categories()
+    label = standard["security"]["label"]
+    said = {"violation": True, "outage": False, "label": label, "legal_basis": None, "hand_over": None}
+    assert election.categories["security"].model_dump() == said
+    changed = election.categories["money_politics"]
+    assert (changed.violation, changed.legal_basis, changed.hand_over.within) == (True, None, None)  # type: ignore[union-attr]
+    first, second = (amendment.categories for amendment in election.amendments)
+    assert first["security"].model_dump() == {**said, "outage": True}
+    assert second["security"].model_dump() == {**said, "outage": True, "violation": False}
+    assert second["power_internet"].label.en == standard["power_internet"]["label"]["en"]
+
+
+@pytest.mark.parametrize(
+    ("more", "example"),
+    [
+        ("categories: {boats: {violation: true}}", "label: {id: Keamanan, en: Security}"),
+        (
+            "amendments: [{effective: 2024-11-20, categories: {boats: {violation: true}}}]",
+            "label: {id: Keamanan, en: Security}",
+        ),
+        ("logistics: {items: {boats: {}}}", "label: {id: Kotak suara, en: Ballot boxes}"),
+    ],
+)
+def test_the_example_is_of_what_is_wrong(tmp_path: Path, more: str, example: str) -> None:
+    """A new category's label by a category's, an item's by an item's."""
+    file = tmp_path / "e.yaml"
+    file.write_text(f"{MINIMAL}\n{more}\n")
+    with pytest.raises(BadFile) as refused:
+        read_election(file)
+    assert f"boats.label: is missing (for example `{example}`)" in one_line(refused)
 
 
 def test_the_check_says_by_when_incidents_are_handed_over() -> None:

@@ -10,6 +10,7 @@ from fastapi import APIRouter, Path, Query, Response
 
 from services.aggregator import views
 from services.aggregator.lists.items import Items
+from services.aggregator.lists.known import Known
 from services.aggregator.lists.plain_lists import Handler, PlainList
 from services.aggregator.lists.queries import IncidentsQuery, LogisticsQuery, ReportsQuery, newest_after, newest_key
 from services.aggregator.state import hand_overs
@@ -42,15 +43,16 @@ def add_lists(
     router: APIRouter, calendar: Calendar, store: Store, access: AccessStore, clock: Clock
 ) -> list[PlainList]:
     """The plain ways to them are to be asked before all other routes."""
+    known = Known(calendar, store)
     return [
-        PlainList("/v1/reports", ReportsQuery, _add_reports(router, store, clock), access),
-        PlainList("/v1/incidents", IncidentsQuery, _add_incidents(router, calendar, store, clock), access),
-        PlainList("/v1/alerts", AlertsQuery, _add_alerts(router, store, clock), access),
-        PlainList("/v1/logistics", LogisticsQuery, _add_logistics(router, calendar, store, clock), access),
+        PlainList("/v1/reports", ReportsQuery, _add_reports(router, store, known, clock), access),
+        PlainList("/v1/incidents", IncidentsQuery, _add_incidents(router, calendar, store, known, clock), access),
+        PlainList("/v1/alerts", AlertsQuery, _add_alerts(router, store, known, clock), access),
+        PlainList("/v1/logistics", LogisticsQuery, _add_logistics(router, calendar, store, known, clock), access),
     ]
 
 
-def _add_reports(router: APIRouter, store: Store, clock: Clock) -> Handler:
+def _add_reports(router: APIRouter, store: Store, known: Known, clock: Clock) -> Handler:
     items = Items(clock, lambda document, _: views.report(document))
 
     @router.get("/reports", tags=["reports"])
@@ -58,7 +60,9 @@ def _add_reports(router: APIRouter, store: Store, clock: Clock) -> Handler:
         """Reports as they were sent, the latest received first, withdrawn ones too: `withdrawn` says since when, by
         whom and why, null of one that holds. `withdrawals` are all that came; one that names another region or period
         than the report's is an orphan and changes nothing."""
-        found = await store.reports(query.to_mongo(), newest_after(query.cursor), query.limit + 1)
+        found = await store.reports(query.to_mongo(), newest_after(query.after), query.limit + 1)
+        if not found:
+            await known.look_at(query)
         return json_response(_newest(found, query, items, "received_at"))
 
     @router.get("/reports/{agency}/{report_id}", tags=["reports"])
@@ -72,7 +76,7 @@ def _add_reports(router: APIRouter, store: Store, clock: Clock) -> Handler:
     return reports
 
 
-def _add_incidents(router: APIRouter, calendar: Calendar, store: Store, clock: Clock) -> Handler:
+def _add_incidents(router: APIRouter, calendar: Calendar, store: Store, known: Known, clock: Clock) -> Handler:
     items = Items(clock, partial(views.incident, calendar), hand_overs.holds_until)
 
     @router.get("/incidents", tags=["incidents"])
@@ -82,25 +86,29 @@ def _add_incidents(router: APIRouter, calendar: Calendar, store: Store, clock: C
         status has come is listed with the status `orphan`, all else that it would say null. `label`, `legal_basis` and
         `hand_over` are the election file's as it stood at receipt; `hand_over.due_at` is null where no time is known,
         `is_overdue` says whether it has passed and the incident was neither forwarded, dismissed nor resolved."""
-        found = await store.incidents(query.to_mongo(), newest_after(query.cursor), query.limit + 1)
+        found = await store.incidents(query.to_mongo(), newest_after(query.after), query.limit + 1)
+        if not found:
+            await known.look_at(query)
         return json_response(_newest(found, query, items, "received_at"))
 
     return incidents
 
 
-def _add_alerts(router: APIRouter, store: Store, clock: Clock) -> Handler:
+def _add_alerts(router: APIRouter, store: Store, known: Known, clock: Clock) -> Handler:
     items = Items(clock, lambda document, _: alert_json(document))
 
     @router.get("/alerts", tags=["alerts"])
     async def alerts(query: Annotated[AlertsQuery, Query()]) -> Response:
         """Alerts as the notifier told them, the latest raised first."""
-        found = await store.alerts(query.to_mongo(), newest_after(query.cursor), query.limit + 1)
+        found = await store.alerts(query.to_mongo(), newest_after(query.after), query.limit + 1)
+        if not found:
+            await known.look_at(query)
         return json_response(_newest(found, query, items, "raised_at"))
 
     return alerts
 
 
-def _add_logistics(router: APIRouter, calendar: Calendar, store: Store, clock: Clock) -> Handler:
+def _add_logistics(router: APIRouter, calendar: Calendar, store: Store, known: Known, clock: Clock) -> Handler:
     items = Items(clock, lambda document, _: views.stock(calendar, document))
 
     @router.get("/logistics", tags=["logistics"])
@@ -108,6 +116,8 @@ def _add_logistics(router: APIRouter, calendar: Calendar, store: Store, clock: C
         """By region and item, the statement that holds: that with the latest `as_of`. What nobody has stated is not in
         the list. `complete`: all that is required was received; `statements`: how many came."""
         found = await store.logistics(query.to_mongo(), query.after_stock, query.limit + 1)
+        if not found:
+            await known.look_at(query)
         return json_response(_page(found, query, items, lambda last: str(last["_id"])))
 
     return logistics

@@ -2,8 +2,7 @@
 each call, which is a third of what a short list costs (docs/performance.md).
 
 What is done is the same handler behind the same door. The routes in `lists.py` are what the documents show, and take
-what is not plain: a parameter that is wrong or not known is refused there, in its words, and of one that stands twice
-the last is taken.
+what is not plain: a parameter that is wrong, not known or there twice is refused there, in its words.
 """
 
 from __future__ import annotations

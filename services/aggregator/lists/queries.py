@@ -8,20 +8,30 @@ from datetime import datetime
 from services.aggregator.state.incidents import Status
 from services.aggregator.store import After
 from shared.election.config import Level
-from shared.http.lists import Page, decode_cursor, given
+from shared.http.lists import Page, given
 from shared.http.problems import FieldError, invalid
 from shared.mongo import Document, below
 from shared.strict import REGION_CODE, Day, RegionCode, Slug
 
 
 class RegionsQuery(Page):
+    called = "regions"
     level: Level | None = None
     parent: RegionCode | None = None
+
+
+class PeriodsQuery(Page):
+    called = "periods"
+
+
+class AttendanceQuery(Page):
+    called = "attendance"
 
 
 class ReportsQuery(Page):
     """`region` takes in everything below it. Without `withdrawn` both kinds are listed."""
 
+    called = "reports"
     region: RegionCode | None = None
     period: Day | None = None
     withdrawn: bool | None = None
@@ -40,6 +50,7 @@ class IncidentsQuery(Page):
     violation or not; add `violation=true` for violations of it. `status=orphan`: nobody has reported the incident
     yet."""
 
+    called = "incidents"
     region: RegionCode | None = None
     category: Slug | None = None
     status: Status | None = None
@@ -59,6 +70,7 @@ class IncidentsQuery(Page):
 class LogisticsQuery(Page):
     """`region` takes in everything below it."""
 
+    called = "logistics"
     region: RegionCode | None = None
     item: Slug | None = None
 
@@ -81,9 +93,9 @@ def newest_key(instant: datetime, document_id: str) -> str:
     return f"{instant.isoformat()} {document_id}"
 
 
-def newest_after(cursor: str | None) -> After | None:
-    """Where a list with the newest first goes on. Raises Problem 422 for a cursor that is not ours."""
-    key = decode_cursor(cursor)
+def newest_after(key: str | None) -> After | None:
+    """Where a list with the newest first goes on: after the key in its cursor. Raises Problem 422 for one that is not
+    ours."""
     if key is None:
         return None
     instant, _, document_id = key.partition(" ")

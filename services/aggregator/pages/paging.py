@@ -9,6 +9,7 @@ from urllib.parse import urlencode
 
 from services.aggregator.lists.queries import newest_after
 from services.aggregator.store import After
+from shared.http.lists import decode_cursor
 from shared.http.problems import Problem
 
 # The parameters of the page's address, one a list; each list turns its pages for itself.
@@ -38,7 +39,8 @@ def place_of(asked: Mapping[str, str]) -> Place:
     try:
         day = asked.get(VERDICTS)
         verdicts = date.fromisoformat(day) if day is not None else None
-        return Place(verdicts, newest_after(asked.get(REPORTS)), newest_after(asked.get(INCIDENTS)))
+        reports, incidents = (newest_after(decode_cursor(kind, asked.get(kind))) for kind in (REPORTS, INCIDENTS))
+        return Place(verdicts, reports, incidents)
     except (ValueError, Problem):
         raise Problem(404, "not_found", "not_found_detail", what=", ".join(KINDS)) from None
 

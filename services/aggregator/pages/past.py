@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
+from functools import partial
 
 from services.aggregator.lists.queries import newest_key
 from services.aggregator.pages import paging
@@ -82,8 +83,8 @@ def history_of(words: Words, calendar: Calendar, found: Remembered) -> History:
         teller.stocks(found.region.code, list(map(decoded, found.stocks))),
         {
             paging.VERDICTS: _older(attended, lambda d: str(d["period"])),
-            paging.REPORTS: _older(reports, _newest_cursor),
-            paging.INCIDENTS: _older(incidents, _newest_cursor),
+            paging.REPORTS: _older(reports, partial(_newest_cursor, paging.REPORTS)),
+            paging.INCIDENTS: _older(incidents, partial(_newest_cursor, paging.INCIDENTS)),
         },
     )
 
@@ -98,8 +99,8 @@ def _awaited(teller: Teller, calendar: Calendar, found: Remembered, attended: Se
     return [teller.awaited(code, deadline)] if deadline and not is_judged else []
 
 
-def _newest_cursor(document: Document) -> str:
-    return encode_cursor(newest_key(document["received_at"], document["_id"]))
+def _newest_cursor(kind: str, document: Document) -> str:
+    return encode_cursor(kind, newest_key(document["received_at"], document["_id"]))
 
 
 def _older(found: Sequence[Document], cursor: Callable[[Document], str]) -> str | None:

@@ -17,6 +17,7 @@ from shared.access.store import AccessStore, AccessUnknown
 from shared.http.auth import person_with
 from shared.http.auth_header import bearer_key
 from shared.http.event_stream import MEDIA_TYPE, EventStream
+from shared.http.parameters import once_each
 from shared.http.problems import Problem
 from shared.strict import RegionCode
 
@@ -49,7 +50,13 @@ def stream_routes(hub: Hub, access: AccessStore, heartbeat_s: float = HEARTBEAT_
     headers of one's own."""
     router = APIRouter(prefix="/v1")
 
-    @router.get("/stream", tags=["stream"], response_class=Response, responses={200: _ANSWER})
+    @router.get(
+        "/stream",
+        tags=["stream"],
+        response_class=Response,
+        responses={200: _ANSWER},
+        dependencies=[once_each("kinds")],
+    )
     async def stream(
         request: Request,
         query: Annotated[StreamQuery, Query()],

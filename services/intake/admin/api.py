@@ -25,7 +25,8 @@ from shared.http.auth import caller, for_people
 from shared.http.json_body import read_json
 from shared.http.lists import Page
 from shared.http.openapi import NEEDS_KEY
-from shared.http.problems import Problem
+from shared.http.parameters import once_each
+from shared.http.problems import FieldError, Problem, invalid
 from shared.logs import get_logger
 from shared.strict import Slug
 
@@ -41,7 +42,9 @@ def routes(door: Door, registry: Registry) -> APIRouter:
     """All calls of the admin API."""
 
     administrator = for_people(door.access, Role.ADMIN, is_fresh=True)
-    router = APIRouter(prefix="/v1/admin", tags=["administration"], dependencies=[NEEDS_KEY, administrator])
+    router = APIRouter(
+        prefix="/v1/admin", tags=["administration"], dependencies=[NEEDS_KEY, administrator, once_each()]
+    )
     for kind in HOLDER_KINDS:
         _add_reading(router, kind, registry)
         _add_keys(router, kind, door, registry)
@@ -49,14 +52,30 @@ def routes(door: Door, registry: Registry) -> APIRouter:
     return router
 
 
+class HoldersQuery(Page):
+    called = "holders"
+
+    def after_of(self, kind: HolderKind) -> str | None:
+        """The name after which the page begins. Raises Problem 422 for a cursor that is not this kind's."""
+        if self.after is None:
+            return None
+        name = self.after.removeprefix(_key_of(kind, ""))
+        if name == self.after:
+            raise invalid([FieldError("cursor", "cursor")])
+        return name
+
+
+def _key_of(kind: HolderKind, name: str) -> str:
+    return f"{kind.sort.value}/{name}"
+
+
 def _add_reading(router: APIRouter, kind: HolderKind, registry: Registry) -> None:
     @router.get(kind.path, response_model=kind.listed, summary=f"List {kind.path[1:]}", **openapi.asking(kind))
-    async def list_holders(query: Annotated[Page, Query()]) -> Response:
+    async def list_holders(query: Annotated[HoldersQuery, Query()]) -> Response:
         """By name, with their rights and with all their keys as far as these may be shown."""
-        found = await registry.listed(kind.sort, query.after, query.limit + 1)
+        found = await registry.listed(kind.sort, query.after_of(kind), query.limit + 1)
         items = [_json(kind, holder) for holder in found]
-        noun = kind.sort.value
-        return _answer(kind.listed(**query.of(items, lambda item: str(item[noun]))))
+        return _answer(kind.listed(**query.of(items, lambda item: _key_of(kind, str(item[kind.sort.value])))))
 
 
 def _add_keys(router: APIRouter, kind: HolderKind, door: Door, registry: Registry) -> None:

@@ -12,7 +12,7 @@ from fastapi import APIRouter, Path, Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.types import Receive, Scope, Send
 
-from services.intake.api import Options, header_id, require_once_each
+from services.intake.api import Options, header_id
 from services.intake.batch.csv_rows import CsvRows
 from services.intake.batch.lines import Format
 from services.intake.batch.ndjson import Ndjson
@@ -38,6 +38,7 @@ from shared.field_errors import FieldError
 from shared.http.auth import grant_of
 from shared.http.auth_header import language
 from shared.http.openapi import NEEDS_KEY
+from shared.http.parameters import once_each, require_once_each
 from shared.http.problems import Problem, invalid
 from shared.http.raw_body import media_type
 from shared.logs import get_logger
@@ -163,7 +164,9 @@ def routes(door: Door, limits: UploadLimits) -> APIRouter:
             await taking.begin()
             return BatchAnswer(taking, results, held.pop_all(), order.language)
 
-    @router.get("/templates/{kind}.csv", response_class=Response, responses=template_answers())
+    @router.get(
+        "/templates/{kind}.csv", response_class=Response, responses=template_answers(), dependencies=[once_each()]
+    )
     async def get_template(kind: KindInPath, options: Annotated[TemplateOptions, Query()]) -> Response:
         """A spreadsheet to fill in, with the columns of a kind. No key is needed."""
         known = kind_named(kind)

@@ -6,8 +6,6 @@ errors' types are keys of `shared/texts/problems.yaml`.
 
 from __future__ import annotations
 
-import difflib
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from typing import Annotated
@@ -15,12 +13,11 @@ from typing import Annotated
 from pydantic import Field, ValidationInfo
 from pydantic_core import PydanticCustomError
 
-from shared.election import known_regions
+from shared.election import known_names, known_regions
 from shared.election.calendar import Calendar
-from shared.election.frozen import Text
 from shared.election.roster import level_of
 from shared.field_errors import Word
-from shared.strict import LONGEST_SLUG, SLUG
+from shared.strict import SLUG
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,30 +57,11 @@ ListedName = Annotated[str, Field(json_schema_extra={"pattern": SLUG})]
 
 
 def known_category(category: str, info: ValidationInfo) -> str:
-    known = _receipt(info).calendar.election.categories
-    return _one_of({name: known[name].label for name in known}, category, "category")
+    return known_names.known_category(category, _receipt(info).calendar.election)
 
 
 def known_item(item: str, info: ValidationInfo) -> str:
-    known = _receipt(info).calendar.election.logistics.items
-    return _one_of({name: known[name].label for name in known}, item, "item")
-
-
-def _one_of(known: Mapping[str, Text], sent: str, what: str) -> str:
-    """With the nearest ones, or all of them where nothing is near. Reasons `category_unknown`, `item_unlisted` ..."""
-    if sent not in known:
-        nearest = _nearest(known, sent[:LONGEST_SLUG].lower())
-        if nearest:
-            raise PydanticCustomError(f"{what}_unknown", "is unknown", {"nearest": ", ".join(nearest)})
-        raise PydanticCustomError(f"{what}_unlisted", "is unknown", {"known": ", ".join(sorted(known))})
-    return sent
-
-
-def _nearest(known: Mapping[str, Text], sent: str) -> list[str]:
-    """The names that are written like it, or whose label is: people send `Politik uang`, as their screens say."""
-    labels = {said.lower(): name for name, label in known.items() for said in (label.id, label.en)}
-    written = {**labels, **{name: name for name in known}}
-    return list(dict.fromkeys(written[near] for near in difflib.get_close_matches(sent, written)))
+    return known_names.known_item(item, _receipt(info).calendar.election)
 
 
 def possible_period(period: date, info: ValidationInfo) -> date:

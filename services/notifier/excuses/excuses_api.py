@@ -22,6 +22,7 @@ from shared.field_errors import FieldError
 from shared.http.auth import caller, for_people
 from shared.http.json_body import read_json, taking
 from shared.http.openapi import NEEDS_KEY, Sample, problem_answer, reading_errors
+from shared.http.parameters import once_each
 from shared.http.problems import Problem, invalid
 from shared.http.service import json_response
 from shared.instants import kept
@@ -89,7 +90,7 @@ def routes(
 
     router = APIRouter(prefix="/v1", tags=["excuses"], dependencies=[NEEDS_KEY], responses=reading_errors())
 
-    @router.get("/excuses", dependencies=[for_people(access)])
+    @router.get("/excuses", dependencies=[for_people(access), once_each()])
     async def list_excuses(query: Annotated[ExcusesQuery, Query()]) -> Response:
         """Excuses by id, those that were ended too; `region` takes everything below it along."""
         found = await store.listed(query.to_mongo(), query.after, query.limit + 1)

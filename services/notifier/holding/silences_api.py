@@ -25,6 +25,7 @@ from shared.field_errors import FieldError
 from shared.http.auth import caller, for_people
 from shared.http.json_body import read_json, taking
 from shared.http.openapi import NEEDS_KEY, reading_errors
+from shared.http.parameters import once_each
 from shared.http.problems import Problem, invalid
 from shared.http.service import json_response
 from shared.instants import kept
@@ -78,7 +79,10 @@ def routes(
     """`now` is the election's time by the database's clock."""
 
     router = APIRouter(
-        prefix="/v1", tags=["silences"], dependencies=[NEEDS_KEY, for_people(access)], responses=reading_errors()
+        prefix="/v1",
+        tags=["silences"],
+        dependencies=[NEEDS_KEY, for_people(access), once_each()],
+        responses=reading_errors(),
     )
 
     @router.get("/silences")

@@ -18,6 +18,7 @@ from shared.field_errors import FieldError
 from shared.http.auth import for_people
 from shared.http.auth_header import language
 from shared.http.openapi import NEEDS_KEY, reading_errors
+from shared.http.parameters import once_each
 from shared.http.problems import invalid
 from shared.http.service import json_response
 from shared.mongo import Document
@@ -31,7 +32,10 @@ _EXPORTED: dict[int | str, dict[str, Any]] = {
 
 def routes(calendar: Calendar, store: NoticeStore, access: AccessStore) -> APIRouter:
     router = APIRouter(
-        prefix="/v1", tags=["notices"], dependencies=[NEEDS_KEY, for_people(access)], responses=reading_errors()
+        prefix="/v1",
+        tags=["notices"],
+        dependencies=[NEEDS_KEY, for_people(access), once_each()],
+        responses=reading_errors(),
     )
 
     @router.get("/notices")

@@ -261,6 +261,39 @@ async def test_incidents_are_filtered_by_every_parameter(bench: Any, made: Made)
     assert {"rev", "cursors", "statuses", "_id"}.isdisjoint(quiet)
 
 
+@pytest.mark.parametrize(
+    ("path", "params", "code", "says"),
+    [
+        ("/v1/incidents", {"category": "money_politic"}, "category_unknown", "money_politics"),
+        ("/v1/incidents", {"category": "zzz"}, "category_unlisted", "voting_rights"),
+        ("/v1/incidents", {"category": "with.dots"}, None, None),
+        ("/v1/incidents", {"category": "survey_publication"}, None, None),
+        ("/v1/incidents", {"region": "99"}, "region_unknown", "64"),
+        ("/v1/incidents", {"region": "64.99"}, None, None),
+        ("/v1/reports", {"region": "64.99"}, None, None),
+        ("/v1/reports", {"region": "64.98"}, "region_unknown", "64."),
+        ("/v1/alerts", {"region": "64.98"}, "region_unknown", "64."),
+        ("/v1/logistics", {"region": "64.98"}, "region_unknown", "64."),
+        ("/v1/logistics", {"item": "zz"}, "item_unlisted", "ballot_boxes"),
+        ("/v1/logistics", {"item": "ballot_box"}, "item_unknown", "ballot_boxes"),
+        ("/v1/logistics", {"item": "ballot_boxes"}, None, None),
+    ],
+    ids=str,
+)
+async def test_a_list_is_not_empty_because_nobody_knows_what_was_asked_for(
+    bench: Any, made: Made, path: str, params: dict[str, str], code: str | None, says: str | None
+) -> None:
+    """It would read as "nothing has come". What the files know no longer is found as long as there is something of it:
+    here a category, and a region that has left the roster."""
+    await bench.feed(made.incident("old", "64.99.01", category="with.dots"))
+    answer = await bench.get(path, **params)
+    assert answer.status == (422 if code else 200), answer.text
+    if code:
+        (error,) = answer.json()["errors"]
+        assert (error["field"], error["code"]) == (*params, code)
+        assert says in error["problem"]
+
+
 async def test_incidents_come_newest_first_and_once(bench: Any, made: Made) -> None:
     """Pages neither lose nor repeat an incident, though several were received in the same instant and new ones
     arrive between two pages."""
@@ -416,3 +449,16 @@ async def test_alert_that_cannot_be_kept_costs_nobody_else(bench: Any, made: Mad
     assert value != odd.value
     await bench.steps().process([odd._replace(value=value), good])
     assert [a["id"] for a in await bench.items("/v1/alerts")] == ["rule:fine"]
+
+
+async def test_a_cursor_is_of_one_list(bench: Any, made: Made) -> None:
+    """In another list it would begin somewhere, as if the rest were all."""
+    await bench.feed(*(made.incident(f"i{n}") for n in range(2)))
+    cursor = (await bench.json("/v1/incidents", limit=1))["next"]
+    assert len((await bench.json("/v1/incidents", cursor=cursor))["items"]) == 1
+    for path in ("/v1/regions", "/v1/periods", "/v1/periods/2024-11-18", "/v1/reports", "/v1/logistics", "/v1/alerts"):
+        answer = await bench.get(path, cursor=cursor)
+        assert answer.status == 422, path
+        assert [e["field"] for e in answer.json()["errors"]] == ["cursor"]
+    of_regions = (await bench.json("/v1/regions", limit=1))["next"]
+    assert (await bench.get("/v1/incidents", cursor=of_regions)).status == 422

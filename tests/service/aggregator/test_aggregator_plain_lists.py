@@ -8,6 +8,7 @@ from typing import Any
 import httpx
 import pytest
 from pymongo.errors import AutoReconnect
+from starlette.routing import Match
 
 from services.aggregator.lists.plain_lists import PlainList
 from services.aggregator.store import Store
@@ -18,7 +19,7 @@ from tests.service.aggregator.conftest import Bench, a_bench
 from tests.service.aggregator.november import StandingClock, november
 
 LISTS = ("/v1/reports", "/v1/incidents", "/v1/alerts", "/v1/logistics")
-# Parameters that are plain; one that stands twice takes the usual way, and says the same.
+# Parameters that are plain.
 PLAIN = ("", "limit=2", "region=64.72&limit=1", "limit=2&region=64")
 OF_ONE = {
     "/v1/reports": ("period=2024-11-18", "withdrawn=true", "withdrawn=false&region=64.72"),
@@ -35,6 +36,8 @@ REFUSED = (
     "region=64&region=x",
     "region=%D9%A6",
     "limit=2&x",
+    "limit=2&limit=2",
+    "region=64&region=64.72",
 )
 
 
@@ -65,6 +68,13 @@ def client(bench: Bench, key: str | None, **headers: str) -> httpx.AsyncClient:
     return httpx.AsyncClient(transport=transport, base_url="http://desk.example", headers={**sent, **headers})
 
 
+async def usually(caller: httpx.AsyncClient, path: str) -> httpx.Response:
+    """Through FastAPI's routing, where nothing is plain."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(PlainList, "matches", lambda *_: (Match.NONE, {}))
+        return await caller.get(path)
+
+
 def told(answer: httpx.Response) -> tuple[int, dict[str, str], bytes]:
     assert answer.headers["x-request-id"]
     headers = {name: value for name, value in answer.headers.items() if name != "x-request-id"}
@@ -79,14 +89,13 @@ async def test_what_is_plain_is_answered_as_what_is_not(fed: Bench, plainly: lis
                 cursor: str | None = ""
                 while cursor is not None:
                     asked = "&".join(filter(None, [query or "limit=200", cursor]))
-                    twice = f"{asked}&{asked.partition('&')[0]}"
-                    plain, usual = await caller.get(f"{path}?{asked}"), await caller.get(f"{path}?{twice}")
+                    plain, usual = await caller.get(f"{path}?{asked}"), await usually(caller, f"{path}?{asked}")
                     assert told(plain) == told(usual), asked
                     assert (plainly.pop(), plainly, plain.status_code) == (path, [], 200), asked
                     following = plain.json()["next"]
                     cursor = following and f"cursor={following}"
             bare = await caller.get(path)
-            assert told(bare) == told(await caller.get(f"{path}?limit=200&limit=200"))
+            assert told(bare) == told(await usually(caller, f"{path}?limit=200"))
             known = await caller.get(path, headers={"if-none-match": bare.headers["etag"]})
             assert (known.status_code, known.content) == (304, b"")
             plainly.clear()
@@ -114,7 +123,7 @@ async def test_the_door_is_the_same(fed: Bench, plainly: list[str], who: str) ->
     for language in ("id", "en"):
         async with client(fed, keys[who], **{"accept-language": language}) as caller:
             for path in LISTS:
-                plain, usual = await caller.get(f"{path}?limit=1"), await caller.get(f"{path}?limit=1&limit=1")
+                plain, usual = await caller.get(f"{path}?limit=1"), await usually(caller, f"{path}?limit=1")
                 assert told(plain) == told(usual)
                 assert plain.status_code == (403 if who == "agency" else 401)
     assert len(plainly) == 2 * len(LISTS)
@@ -139,7 +148,7 @@ async def test_a_failure_is_told_the_same(
         monkeypatch.setattr(Store, kind, fail)
     async with client(fed, fed.viewer) as caller:
         for path in LISTS:
-            plain, usual = await caller.get(f"{path}?limit=1"), await caller.get(f"{path}?limit=1&limit=1")
+            plain, usual = await caller.get(f"{path}?limit=1"), await usually(caller, f"{path}?limit=1")
             assert (plain.status_code, usual.status_code) == (status, status)
             for answer in (plain, usual):
                 assert answer.headers["content-type"] == "application/problem+json"

@@ -86,6 +86,7 @@ async def test_a_browser_watches_by_its_cookie_and_a_program_by_its_key(served_b
         ("viewer", "?kinds=report,verdict", 422),
         ("viewer", "?region=6472", 422),
         ("viewer", "?regions=64", 422),
+        ("viewer", "?region=64&region=64", 422),
     ],
 )
 async def test_who_may_not_watch_is_told_so(bench: Bench, key: str | None, query: str, status: int) -> None:

@@ -15,6 +15,7 @@ from services.aggregator.store import Store
 from shared.election.calendar import Calendar
 from shared.election.config import Level, ReportRule
 from shared.events.verdict import Verdict
+from shared.http.lists import encode_cursor
 from shared.settings import Settings
 from shared.topics import ALERTS
 from tests.builders import MONDAY, a_report, a_stock, utc
@@ -73,8 +74,13 @@ async def test_a_period_is_paged_and_counted_whole(villages: Bench) -> None:
 
 async def test_regions_behind_the_last_one_are_an_empty_page(villages: Bench) -> None:
     """A cursor at the end is no error, and finds nothing."""
-    for path in (f"/v1/periods/{MONDAY}", "/v1/periods/2024-10-28", "/v1/periods", "/v1/regions"):
-        page = await villages.json(path, cursor="OTk5OQ")  # 9999
+    for path, called in (
+        (f"/v1/periods/{MONDAY}", "attendance"),
+        ("/v1/periods/2024-10-28", "attendance"),
+        ("/v1/periods", "periods"),
+        ("/v1/regions", "regions"),
+    ):
+        page = await villages.json(path, cursor=encode_cursor(called, "9999"))
         assert (page["items"], page["next"]) == ([], None), path
 
 

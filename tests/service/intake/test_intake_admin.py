@@ -190,6 +190,7 @@ async def test_the_list_is_in_pages(desk: Desk) -> None:
     assert [i["agency"] for i in first.body["items"] + second.body["items"]] == ["a", "b", "c"]
     assert second.body["next"] is None
     assert (await desk.get("/agencies?limt=2")).status == 422
+    assert (await desk.get(f"/people?cursor={first.body['next']}")).status == 422
     assert [i["person"] for i in (await desk.get("/people")).body["items"]] == ["root"]
 
 

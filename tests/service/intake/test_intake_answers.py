@@ -12,10 +12,12 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from services.intake.app import create_app
 from shared.access.keys import Grant, Role
 from shared.events.incident import IncidentEvent
 from shared.events.report import ReportEvent
 from shared.kafka.producer import PublishFailed
+from shared.settings import Settings
 from tests.service.intake.exchange import until
 
 if TYPE_CHECKING:
@@ -391,6 +393,14 @@ async def test_ready_says_what_is_wrong(intake: Intake) -> None:
     intake.checks["kafka"] = wrong
     answer = await intake.call("GET", "/readyz")
     assert (answer.status, answer.body["problems"]) == (503, {"kafka": "Kafka has not answered yet"})
+
+
+async def test_not_ready_before_a_key_can_be_checked() -> None:
+    """Started while MongoDB is away, it knows no key, and would answer everybody 503."""
+    app = create_app(Settings(mongo="mongodb://127.0.0.1:1", kafka="127.0.0.1:1"))
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://desk.example") as caller:
+        answer = await caller.get("/readyz")
+    assert (answer.status_code, "keys" in answer.json()["problems"]) == (503, True)
 
 
 async def test_asyncapi_describes_the_topics(intake: Intake) -> None:
