@@ -140,20 +140,21 @@ def reported_under_the_edited_file(document: Document) -> Document:
     return change.apply(document)
 
 
-@pytest.mark.parametrize("step", [LATE, missed, undetermined])
+@pytest.mark.parametrize("step", [LATE, missed])
 def test_an_edited_deadline_rewrites_nothing_that_was_judged(step: Step) -> None:
-    """The file said 24:00 when the first verdict was given, and says 18:00 now: that one deadline goes on deciding."""
+    """The file said 24:00 when the verdict was given, and says 18:00 now: that one deadline goes on deciding."""
     document = reported_under_the_edited_file(after(step))
     assert current(document) is Verdict.ON_TIME
     assert (document["due_at"], document["judge_at"]) == (DUE, JUDGED)
 
 
-def test_before_any_verdict_the_file_as_it_is_decides() -> None:
+@pytest.mark.parametrize("steps", [[], [undetermined]])
+def test_while_it_is_undecided_the_file_as_it_is_decides(steps: list[Step]) -> None:
     """Due at 18:00 by now: missing, and then late."""
     deadline = EDITED.owing(MONDAY)["64.72"]
-    document = obligations.missed(reported_under_the_edited_file(after()), "64.72", deadline, DUE)
-    assert [v["verdict"] for v in document["verdicts"]] == ["missing", "late"]
-    assert document["due_at"] == DUE - 6 * HOUR
+    document = obligations.missed(reported_under_the_edited_file(after(*steps)), "64.72", deadline, DUE)
+    assert current(document) is Verdict.LATE
+    assert (document["due_at"], document["judge_at"]) == (deadline.due_at, deadline.judge_at)
 
 
 def test_nothing_yet_is_pending() -> None:

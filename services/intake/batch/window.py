@@ -17,7 +17,6 @@ from services.intake.door.door import Door, agency_that_may_send
 from services.intake.submissions.body import Body, WrongFields
 from services.intake.submissions.checks import Receipt
 from shared.access.keys import Grant
-from shared.events.envelope import identity_of
 from shared.http.problems import RETRY_AFTER_S, Problem, invalid
 from shared.logs import get_logger
 from shared.texts import Language
@@ -121,15 +120,15 @@ class Doorway:
             return [self.gave_up] * len(bodies)
         told, agency = Told(len(bodies)), self._order.agency
         receipt, began_s, headers = self._door.receipt(), time.monotonic(), headers_here()
-        meant_ids = [identity_of(agency, one) for body in bodies if (one := body.report_meant()) is not None]
-        known = await self._through.fingerprints.find_all(meant_ids) if meant_ids else {}
-        for n, (body, event_id) in enumerate(zip(bodies, ids, strict=True)):
-            meant_id, heard = body.report_meant(), partial(told.hear, n)
-            meant = known.get(identity_of(agency, meant_id)) if meant_id is not None else None
+        lines = list(zip(bodies, ids, strict=True))
+        spoken_of = [one for body, event_id in lines for one in body.spoken_of(agency, event_id)]
+        known = await self._through.fingerprints.find_all(spoken_of) if spoken_of else {}
+        for n, (body, event_id) in enumerate(lines):
+            heard = partial(told.hear, n)
             try:
                 agency_that_may_send(grant, body)
                 self._through.offer(
-                    agency, event_id, body, receipt, False, began_s, heard, meant, headers, is_bulk=True
+                    agency, event_id, body, receipt, False, began_s, heard, known, headers, is_bulk=True
                 )
             except Exception as error:  # noqa: BLE001 - of one line: what it is is said in `_outcome`
                 heard(error)

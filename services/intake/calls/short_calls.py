@@ -101,7 +101,7 @@ class ShortCalls:
         heard, headers = partial(self._tell, call), headers_of(call.place)
         if call.body.report_meant() is None:
             agency = agency_that_may_send(call.grant, call.body)
-            self._door.offer(agency, None, call.body, call.receipt, False, time.monotonic(), heard, None, headers)
+            self._door.offer(agency, None, call.body, call.receipt, False, time.monotonic(), heard, {}, headers)
             return
         looking = asyncio.create_task(self._door.bring(call.grant, call.body, call.receipt, False, heard, headers))
         self._looking.add(looking)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
@@ -16,7 +16,7 @@ from fastapi import Request
 
 from services.intake.accepting.accepting import Acceptor
 from services.intake.accepting.crowding import place_in
-from services.intake.accepting.fingerprints import Fingerprint, Known, find
+from services.intake.accepting.fingerprints import Fingerprint, Known
 from services.intake.accepting.offers import Accepted, Heard, Offer, Taken, headers_here
 from services.intake.accepting.places import MiB, Places
 from services.intake.door.rate_limits import RateLimits
@@ -27,6 +27,7 @@ from shared.access.keys import Grant
 from shared.access.store import AccessStore
 from shared.clock import Clock
 from shared.election.calendar import Calendar
+from shared.events.codec import content_hash
 from shared.events.envelope import Envelope, identity_of
 from shared.field_errors import Word
 from shared.http.auth import grant_of
@@ -106,9 +107,10 @@ class Door:
         """Offer one submission, after a look at the report that it speaks of. `heard` is told what `take` says."""
         try:
             began_s, agency = time.monotonic(), agency_that_may_send(grant, body)
-            meant_id = body.report_meant()
-            meant = await find(self.fingerprints, identity_of(agency, meant_id)) if meant_id else None
-            self.offer(agency, receipt.header_id, body, receipt, is_dry_run, began_s, heard, meant, headers)
+            event_id = body.id or receipt.header_id or body.default_id(agency, receipt)
+            spoken_of = body.spoken_of(agency, event_id)
+            known = await self.fingerprints.find_all(spoken_of) if spoken_of else {}
+            self.offer(agency, event_id, body, receipt, is_dry_run, began_s, heard, known, headers)
         except Exception as error:  # noqa: BLE001 - whoever asked makes an answer of it
             heard(error)
 
@@ -121,15 +123,15 @@ class Door:
         is_dry_run: bool,
         began_s: float,
         heard: Heard,
-        meant: Fingerprint | None,
+        known: Mapping[str, Fingerprint],
         headers: list[tuple[str, bytes]],
         is_bulk: bool = False,
     ) -> None:
         """Send one submission of an agency that may send it on its way; `heard` is told what became of it. `named`
-        is an id from outside of the body, `meant` what is known of the report that it speaks of. Raises Problem 422,
-        429, 503."""
+        is an id from outside of the body, `known` what was accepted of all that it speaks of. Raises Problem 422, 429,
+        503."""
         event_id = body.id or named or body.default_id(agency, receipt)
-        event = self._event(agency, event_id, body, receipt, meant)
+        event = self._event(agency, event_id, body, receipt, known)
         self.acceptor.offer(Offer(event, body.topic, body.called, is_dry_run, began_s, heard, headers, is_bulk))
 
     @contextmanager
@@ -150,11 +152,19 @@ class Door:
             agency = PEOPLE if grant.agency is None else self.metrics.agency_name(grant.agency)
         self.metrics.refused.labels(agency, called, problem.title).inc()
 
-    def _event(self, agency: str, event_id: str, body: Body, receipt: Receipt, meant: Fingerprint | None) -> Envelope:
+    def _event(
+        self, agency: str, event_id: str, body: Body, receipt: Receipt, known: Mapping[str, Fingerprint]
+    ) -> Envelope:
+        meant_id = body.report_meant()
+        meant = known.get(identity_of(agency, meant_id)) if meant_id else None
         try:
             return body.to_event(agency, event_id, receipt, meant)
         except WrongFields as error:
-            if meant is None and self.fingerprints.is_resting and (meant_id := body.report_meant()):
+            first = known.get(identity_of(agency, event_id))
+            if meant and first and first.hash == content_hash(body.said()):
+                # It was accepted when nobody knew the report yet, and is counted so: a retry gets the same answer.
+                return body.to_event(agency, event_id, receipt, None)
+            if meant is None and self.fingerprints.is_resting and meant_id:
                 raise Problem(503, "unavailable", "unavailable_report_meant", id=meant_id) from None
             raise invalid(error.errors) from None
 

@@ -14,7 +14,7 @@ from services.intake.accepting.fingerprints import Fingerprint
 from services.intake.submissions.checks import Receipt, known_region, usable_id
 from shared.access.keys import Kind
 from shared.events.codec import content_hash
-from shared.events.envelope import AGENCIES, Envelope, Frozen
+from shared.events.envelope import AGENCIES, Envelope, Frozen, identity_of
 from shared.field_errors import FieldError, field_errors
 from shared.strict import LONGEST_SLUG, SLUG, RegionCode, Slug
 from shared.strict_json import BadJson, Outline, parse_json
@@ -65,6 +65,12 @@ class Body(Frozen):
         """The ids of other submissions that this one speaks of, in whatever agency."""
         meant = self.report_meant()
         return frozenset() if meant is None else frozenset({meant})
+
+    def spoken_of(self, agency: str, event_id: str) -> list[str]:
+        """The identities to look up before the event can be made: of the report that is meant, and of this one itself,
+        since what was accepted once is accepted again. None where no report is meant."""
+        meant = self.report_meant()
+        return [] if meant is None else [identity_of(agency, meant), identity_of(agency, event_id)]
 
     def default_id(self, agency: str, receipt: Receipt) -> str:
         """The id of one that was sent without."""

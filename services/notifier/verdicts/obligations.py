@@ -38,9 +38,9 @@ def obligation_id(period: date, region: str) -> str:
 
 
 def deadline_of(obligation: Document, deadline: Deadline) -> Deadline:
-    """The deadline that holds: the one that its first verdict was given by, so that nobody who edits the election file
-    rewrites what was judged; before any verdict that of the files as they are."""
-    if not obligation.get("verdicts"):
+    """The deadline that holds: the one that its verdict was given by, so that nobody who edits the election file
+    rewrites what was judged; that of the files as they are while it is undecided."""
+    if verdicts.current(obligation) in verdicts.UNDECIDED:
         return deadline
     return Deadline(
         deadline.period,

@@ -246,6 +246,30 @@ async def test_a_withdrawal_is_for_the_week_of_its_report(intake: Intake, query:
     assert len(intake.kafka.records) == records
 
 
+@pytest.mark.parametrize("query", ["", "?dry_run=1"])
+@pytest.mark.parametrize("wrong", [{"period": "2024-11-11"}, {"period": "2024-11-18", "region": "64.01"}])
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        ("/v1/reports", {**REPORT, "id": "r2", "replaces": "r1"}),
+        ("/v1/reports/r1/withdraw", {**WITHDRAWAL, "id": "w1"}),
+        ("/v1/reports/r1/withdraw", WITHDRAWAL),  # its id is made of what it says
+    ],
+)
+async def test_what_was_accepted_before_its_report_is_accepted_again(
+    intake: Intake, path: str, body: dict[str, str], wrong: dict[str, str], query: str
+) -> None:
+    """It is counted, so a retry is no mistake, though the report has come and is another week's or region's; anything
+    else that is said of the report now is one."""
+    sent = {**body, **wrong}
+    first = await intake.post(path, sent)
+    await intake.post("/v1/reports", REPORT)
+    again = await intake.post(f"{path}{query}", sent)
+    other = await intake.post(path, {**sent, ("reason" if "reason" in sent else "summary"): "Lain."})
+    assert [first.status, again.status, other.status] == [202, 202, 422]
+    assert again.body == {**first.body, "duplicate": True}
+
+
 async def test_other_content_under_a_known_id_is_a_conflict(intake: Intake) -> None:
     """Another report or an incident under the same id is refused; another agency's equal id is another event."""
     await intake.post("/v1/reports", REPORT, key="samarinda")

@@ -282,13 +282,15 @@ async def test_a_batch_means_the_same_as_its_lines_in_order(desk: Intake) -> Non
 
 @pytest.mark.parametrize("query", ["", "dry_run=1"])
 async def test_a_withdrawal_means_the_week_of_its_report(desk: Intake, query: str) -> None:
-    """Whoever names another one has the wrong report or the wrong week. Where the report is not known it is kept."""
+    """Whoever names another one has the wrong report or the wrong week. Where the report is not known it is kept, and
+    accepted again when it is known."""
     withdrawal = {"kind": "withdrawal", "report": "r1", "region": "64.72", "reason": "Salah wilayah."}
     other = {**withdrawal, "period": "2024-11-11"}
     report = {**REPORT, "id": "r1", "period": "2024-11-18"}
-    found = await results(desk, other, report, other, {**withdrawal, "period": "2024-11-18"}, query=query)
-    assert [one["status"] for one in found] == [202, 202, 422, 202]
-    assert [one.get("duplicate") for one in found] == [False, False, None, False]
+    another, right = {**other, "reason": "Salah minggu."}, {**withdrawal, "period": "2024-11-18"}
+    found = await results(desk, other, report, another, right, other, query=query)
+    assert [one["status"] for one in found] == [202, 202, 422, 202, 202]
+    assert [one.get("duplicate") for one in found] == [False, False, None, False, True]
     assert [(e["field"], e["code"]) for e in found[2]["problem"]["errors"]] == [("period", "meant_other_period")]
     assert "2024-11-18" in found[2]["problem"]["errors"][0]["problem"]
 

@@ -11,7 +11,7 @@ from pymongo.errors import AutoReconnect
 
 from services.notifier.store import Store
 from services.notifier.verdicts import roll_call
-from tests.builders import a_report, a_withdrawal, utc
+from tests.builders import MONDAY, a_calendar, a_report, a_withdrawal, utc
 from tests.service.notifier.conftest import JUDGED_AT, Bench, Crash, dying, receivers_of, until_idle, until_told
 
 IN_TIME = utc("2024-11-18T08:00:00Z")
@@ -101,6 +101,25 @@ async def test_bounded_wait(bench: Bench) -> None:
     assert (await bench.verdicts())["64.02"] == ["undetermined", "missing"]
     assert (await bench.verdicts())["64.72"] == ["on_time"]
     assert (await bench.alerts())["cannot-evaluate:2024-11-18"] == "resolved"
+
+
+@pytest.mark.expect_errors("cannot_evaluate")
+async def test_more_time_is_given_while_all_is_undetermined(bench: Bench) -> None:
+    """Kafka hung when it was to be judged, and the desk gives everybody six more hours in the file: who is silent then
+    is missing, and the digest of that moment says so."""
+    bench.offsets.done = {0: 4}
+    bench.real_shift = timedelta(hours=1)
+    await bench.judge().step()
+    assert await bench.verdicts() == {region: ["undetermined"] for region in ALL_SILENT}
+    bench.calendar = a_calendar(reports=[{"level": "regency", "grace": "8h", "from": MONDAY, "until": MONDAY}])
+    bench.offsets.done = {0: 5}
+    judge, planning = bench.judge(), bench.planning(receivers_of({"name": "all"}))
+    await judge.plan()
+    bench.clock.fixed = JUDGED_AT + timedelta(hours=6)
+    await until_told(planning, judge.step, bench.settling().step)
+    assert await bench.verdicts() == {region: ["undetermined", "missing"] for region in ALL_SILENT}
+    notices = [d["payload"]["data"]["notice"] for d in await bench.deliveries()]
+    assert "missing-report:2024-11-18:64@2024-11-19T00:00:00Z" in notices
 
 
 @pytest.mark.expect_errors("cannot_evaluate")
