@@ -20,7 +20,9 @@ from shared.settings import PREFIX
 SERVICES = ("intake", "aggregator", "notifier")
 ROOT = Path(__file__).resolve().parent.parent
 CONFIGURATION_ERROR = 2
-GRACE_S = 22.0  # a service finishes its requests within 20 s
+# A service finishes its requests within 20 s. What else may hang (docker-compose.yml has 60 s for it) is cut off:
+# somebody waits at a terminal, and what was being sent is sent again.
+GRACE_S = 22.0
 READY_TIMEOUT_S = 90.0
 PROGRESS_EVERY_S = 10.0
 PROBE_TIMEOUT_S = 3.0

@@ -53,6 +53,12 @@ class Store:
         """Whether an event of a region or of one below it was counted."""
         return await self._regions.find_one({"_id": below(code)}, {"_id": True}) is not None
 
+    async def has_incidents(self, category: str) -> bool:
+        return await self._database[incidents.COLLECTION].find_one({"category": category}, {"_id": True}) is not None
+
+    async def has_stocks(self, item: str) -> bool:
+        return await self._database[logistics.COLLECTION].find_one({"item": item}, {"_id": True}) is not None
+
     async def by_ids(self, collection: str, ids: Iterable[str]) -> list[Document]:
         """The documents of any of our collections that have these ids."""
         return await all_of(self._database[collection].find({"_id": {"$in": list(ids)}}))

@@ -30,15 +30,19 @@ from services.notifier.waking import Waking
 from shared import mongo
 from shared.clock import Clock
 from shared.election.calendar import Calendar
+from shared.errors import said
 from shared.exactly_once import journal
 from shared.exactly_once.steps import AfterFold
 from shared.exactly_once.wiring import Consuming, build_consuming
 from shared.kafka.security import security_of
 from shared.kafka.whole_topic import read_topic
+from shared.logs import get_logger
 from shared.loops import Loop, supervise
 from shared.metrics import Metrics
 from shared.settings import Settings
 from shared.topics import ALERTS, INCIDENTS, LOGISTICS, NOTIFIER_GROUP, REPORTS
+
+log = get_logger(__name__)
 
 TOPICS = (REPORTS, INCIDENTS, LOGISTICS)
 _FOLLOW_S = 0.25
@@ -148,7 +152,10 @@ class Notifier:
 
     async def close(self) -> None:
         """Everything that was given or made, the clients too: last, since what is sent at once is marked by them."""
-        await asyncio.gather(self.sending.close(), self.consuming.reader.stop(), self.consuming.producer.stop())
+        closing = (self.sending.close(), self.consuming.reader.stop(), self.consuming.producer.stop())
+        for failure in await asyncio.gather(*closing, return_exceptions=True):
+            if failure is not None:
+                log.warning("not_closed", error=said(failure))
         await mongo.close(self.parts.client)
         if self.parts.folding is not None:
             await mongo.close(self.parts.folding)

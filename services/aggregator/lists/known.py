@@ -1,7 +1,7 @@
 """Why a list is empty: nothing has come, or its filter names what there is not. The one must not look like the other.
 
 Only an empty list is looked into. What the files know no longer, a category that was taken out or a region that has
-left the roster, is found as long as there is something of it.
+left the roster, is known as long as there is something of it.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ class Known:
     """What filters may name."""
 
     def __init__(self, calendar: Calendar, store: Store) -> None:
-        self._roster, self._store = calendar.roster, store
+        self._is_there = {"region": store.has_events, "category": store.has_incidents, "item": store.has_stocks}
         self._checks: dict[str, Callable[[str], str]] = {
             "region": lambda code: known_regions.known_region(code, calendar.roster),
             "category": lambda name: known_names.known_category(name, calendar.election),
@@ -30,13 +30,13 @@ class Known:
 
     async def look_at(self, query: Page) -> None:
         """Of a list of which nothing was found. Raises Problem 422 for what there is not."""
-        wrong = {error.field: error for error in self._wrong(query)} if query.cursor is None else {}
-        if "region" in wrong and await self._store.has_events(getattr(query, "region", "")):
-            del wrong["region"]
-        if wrong:
-            raise invalid(list(wrong.values()))
+        if query.cursor is not None:
+            return
+        unknown = [e for e in self._unknown(query) if not await self._is_there[e.field](getattr(query, e.field))]
+        if unknown:
+            raise invalid(unknown)
 
-    def _wrong(self, query: Page) -> Iterator[FieldError]:
+    def _unknown(self, query: Page) -> Iterator[FieldError]:
         for field, check in self._checks.items():
             named = getattr(query, field, None)
             if named is not None:

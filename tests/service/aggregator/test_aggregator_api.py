@@ -267,6 +267,7 @@ async def test_incidents_are_filtered_by_every_parameter(bench: Any, made: Made)
         ("/v1/incidents", {"category": "money_politic"}, "category_unknown", "money_politics"),
         ("/v1/incidents", {"category": "zzz"}, "category_unlisted", "voting_rights"),
         ("/v1/incidents", {"category": "with.dots"}, None, None),
+        ("/v1/incidents", {"category": "with.dots", "status": "resolved"}, None, None),
         ("/v1/incidents", {"category": "survey_publication"}, None, None),
         ("/v1/incidents", {"region": "99"}, "region_unknown", "64"),
         ("/v1/incidents", {"region": "64.99"}, None, None),
