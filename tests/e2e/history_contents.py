@@ -78,14 +78,17 @@ Maker = Callable[[Random, str, str, Earlier | None], Content]
 
 
 def report(chosen: Random, mark: str, region: str, about: Earlier | None) -> Content:
-    """`about` is the agency's own earlier report that it corrects."""
+    """`about` is the agency's own earlier report that it corrects, of the same region and period."""
     body = {
-        "region": about.content.region if about else region,
+        "region": region,
         "condition": chosen.choice(CONDITIONS),
         "summary": f"Aman terkendali. ~{mark}~",
         "period": chosen.choice(PERIODS),
     }
-    return Content(mark, "report", "/v1/reports", {**body, "replaces": about.id} if about else body)
+    corrected = (
+        {**{name: about.content.body[name] for name in ("region", "period")}, "replaces": about.id} if about else {}
+    )
+    return Content(mark, "report", "/v1/reports", {**body, **corrected})
 
 
 def withdrawal(chosen: Random, mark: str, region: str, about: Earlier | None) -> Content:
