@@ -201,6 +201,11 @@ def digested(alert: Document, up_to_revision: int) -> Document:
     return {**alert, "to_digest": left, "digest": alert["digest"] if left else None}
 
 
+def unsaid(alert: Document) -> Document:
+    """The alert, of which nothing waits to be told any more."""
+    return {**alert, "to_notice": [], "to_digest": [], "digest": None}
+
+
 def noticed(alert: Document, up_to_revision: int) -> Document:
     """The alert, its changes up to a revision planned."""
     left = [change for change in alert["to_notice"] if change["revision"] > up_to_revision]

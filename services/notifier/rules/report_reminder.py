@@ -1,7 +1,7 @@
 """Report reminder: a region has not reported, and its report is due before long. Pure.
 
 Told to whoever is told of the region, its own desk first of all. It ends without a word when the region reports, is
-judged or excused: that is told by others, or no news.
+judged or excused: that is told by others, or no news. If it ends while it waits to be told, nobody is told of it.
 """
 
 from __future__ import annotations
@@ -47,7 +47,8 @@ def after_verdict(alert: Document, obligation: Document) -> Document:
         return alert
     last = obligation["verdicts"][-1]
     resolution = REPORTED if last["verdict"] in verdicts.REPORTED else JUDGED
-    return alerts.resolved(alert, at=last["judged_at"], resolution=resolution, why=last["reason"], is_told=False)
+    ended = alerts.resolved(alert, at=last["judged_at"], resolution=resolution, why=last["reason"], is_told=False)
+    return alerts.unsaid(ended)
 
 
 def _values(alert: Document, calendar: Calendar) -> Document:

@@ -90,6 +90,23 @@ async def test_who_has_not_reported_is_reminded(desk: Desk) -> None:
     assert await desk.told() == told
 
 
+@pytest.mark.parametrize("silent", [["64.02"], []])
+async def test_who_reports_while_the_reminder_waits_is_not_named(desk: Desk, silent: list[str]) -> None:
+    """Reminders are told together, after `digest_wait`: nobody would tell anybody that one was wrong by then."""
+    desk.planning = desk.bench.planning(receivers_of({"name": "all"}, digest_wait="1h"))
+    await desk.bench.file(a_report(REMIND_AT - TICK, region="64.71"))
+    await desk.at(REMIND_AT)
+    for region in {"64.02", "64.72"} - set(silent):
+        await desk.bench.file(a_report(REMIND_AT + TICK, region=region))
+    await desk.at(REMIND_AT + HOUR)
+    await desk.bench.store.database.digests.update_many({}, {"$set": {"due_at": utc("2024-01-01T00:00Z")}})
+    await desk.at(REMIND_AT + HOUR)
+    told = "REMINDER: the report of Kabupaten Kutai Kartanegara for 18-11-2024 has not been received; it is"
+    assert await desk.told() == ({"all": f"{told} due 19-11-2024 00:00 WITA."} if silent else {})
+    left = {"$or": [{"to_digest": {"$nin": [None, []]}}, {"digest": {"$ne": None}}]}
+    assert await desk.bench.store.database.alerts.count_documents({"rule": "report-reminder", **left}) == 0
+
+
 async def test_when_it_is_due_nobody_is_reminded_any_more(desk: Desk) -> None:
     """Neither again, nor of what was held until then, though the judgement comes only with the grace."""
     team: Document = {"name": "piket", "members": [{"name": "Budi", "receivers": ["asleep"]}]}
