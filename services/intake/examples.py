@@ -44,7 +44,7 @@ _INCIDENT = {
             "occurred_at": "2024-11-25T07:30:00+08:00",
             "description": "Baliho pasangan calon masih terpasang di tepi jalan.",
             "severity": "medium",
-            "place": "Pasar Palaran",
+            "place": "Jalan Cipto Mangunkusumo, Loa Janan Ilir",
             "evidence": [{"url": "https://foto.example.go.id/apk-0017.jpg"}],
         },
     }
@@ -98,7 +98,7 @@ PERIOD = "2024-11-18"  # the Monday that the examples of reports are for
 # What a single call has in its path: the examples speak of one another.
 IN_PATH: Mapping[str, Mapping[str, str]] = {
     "withdrawal": {"report": "samarinda-2024-11-18"},
-    "incident_status": {"incident_agency": "desk-samarinda", "incident_id": "apk-0017"},
+    "incident_status": {"incident_agency": "samarinda-desk", "incident_id": "apk-0017"},
 }
 
 EXAMPLES: Mapping[str, Examples] = {

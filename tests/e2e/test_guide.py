@@ -18,7 +18,8 @@ import pytest
 
 from desk.running import RunningStack, StackOptions, run_stack
 from desk.service_processes import environment
-from shared.election.files import standard_categories, standard_items
+from shared.election.files import standard_categories
+from shared.election.loaded import load_calendar
 from tests.e2e.agencies import make_key
 from tests.e2e.calling import Caller
 from tests.e2e.guide import LANGUAGES, Command, Guide, read_guide
@@ -207,11 +208,11 @@ def test_the_table_of_answers_is_complete(desk: Desk) -> None:
 def test_categories_and_items_are_those_of_the_election(
     language: str, violations: str, others: str, items: str, end: str
 ) -> None:
-    """All of them, each on its side."""
+    """All of them, each on its side; the election's own items after the standard ones."""
     guide, categories = read_guide(language), standard_categories()
     assert guide.words_between(violations, others) == [n for n, c in categories.items() if c["violation"]]
     assert guide.words_between(others, end) == [n for n, c in categories.items() if not c["violation"]]
-    assert guide.words_between(items, end) == list(standard_items())
+    assert guide.words_between(items, end) == list(load_calendar(KALTIM, None, None).election.logistics.items)
 
 
 RETRIES: list[tuple[list[int], int]] = [
